@@ -1,0 +1,1 @@
+"""The clearance gateway: domain, flow, API and application."""

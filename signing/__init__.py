@@ -1,0 +1,1 @@
+"""Signing and verifying customs messages: profiles, key providers, the key ring."""
