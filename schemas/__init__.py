@@ -1,1 +1,1 @@
-"""Schemas of the customs messages: the one XML parser, compiled writers and readers, validation."""
+"""XML of Chinese cross-border clearance: loading, schemas, writing, reading, validation."""
