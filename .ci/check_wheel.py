@@ -27,7 +27,9 @@ def faults() -> list[str]:
             found.append(f"{name}: py.typed is missing")
     shipped = importlib.metadata.files(DISTRIBUTION) or []
     suffixes = {Path(str(file)).suffix for file in shipped}
-    found.extend(f"no {kind} file was shipped" for kind in (".xsd", ".toml") if kind not in suffixes)
+    found.extend(
+        f"no {kind} file was shipped" for kind in (".xsd", ".toml") if kind not in suffixes
+    )
     strangers = {str(file).split("/")[0] for file in shipped} - set(PACKAGES)
     found.extend(
         f"{name}: does not belong into the wheel"

@@ -1,0 +1,43 @@
+"""Fixtures and settings every test level shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from tests.support.postgres import PostgresServer, find_postgres
+from tests.tools import missing
+
+# Example counts by run: while working, in CI, in a release campaign. Two shared cores make
+# wall-clock deadlines lie, so there are none here; what must be fast has a benchmark.
+set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
+for _profile, _examples in (("dev", 60), ("ci", 300), ("campaign", 20_000)):
+    settings.register_profile(
+        _profile,
+        max_examples=_examples,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test process's own, with fsync on, stopped at the end."""
+    programs = find_postgres()
+    if programs is None:
+        missing("PostgreSQL (initdb and postgres)")
+    with PostgresServer.running(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The SQLAlchemy address (asyncpg) of an empty database that only this test uses."""
+    return postgres_server.fresh_database()

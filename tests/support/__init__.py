@@ -1,0 +1,1 @@
+"""What tests of several levels share: servers of their own, builders, fakes."""
