@@ -1,0 +1,72 @@
+"""Schema sets of this package: where they are, where they come from, and that they are unchanged.
+
+A set is a folder ``<family>/<edition>/`` (or ``<family>/`` when the family knows one edition only)
+with a ``catalog.toml``. Editions are whole and stay for ever: a case keeps the edition it was
+declared under.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+
+from schemas.errors import StaleFileError, UnknownSchemaError
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """One schema set: its origin, the day it came into force, its messages and file digests."""
+
+    family: str
+    edition: str
+    folder: str
+    origin: str
+    in_force: date
+    messages: tuple[str, ...]
+    sha256: Mapping[str, str]
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one file of the set.
+
+        Raises UnknownSchemaError for a file the catalogue does not list and StaleFileError for
+        one whose digest is not the listed one.
+        """
+        listed = self.sha256.get(name)
+        if listed is None:
+            raise UnknownSchemaError(f"{self.folder}/{name} is not in its catalogue")
+        data = (files("schemas") / self.folder / name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != listed:
+            raise StaleFileError(f"{self.folder}/{name} differs from the digest in its catalogue")
+        return data
+
+
+def load_catalog(family: str, edition: str) -> Catalog:
+    """Return the catalogue of one schema set; raises UnknownSchemaError when there is none."""
+    for folder in (f"{family}/{edition}", family):
+        source = files("schemas") / folder / "catalog.toml"
+        if not source.is_file():
+            continue
+        catalog = read_catalog(source, folder)
+        if (catalog.family, catalog.edition) == (family, edition):
+            return catalog
+    raise UnknownSchemaError(f"no schema set {family} {edition}")
+
+
+def read_catalog(source: Traversable, folder: str) -> Catalog:
+    """Read one ``catalog.toml``; ``folder`` is its place below this package."""
+    content = tomllib.loads(source.read_text("utf-8"))
+    return Catalog(
+        family=content["family"],
+        edition=content["edition"],
+        folder=folder,
+        origin=content["origin"],
+        in_force=content["in_force"],
+        messages=tuple(content["messages"]),
+        sha256=MappingProxyType(content["files"]),
+    )
