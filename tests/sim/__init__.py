@@ -1,0 +1,1 @@
+"""The real flow in virtual time: seeded, repeatable, without sleeping."""
