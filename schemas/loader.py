@@ -187,10 +187,10 @@ class _CatalogResolver(etree.Resolver):
         self._catalog = catalog
 
     def resolve(
-        self, system_url: str, public_id: str, context: etree._ResolverContext
-    ) -> etree._InputDocument | None:
+        self, system_url: str | None, public_id: str | None, context: object, /
+    ) -> etree._docloader._InputDocument | None:
         """Return the listed file of that name; nothing is ever taken from elsewhere."""
-        name = system_url.removeprefix(_SCHEMA_URL.format(folder=self._catalog.folder))
+        name = (system_url or "").removeprefix(_SCHEMA_URL.format(folder=self._catalog.folder))
         return self.resolve_string(self._catalog.read(name), context)
 
 

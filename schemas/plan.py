@@ -1,0 +1,277 @@
+"""Plan data: what a schema says about a message, in the shape that writers and readers need.
+
+The XSD files are the source of truth. ``python -m schemas.plan`` walks them and writes
+``plan.json`` beside them (and the digests into ``catalog.toml``); ``--check`` only tells whether
+the committed data is stale. At run time nothing but the JSON is read.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TypeAlias, TypedDict
+
+from schemas.catalog import load_catalog
+from schemas.errors import StaleFileError, UnknownPathError
+
+
+class ValueKind(StrEnum):
+    """What the text of an element or attribute stands for."""
+
+    TEXT = "text"
+    DECIMAL = "decimal"
+    BASE64 = "base64"
+    DATE = "date"
+    DATE_TIME = "date-time"
+    URI = "uri"
+
+
+class Presence(StrEnum):
+    """Whether a message carries a Signature."""
+
+    MANDATORY = "mandatory"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the schema demands of one value; lengths count characters."""
+
+    kind: ValueKind = ValueKind.TEXT
+    length: int | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    total_digits: int | None = None
+    fraction_digits: int | None = None
+    pattern: str | None = None
+    codes: tuple[str, ...] = ()
+    fixed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttributePlan:
+    """One attribute, with its labels."""
+
+    name: str
+    required: bool
+    label_zh: str
+    label_en: str
+    facets: Facets
+
+
+@dataclass(frozen=True, slots=True)
+class ElementPlan:
+    """One element: how often, its labels, and either facets (a leaf) or children in order.
+
+    ``max_occurs`` None means without bound. ``facets`` is None for an element with children and
+    for one of any content.
+    """
+
+    name: str
+    min_occurs: int
+    max_occurs: int | None
+    label_zh: str
+    label_en: str
+    note: str
+    facets: Facets | None
+    children: tuple[ElementPlan, ...]
+    attributes: tuple[AttributePlan, ...]
+
+    @property
+    def mandatory(self) -> bool:
+        """Whether the element must be there."""
+        return self.min_occurs > 0
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the element may be there more than once."""
+        return self.max_occurs != 1
+
+    def leaves(self) -> Iterator[tuple[str, ElementPlan]]:
+        """Yield every leaf below with its path, ``OrderHead/orderNo``, in document order."""
+        pending = [(child.name, child) for child in reversed(self.children)]
+        while pending:
+            path, element = pending.pop()
+            if not element.children:
+                yield path, element
+            pending.extend((f"{path}/{child.name}", child) for child in reversed(element.children))
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePlan:
+    """One message: the root element and what stands below it."""
+
+    family: str
+    edition: str
+    namespace: str
+    signature: Presence
+    root: ElementPlan
+
+    @property
+    def name(self) -> str:
+        """The name of the root element, for example ``CEB311Message``."""
+        return self.root.name
+
+    @property
+    def record(self) -> ElementPlan:
+        """The repeated body record: the first child of the root."""
+        return self.root.children[0]
+
+    @property
+    def trailer(self) -> tuple[ElementPlan, ...]:
+        """What follows the records (BaseTransfer and so on), without the Signature."""
+        return self.root.children[1:]
+
+    def at(self, path: str) -> ElementPlan:
+        """Return the element at ``path`` below the record; raises UnknownPathError."""
+        element = self.record
+        for name in path.split("/"):
+            found = next((child for child in element.children if child.name == name), None)
+            if found is None:
+                raise UnknownPathError(f"{self.name} has no {path}")
+            element = found
+        return element
+
+
+class FacetsData(TypedDict, total=False):
+    """Facets in JSON; what is absent does not apply."""
+
+    kind: str
+    length: int
+    min_length: int
+    max_length: int
+    total_digits: int
+    fraction_digits: int
+    pattern: str
+    codes: list[str]
+    fixed: str
+
+
+class AttributeData(TypedDict):
+    """An attribute in JSON."""
+
+    name: str
+    required: bool
+    zh: str
+    en: str
+    facets: FacetsData
+
+
+class ElementData(TypedDict, total=False):
+    """An element in JSON; ``occurs`` is [least, most], most None without bound."""
+
+    name: str
+    occurs: list[int | None]
+    zh: str
+    en: str
+    note: str
+    facets: FacetsData
+    children: list[ElementData]
+    attributes: list[AttributeData]
+
+
+class MessageData(TypedDict):
+    """A message in JSON."""
+
+    namespace: str
+    signature: str
+    root: ElementData
+
+
+PlanData: TypeAlias = dict[str, MessageData]
+
+
+def load_plan(family: str, edition: str) -> Mapping[str, MessagePlan]:
+    """Return the plans of one schema set by message name; raises CatalogError."""
+    catalog = load_catalog(family, edition)
+    text = (files("schemas") / catalog.folder / "plan.json").read_text("utf-8")
+    data: PlanData = json.loads(text)
+    return MappingProxyType(
+        {
+            name: MessagePlan(
+                family=family,
+                edition=edition,
+                namespace=message["namespace"],
+                signature=Presence(message["signature"]),
+                root=_element(message["root"]),
+            )
+            for name, message in data.items()
+        }
+    )
+
+
+def _facets(data: FacetsData) -> Facets:
+    return Facets(
+        kind=ValueKind(data.get("kind", "text")),
+        length=data.get("length"),
+        min_length=data.get("min_length"),
+        max_length=data.get("max_length"),
+        total_digits=data.get("total_digits"),
+        fraction_digits=data.get("fraction_digits"),
+        pattern=data.get("pattern"),
+        codes=tuple(data.get("codes", ())),
+        fixed=data.get("fixed"),
+    )
+
+
+def _element(data: ElementData) -> ElementPlan:
+    # Recursion over our own committed plan data, whose depth the schemas fix.
+    least, most = data.get("occurs", [1, 1])
+    return ElementPlan(
+        name=data["name"],
+        min_occurs=least or 0,
+        max_occurs=most,
+        label_zh=data["zh"],
+        label_en=data["en"],
+        note=data.get("note", ""),
+        facets=_facets(data["facets"]) if "facets" in data else None,
+        children=tuple(_element(child) for child in data.get("children", ())),
+        attributes=tuple(
+            AttributePlan(
+                name=attribute["name"],
+                required=attribute["required"],
+                label_zh=attribute["zh"],
+                label_en=attribute["en"],
+                facets=_facets(attribute["facets"]),
+            )
+            for attribute in data.get("attributes", ())
+        ),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Bring plan data and digests in step with the schemas, or only ``--check`` that they are."""
+    from schemas import walker  # noqa: PLC0415  xmlschema is needed for this command only
+
+    check = list(arguments) == ["--check"]
+    if arguments and not check:
+        print("usage: python -m schemas.plan [--check]", file=sys.stderr)
+        return 2
+    stale = walker.stale_files()
+    if check:
+        for path in stale:
+            print(f"stale: {path}", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in stale.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"written: {path.name} in {path.parent.name}")
+    return 0
+
+
+def require_fresh() -> None:
+    """Raise StaleFileError when committed plan data or digests lag behind the schemas."""
+    from schemas import walker  # noqa: PLC0415  xmlschema is needed for this check only
+
+    stale = walker.stale_files()
+    if stale:
+        raise StaleFileError("stale: " + ", ".join(sorted(path.name for path in stale)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
