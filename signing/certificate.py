@@ -1,0 +1,157 @@
+"""Facts of a certificate: serial number in customs' writing, validity, kind of key.
+
+An operator card's certificate embeds the holder's name and national id number (private OIDs under
+1.3.6.1.4.1.5315.100.5), so neither the subject nor the DER bytes appear in a `repr`.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from signing.errors import CertificateUnreadable, ProviderMissing
+from signing.profiles import KeyKind
+
+SM2_CURVE_DER: Final = bytes.fromhex("06082a811ccf5501822d")
+"""DER of the curve's object identifier, 1.2.156.10197.1.301."""
+
+
+def serial_text(serial: int) -> str:
+    """Write a serial number as customs does: lower-case hex, zero padded to 8 or 16 characters.
+
+    Old RSA keys have 8 characters, newer RSA and all SM2 keys 16. A longer serial, which no
+    customs certificate has, is written in whole bytes.
+
+    >>> serial_text(0x1A2B3C4)
+    '01a2b3c4'
+    >>> serial_text(0x300000000012345)
+    '0300000000012345'
+    """
+    digits = f"{serial:x}"
+    width = next((width for width in (8, 16) if len(digits) <= width), len(digits) + 1 & ~1)
+    return digits.zfill(width)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One X.509 certificate and what signing needs to know of it. Equal when its DER is equal."""
+
+    der: bytes = field(repr=False)
+    der_base64: bytes = field(repr=False, compare=False)
+    fingerprint: str = field(compare=False)
+    """SHA-256 of the DER in hex: a name for logs that tells nothing about the holder."""
+    serial: str = field(compare=False)
+    subject: str = field(repr=False, compare=False)
+    """RFC 4514 text. Personal data: for screens of those who may see it, never for logs."""
+    not_before: datetime = field(compare=False)
+    not_after: datetime = field(compare=False)
+    key_kind: KeyKind = field(compare=False)
+    key_bits: int = field(compare=False)
+    parsed: x509.Certificate = field(repr=False, compare=False)
+    rsa_key: rsa.RSAPublicKey | None = field(repr=False, compare=False)
+
+    @classmethod
+    def from_der(cls, der: bytes) -> "Certificate":
+        """Read one DER certificate. Raises `CertificateUnreadable`."""
+        try:
+            parsed = x509.load_der_x509_certificate(der)
+            return cls._of(parsed, der)
+        except (ValueError, TypeError, x509.InvalidVersion) as error:
+            raise CertificateUnreadable from error
+
+    @classmethod
+    def from_base64(cls, text: str) -> "Certificate":
+        """Read the text of an X509Certificate element. Raises `CertificateUnreadable`."""
+        try:
+            der = base64.b64decode(text, validate=True)
+        except (ValueError, binascii.Error) as error:
+            raise CertificateUnreadable from error
+        return cls.from_der(der)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "Certificate":
+        """Read the first certificate of a PEM text. Raises `CertificateUnreadable`."""
+        try:
+            parsed = x509.load_pem_x509_certificate(pem)
+        except ValueError as error:
+            raise CertificateUnreadable from error
+        return cls.of(parsed)
+
+    @classmethod
+    def of(cls, parsed: x509.Certificate) -> "Certificate":
+        """Take the facts of an already parsed certificate. Raises `CertificateUnreadable`."""
+        return cls.from_der(parsed.public_bytes(Encoding.DER))
+
+    @classmethod
+    def _of(cls, parsed: x509.Certificate, der: bytes) -> "Certificate":
+        kind, rsa_key = _key_of(parsed)
+        return cls(
+            der=der,
+            der_base64=base64.b64encode(der),
+            fingerprint=hashlib.sha256(der).hexdigest(),
+            serial=serial_text(parsed.serial_number),
+            subject=parsed.subject.rfc4514_string(),
+            not_before=parsed.not_valid_before_utc,
+            not_after=parsed.not_valid_after_utc,
+            key_kind=kind,
+            key_bits=rsa_key.key_size if rsa_key else 256 if kind is KeyKind.SM2 else 0,
+            parsed=parsed,
+            rsa_key=rsa_key,
+        )
+
+    def public_rsa_key(self) -> rsa.RSAPublicKey:
+        """Return the RSA key, or raise `ProviderMissing` for a key that needs another provider."""
+        if self.rsa_key is None:
+            raise ProviderMissing(self.key_kind.value)
+        return self.rsa_key
+
+    def may_sign(self) -> bool:
+        """Tell whether the key usage, where the certificate names one, includes signing."""
+        usage = _key_usage(self.parsed)
+        return usage is None or usage.digital_signature or usage.content_commitment
+
+    def may_issue(self) -> bool:
+        """Tell whether this is a certificate authority's that may sign certificates."""
+        try:
+            constraints = self.parsed.extensions.get_extension_for_class(x509.BasicConstraints)
+        except (x509.ExtensionNotFound, ValueError):
+            return False
+        usage = _key_usage(self.parsed)
+        return constraints.value.ca and (usage is None or usage.key_cert_sign)
+
+    def is_issued_by(self, issuer: "Certificate") -> bool:
+        """Tell whether the issuer's key signed this certificate under the issuer's name."""
+        try:
+            self.parsed.verify_directly_issued_by(issuer.parsed)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Tell whether the time-zone-aware moment lies inside the validity, ends included."""
+        return self.not_before <= moment <= self.not_after
+
+
+def _key_of(parsed: x509.Certificate) -> tuple[KeyKind, rsa.RSAPublicKey | None]:
+    """Tell the kind of the public key; `cryptography` itself does not know the SM2 curve."""
+    if SM2_CURVE_DER in parsed.tbs_certificate_bytes:
+        return KeyKind.SM2, None
+    try:
+        public = parsed.public_key()
+    except UnsupportedAlgorithm:
+        return KeyKind.OTHER, None
+    return (KeyKind.RSA, public) if isinstance(public, rsa.RSAPublicKey) else (KeyKind.OTHER, None)
+
+
+def _key_usage(parsed: x509.Certificate) -> x509.KeyUsage | None:
+    try:
+        return parsed.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
