@@ -130,7 +130,7 @@ class VirtualTimeLoop(asyncio.base_events.BaseEventLoop):
         self._limit_s = limit_s
         self._steps_left = max_steps
         self._selector = _Idle(self)
-        # Far above the spacing of floats after years: a smaller one would let a due timer never fire.
+        # Far above the spacing of floats after years; else a due timer might never fire.
         self._clock_resolution = 1e-6
         self.set_task_factory(cast("Any", _make_task))
         self.set_exception_handler(_keep_unhandled)
