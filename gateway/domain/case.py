@@ -1,0 +1,112 @@
+"""The case: one declared order of one tenant on one platform, as the fold of its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.domain.declaration import DeclarationKind, DeclarationState
+from gateway.domain.findings import Finding
+from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
+from gateway.domain.papers import PaperKind
+
+
+class VerdictKind(StrEnum):
+    """What matching says of the papers."""
+
+    WAITING = "waiting"
+    MATCHED = "matched"
+    MISMATCH = "mismatch"
+    BLOCKED = "blocked"
+
+
+class CaseStage(StrEnum):
+    """Where a case stands (DOMAIN 4)."""
+
+    COLLECTING = "collecting"
+    MATCHED = "matched"
+    MISMATCH = "mismatch"
+    BLOCKED = "blocked"
+    READY = "ready"
+    WAITING_FILINGS = "waiting_filings"
+    DECLARING = "declaring"
+    SENT = "sent"
+    LODGED = "lodged"
+    ACCEPTED = "accepted"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    INSPECTION = "inspection"
+    DETAINED = "detained"
+    SUSPENDED = "suspended"
+    RELEASED = "released"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    RETURNED_ABROAD = "returned_abroad"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKey:
+    """Which case: its id and the facts the id follows from."""
+
+    case_id: CaseId
+    tenant: TenantId
+    direction: Direction
+    platform: str
+    order_no: str
+    profile_id: ProfileId
+
+
+@dataclass(frozen=True, slots=True)
+class PaperStamp:
+    """The newest revision of one paper of a case."""
+
+    revision: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Who stopped a case, and why."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of matching: every finding, what is missing, and until when to wait for it.
+
+    ``until`` is UTC microseconds. ``missing`` names papers (``payment``) and goods records
+    (``goods:SKU``).
+    """
+
+    kind: VerdictKind
+    findings: tuple[Finding, ...] = ()
+    missing: tuple[str, ...] = ()
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """A case, folded from its events; ``seq`` counts them. Holds no personal data."""
+
+    seq: int = 0
+    verdict: Verdict | None = None
+    papers: Mapping[PaperKind, PaperStamp] | None = None
+    declarations: tuple[DeclarationState, ...] = ()
+    hold: Hold | None = None
+    alarms: tuple[str, ...] = ()
+    release_sequence: int = 0
+
+    def declaration(self, kind: DeclarationKind) -> DeclarationState | None:
+        """The newest version of one kind, None before the first is planned."""
+        for declaration in reversed(self.declarations):
+            if declaration.kind is kind:
+                return declaration
+        return None
+
+    def paper(self, kind: PaperKind) -> PaperStamp | None:
+        """The newest revision of one paper, None when it never came."""
+        return None if self.papers is None else self.papers.get(kind)

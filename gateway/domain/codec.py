@@ -1,0 +1,336 @@
+"""Documents: how domain values become versioned JSON values and come back.
+
+Decimals travel as text, times as UTC microseconds, enums by value, ``Masked`` as ``{"masked":
+...}``; what is None or empty is left out. Readers ignore keys that they do not know, so a newer writer's document stays
+readable; a new key always has a default. The state of a case has a codec by hand: it is read and
+written with every event.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+from gateway.domain.case import CaseState, Hold, PaperStamp, Verdict, VerdictKind
+from gateway.domain.declaration import (
+    AppType,
+    DeclarationKind,
+    DeclarationStage,
+    DeclarationState,
+    Pinned,
+)
+from gateway.domain.errors import InvalidValue
+from gateway.domain.findings import Finding, Fix, FixKind, Severity
+from gateway.domain.money import Money
+from gateway.domain.papers import Masked, Order, Paper, PaperKind, PaymentSlip, Waybill
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_PAPER_VERSION: Final = 1
+_CLASS: Final[Mapping[PaperKind, type[Paper]]] = {
+    PaperKind.ORDER: Order,
+    PaperKind.PAYMENT: PaymentSlip,
+    PaperKind.WAYBILL: Waybill,
+}
+
+
+def to_micros(moment: datetime) -> int:
+    """UTC microseconds since 1970 of an aware time."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC time of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def paper_to_doc(paper: Paper) -> dict[str, Any]:
+    """A paper as one versioned JSON value."""
+    return {"v": _PAPER_VERSION, **to_doc(paper)}
+
+
+def paper_from_doc(kind: PaperKind, doc: Mapping[str, Any]) -> Paper:
+    """The paper of a document; raises :class:`InvalidValue` for a version this code cannot read."""
+    if doc.get("v") != _PAPER_VERSION:
+        raise InvalidValue("v", "this paper was stored by a newer version")
+    paper: Paper = from_doc(_CLASS[kind], doc)
+    return paper
+
+
+# --- any frozen dataclass ---------------------------------------------------------------------
+
+
+def to_doc(value: Any) -> Any:
+    """A domain value as JSON values (Any: it takes and gives every kind of value)."""
+    encode = _ENCODERS.get(type(value))
+    if encode is not None:
+        return encode(value)
+    if is_dataclass(value):
+        doc = {}
+        for name in _names(type(value)):
+            item = getattr(value, name)
+            if item is not None and item != () and item != "":
+                encoded = to_doc(item)
+                if encoded != {}:
+                    doc[name] = encoded
+        return doc
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(to_doc(key)): to_doc(item) for key, item in value.items()}
+    if isinstance(value, tuple | frozenset):
+        return [to_doc(item) for item in (value if isinstance(value, tuple) else sorted(value))]
+    raise InvalidValue(type(value).__name__, "has no document form")
+
+
+_ENCODERS: Final[Mapping[type, Callable[[Any], Any]]] = {
+    str: lambda value: value,
+    int: lambda value: value,
+    bool: lambda value: value,
+    type(None): lambda value: value,
+    Decimal: lambda value: format(value, "f"),
+    Money: lambda value: f"{value.amount:f} {value.currency}",
+    Masked: lambda value: {"masked": value.shown},
+    datetime: to_micros,
+    date: date.isoformat,
+}
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
+
+
+def from_doc(cls: type, doc: Mapping[str, Any]) -> Any:
+    """The value of a document of a frozen dataclass; what the document lacks keeps its default."""
+    values: dict[str, Any] = {}
+    for name, decode, required in _decoders(cls):
+        if name in doc:
+            values[name] = decode(doc[name])
+        elif required:
+            raise InvalidValue(name, "is missing from the stored document")
+    return cls(**values)
+
+
+@cache
+def _decoders(cls: type) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+    hints = get_type_hints(cls)
+    return tuple(
+        (
+            field.name,
+            _decoder(hints[field.name]),
+            field.default is MISSING and field.default_factory is MISSING,
+        )
+        for field in fields(cls)
+    )
+
+
+def _decoder(hint: Any) -> Callable[[Any], Any]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _union_decoder([item for item in arguments if item is not type(None)])
+    if origin is tuple:
+        item = _decoder(arguments[0])
+        return lambda value: tuple(map(item, value))
+    if origin is frozenset:
+        item = _decoder(arguments[0])
+        return lambda value: frozenset(map(item, value))
+    if origin is not None and issubclass(origin, Mapping):
+        key, item = _decoder(arguments[0]), _decoder(arguments[1])
+        return lambda value: {key(name): item(content) for name, content in value.items()}
+    supertype = getattr(hint, "__supertype__", None)
+    if supertype is not None:
+        return _decoder(supertype)
+    return _plain_decoder(hint)
+
+
+def _union_decoder(choices: list[Any]) -> Callable[[Any], Any]:
+    if Masked in choices:
+        return lambda value: Masked(value["masked"]) if isinstance(value, dict) else value
+    return _decoder(choices[0])
+
+
+def _plain_decoder(hint: Any) -> Callable[[Any], Any]:
+    if hint is Money:
+        return _money
+    if hint is datetime:
+        return from_micros
+    if hint is date:
+        return date.fromisoformat
+    if is_dataclass(hint):
+        return lambda value: from_doc(hint, value)
+    if hint in (Decimal,) or issubclass(hint, Enum):
+        return hint  # type: ignore[no-any-return]
+    return lambda value: value
+
+
+def _money(text: str) -> Money:
+    amount, _, currency = text.partition(" ")
+    return Money(Decimal(amount), currency)  # type: ignore[arg-type]
+
+
+# --- findings and verdicts --------------------------------------------------------------------
+
+
+def finding_to_doc(finding: Finding) -> dict[str, Any]:
+    """A finding as a JSON value, for events and the API."""
+    doc: dict[str, Any] = {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "state": finding.state,
+        "paths": dict(finding.paths),
+    }
+    if finding.delta is not None:
+        doc["delta"] = finding.delta
+    if finding.params:
+        doc["params"] = dict(finding.params)
+    if finding.code is not None:
+        doc["code"] = finding.code
+    if finding.fixes:
+        doc["fixes"] = [
+            {"kind": fix.kind.value, "path": fix.path, "owner": fix.owner, "value": fix.value}
+            for fix in finding.fixes
+        ]
+    return doc
+
+
+def finding_from_doc(doc: Mapping[str, Any]) -> Finding:
+    """The finding of a document."""
+    return Finding(
+        rule=doc["rule"],
+        severity=Severity(doc["severity"]),
+        paths=doc["paths"],
+        delta=doc.get("delta"),
+        params=doc.get("params", {}),
+        fixes=tuple(
+            Fix(FixKind(fix["kind"]), fix["path"], fix["owner"], fix.get("value"))
+            for fix in doc.get("fixes", ())
+        ),
+        code=doc.get("code"),
+        state=doc.get("state", "broken"),
+    )
+
+
+def verdict_to_doc(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as a JSON value: the payload of ``case_matched``."""
+    doc: dict[str, Any] = {"verdict": verdict.kind.value}
+    if verdict.findings:
+        doc["findings"] = [finding_to_doc(finding) for finding in verdict.findings]
+    if verdict.missing:
+        doc["missing"] = list(verdict.missing)
+    if verdict.until is not None:
+        doc["until"] = verdict.until
+    return doc
+
+
+def verdict_from_doc(doc: Mapping[str, Any]) -> Verdict:
+    """The verdict of a document."""
+    return Verdict(
+        kind=VerdictKind(doc["verdict"]),
+        findings=tuple(finding_from_doc(item) for item in doc.get("findings", ())),
+        missing=tuple(doc.get("missing", ())),
+        until=doc.get("until"),
+    )
+
+
+# --- the state of a case ----------------------------------------------------------------------
+
+
+def state_to_doc(state: CaseState) -> dict[str, Any]:
+    """The folded state of a case as a JSON value."""
+    doc: dict[str, Any] = {"v": 1, "seq": state.seq}
+    if state.verdict is not None:
+        doc["verdict"] = verdict_to_doc(state.verdict)
+    if state.papers:
+        doc["papers"] = {
+            kind.value: [stamp.revision, stamp.digest] for kind, stamp in state.papers.items()
+        }
+    if state.declarations:
+        doc["declarations"] = [_declaration_to_doc(one) for one in state.declarations]
+    if state.hold is not None:
+        doc["hold"] = [state.hold.by, state.hold.reason]
+    if state.alarms:
+        doc["alarms"] = list(state.alarms)
+    if state.release_sequence:
+        doc["releases"] = state.release_sequence
+    return doc
+
+
+def state_from_doc(doc: Mapping[str, Any]) -> CaseState:
+    """The folded state of a document."""
+    verdict, papers, hold = doc.get("verdict"), doc.get("papers"), doc.get("hold")
+    return CaseState(
+        seq=doc["seq"],
+        verdict=verdict_from_doc(verdict) if verdict else None,
+        papers=(
+            {PaperKind(kind): PaperStamp(*stamp) for kind, stamp in papers.items()}
+            if papers
+            else None
+        ),
+        declarations=tuple(_declaration_from_doc(one) for one in doc.get("declarations", ())),
+        hold=Hold(*hold) if hold else None,
+        alarms=tuple(doc.get("alarms", ())),
+        release_sequence=doc.get("releases", 0),
+    )
+
+
+# Short keys: this document is written with every event of every order.
+_OPTIONAL: Final = (
+    ("message_id", "message"),
+    ("app_time", "app_time"),
+    ("sent_at", "sent_at"),
+    ("pre_no", "pre_no"),
+    ("invt_no", "invt_no"),
+    ("status", "status"),
+    ("returned_at", "returned_at"),
+    ("deferred", "deferred"),
+)
+
+
+def _declaration_to_doc(one: DeclarationState) -> dict[str, Any]:
+    doc: dict[str, Any] = {
+        "kind": one.kind.value,
+        "version": one.version,
+        "stage": one.stage.value,
+        "app_type": one.app_type.value,
+        "cop_no": one.cop_no,
+        "pinned": [one.pinned.profile_version, one.pinned.papers, one.pinned.goods],
+    }
+    if one.attempt:
+        doc["attempt"] = one.attempt
+    if one.codes:
+        doc["codes"] = list(one.codes)
+    if one.seen:
+        doc["seen"] = list(one.seen)
+    for name, key in _OPTIONAL:
+        value = getattr(one, name)
+        if value is not None:
+            doc[key] = value
+    return doc
+
+
+def _declaration_from_doc(doc: Mapping[str, Any]) -> DeclarationState:
+    get = doc.get
+    return DeclarationState(
+        kind=DeclarationKind(doc["kind"]),
+        version=doc["version"],
+        stage=DeclarationStage(doc["stage"]),
+        app_type=AppType(doc["app_type"]),
+        cop_no=doc["cop_no"],
+        pinned=Pinned(*doc["pinned"]),
+        message_id=get("message"),
+        app_time=get("app_time"),
+        attempt=get("attempt", 0),
+        sent_at=get("sent_at"),
+        pre_no=get("pre_no"),
+        invt_no=get("invt_no"),
+        status=get("status"),
+        returned_at=get("returned_at"),
+        codes=tuple(get("codes", ())),
+        seen=tuple(get("seen", ())),
+        deferred=get("deferred"),
+    )

@@ -1,0 +1,134 @@
+"""Declarations: one record for customs in one version, and the words customs' answers come down
+to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.domain.ids import MessageId
+
+
+class DeclarationKind(StrEnum):
+    """What a record declares; the regime knows the message type of each kind."""
+
+    ORDER = "order"
+    INVENTORY = "inventory"
+
+
+class AppType(StrEnum):
+    """Whether a record is new, changes or deletes an earlier one (appType)."""
+
+    NEW = "1"
+    CHANGE = "2"
+    DELETE = "3"
+
+
+class DeclarationStage(StrEnum):
+    """Where one declaration stands; the rows of the lifecycle table move it."""
+
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    LODGED = "lodged"
+    STORED = "stored"
+    ACCEPTED = "accepted"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    INSPECTION = "inspection"
+    DETAINED = "detained"
+    SUSPENDED = "suspended"
+    RELEASED = "released"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    RETURNED_ABROAD = "returned_abroad"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Word(StrEnum):
+    """What a receipt says, in neutral words; customs' numbers live in the regime adapter."""
+
+    DRAFT_ONLY = "draft_only"
+    LODGED = "lodged"
+    NOT_SENT = "not_sent"
+    STORED = "stored"
+    ACCEPTED = "accepted"
+    REVIEW = "review"
+    APPROVED = "approved"
+    INSPECTION = "inspection"
+    DETAINED = "detained"
+    SUSPENDED = "suspended"
+    RELEASED = "released"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    RETURNED_ABROAD = "returned_abroad"
+    FAILED_SYSTEM = "failed_system"
+    FAILED_SIGNATURE = "failed_signature"
+    FAILED_LIMIT = "failed_limit"
+    FAILED_RIGHTS = "failed_rights"
+    FAILED = "failed"
+    DUPLICATE = "duplicate"
+    UNKNOWN = "unknown_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The exact inputs of one declaration version: rebuilding it from these gives the same record."""
+
+    profile_version: int = 0
+    papers: Mapping[str, int] = field(default_factory=dict)
+    goods: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationState:
+    """One declaration version, folded from its events.
+
+    ``returned_at`` is the newest applied returnTime (17 digits, customs' clock), ``sent_at`` UTC
+    microseconds of the first attempt, ``seen`` the receipts recorded so far, ``deferred`` a release
+    that waits for its siblings.
+    """
+
+    kind: DeclarationKind
+    version: int
+    stage: DeclarationStage = DeclarationStage.PLANNED
+    app_type: AppType = AppType.NEW
+    cop_no: str = ""
+    pinned: Pinned = Pinned()
+    message_id: MessageId | None = None
+    app_time: str | None = None
+    attempt: int = 0
+    sent_at: int | None = None
+    pre_no: str | None = None
+    invt_no: str | None = None
+    status: str | None = None
+    returned_at: str | None = None
+    codes: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    deferred: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFact:
+    """One receipt record in neutral words, ready for a decision.
+
+    ``returned_at_us`` is UTC microseconds of ``returned_at``. ``checks`` maps what the receipt
+    repeats of our declaration (agent, merchant, platform, customs office) to the value it gives,
+    None when absent.
+    """
+
+    kind: DeclarationKind
+    word: Word
+    status: str
+    returned_at: str
+    returned_at_us: int
+    receipt_id: str
+    position: int
+    guid: str
+    info: str = ""
+    codes: tuple[str, ...] = ()
+    pre_no: str | None = None
+    invt_no: str | None = None
+    checks: Mapping[str, str | None] = field(default_factory=dict)

@@ -1,0 +1,36 @@
+"""Domain events: the only way a case changes, and its history, audit and stream at once.
+
+A payload holds no personal data: it must survive the shredding of a case's data key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """What happened to a case, in the past participle."""
+
+    PAPERS_RECEIVED = "papers_received"
+    CASE_MATCHED = "case_matched"
+    DECLARATION_PLANNED = "declaration_planned"
+    DECLARATION_CLAIMED = "declaration_claimed"
+    DECLARATION_MOVED = "declaration_moved"
+    DECLARATION_SENDING = "declaration_sending"
+    DECLARATION_UNANSWERED = "declaration_unanswered"
+    DECLARATION_REFUSED = "declaration_refused"
+    DECLARATION_WITHDRAWN = "declaration_withdrawn"
+    RECEIPT_RECORDED = "receipt_recorded"
+    CASE_HELD = "case_held"
+    CASE_UNHELD = "case_unheld"
+    ALARM_RAISED = "alarm_raised"
+    NOTICE_ACKNOWLEDGED = "notice_acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to one case; the payload is JSON (Any: its members vary by kind)."""
+
+    kind: EventKind
+    payload: Mapping[str, Any]

@@ -1,0 +1,54 @@
+"""Findings: one difference or fault, from any source, as a value without texts.
+
+Texts in Chinese and English sit with the rule; a finding stores the rule id and parameters. Values
+are masked before they get here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    BLOCK = "block"
+    WARN = "warn"
+    NOTE = "note"
+
+
+class FixKind(StrEnum):
+    """Who may apply a fix: a form fix by staff, a fact fix only by the owner of the paper."""
+
+    FORM = "form"
+    FACT = "fact"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A proposed change of one field of one paper; ``value`` is masked when personal, None if
+    asked for.
+    """
+
+    kind: FixKind
+    path: str
+    owner: str
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference or fault.
+
+    ``paths`` maps a place (``order.paid``) to the masked value seen there. ``code`` is the customs
+    code that the fault would have caused. ``state`` is ``broken`` or ``unverifiable``.
+    """
+
+    rule: str
+    severity: Severity
+    paths: Mapping[str, str | None] = field(default_factory=dict)
+    delta: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    fixes: tuple[Fix, ...] = ()
+    code: str | None = None
+    state: str = "broken"

@@ -1,0 +1,564 @@
+"""The lifecycle: two tables, DECLARATION and CASE, and the fold of events into state.
+
+Nothing else changes state. A decision (``receipt_events``, ``plan_events``) reads a state and
+returns events; ``apply`` folds one event; ``case_stage`` reads the CASE table. Sources: DOMAIN
+sections 3 to 5.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gateway.domain.case import CaseStage, CaseState, Hold, PaperStamp, VerdictKind
+from gateway.domain.codec import verdict_from_doc
+from gateway.domain.declaration import (
+    AppType,
+    DeclarationKind,
+    DeclarationStage,
+    DeclarationState,
+    Pinned,
+    ReceiptFact,
+    Word,
+)
+from gateway.domain.errors import IllegalTransition
+from gateway.domain.events import Event, EventKind
+from gateway.domain.ids import MessageId
+from gateway.domain.papers import PaperKind
+
+_S: Final = DeclarationStage
+_ORDER: Final = DeclarationKind.ORDER
+_INVENTORY: Final = DeclarationKind.INVENTORY
+
+FUTURE_TOLERANCE_US: Final = 5 * 60 * 1_000_000
+EARLY_TOLERANCE_US: Final = 60 * 1_000_000
+_RELEASED_LEVEL: Final = 4
+
+# Partial order of the stages that customs' answers lead to; within a level the newest returnTime
+# wins.
+LEVEL: Final[Mapping[DeclarationStage, int]] = {
+    _S.SENT: 0,
+    _S.UNKNOWN: 0,
+    _S.LODGED: 1,
+    _S.STORED: 2,
+    _S.ACCEPTED: 2,
+    _S.IN_REVIEW: 3,
+    _S.APPROVED: 3,
+    _S.INSPECTION: 3,
+    _S.DETAINED: 3,
+    _S.SUSPENDED: 3,
+    _S.RELEASED: 4,
+    _S.CLOSED: 5,
+}
+
+# The DECLARATION table: what a word leads to, per kind. A word that is missing here has a rule of
+# its own.
+DECLARATION: Final[Mapping[DeclarationKind, Mapping[Word, DeclarationStage]]] = {
+    _ORDER: {
+        Word.LODGED: _S.LODGED,
+        Word.STORED: _S.STORED,
+        Word.REJECTED: _S.REJECTED,
+    },
+    _INVENTORY: {
+        Word.LODGED: _S.LODGED,
+        Word.ACCEPTED: _S.ACCEPTED,
+        Word.REVIEW: _S.IN_REVIEW,
+        Word.APPROVED: _S.APPROVED,
+        Word.INSPECTION: _S.INSPECTION,
+        Word.DETAINED: _S.DETAINED,
+        Word.SUSPENDED: _S.SUSPENDED,
+        Word.REJECTED: _S.REJECTED,
+        Word.RETURNED_ABROAD: _S.RETURNED_ABROAD,
+        Word.RELEASED: _S.RELEASED,
+        Word.CLOSED: _S.CLOSED,
+    },
+}
+
+# The CASE table: the stage of a case whose newest inventory stands at a stage.
+CASE: Final[Mapping[DeclarationStage, CaseStage]] = {
+    _S.PLANNED: CaseStage.DECLARING,
+    _S.CLAIMED: CaseStage.DECLARING,
+    _S.SENT: CaseStage.SENT,
+    _S.UNKNOWN: CaseStage.SENT,
+    _S.LODGED: CaseStage.LODGED,
+    _S.ACCEPTED: CaseStage.ACCEPTED,
+    _S.IN_REVIEW: CaseStage.IN_REVIEW,
+    _S.APPROVED: CaseStage.APPROVED,
+    _S.INSPECTION: CaseStage.INSPECTION,
+    _S.DETAINED: CaseStage.DETAINED,
+    _S.SUSPENDED: CaseStage.SUSPENDED,
+    _S.RELEASED: CaseStage.RELEASED,
+    _S.CLOSED: CaseStage.CLOSED,
+    _S.REJECTED: CaseStage.REJECTED,
+    _S.REFUSED: CaseStage.REJECTED,
+    _S.RETURNED_ABROAD: CaseStage.RETURNED_ABROAD,
+}
+
+# While only the order is filed, its stage shows through.
+_CASE_BY_ORDER: Final[Mapping[DeclarationStage, CaseStage]] = {
+    _S.STORED: CaseStage.READY,
+    _S.REJECTED: CaseStage.REJECTED,
+    _S.REFUSED: CaseStage.REJECTED,
+}
+
+_CASE_BY_VERDICT: Final[Mapping[VerdictKind, CaseStage]] = {
+    VerdictKind.WAITING: CaseStage.COLLECTING,
+    VerdictKind.MATCHED: CaseStage.MATCHED,
+    VerdictKind.MISMATCH: CaseStage.MISMATCH,
+    VerdictKind.BLOCKED: CaseStage.BLOCKED,
+}
+
+FINAL_STAGES: Final = frozenset(
+    {CaseStage.RELEASED, CaseStage.CLOSED, CaseStage.RETURNED_ABROAD, CaseStage.CANCELLED}
+)
+PERSON_STAGES: Final = frozenset(
+    {CaseStage.MISMATCH, CaseStage.BLOCKED, CaseStage.REJECTED, CaseStage.DETAINED}
+)
+
+# Stages from which a new version of the same declaration may follow.
+_OVER: Final = frozenset({_S.REJECTED, _S.REFUSED, _S.WITHDRAWN})
+_AT_CUSTOMS: Final = frozenset(LEVEL)
+
+
+def case_stage(state: CaseState) -> CaseStage:
+    """The stage of a case: a pure fold of its verdict and declarations (the CASE table)."""
+    inventory = _standing(state, _INVENTORY)
+    if inventory is not None:
+        return CASE[inventory.stage]
+    order = _standing(state, _ORDER)
+    if order is not None:
+        return _CASE_BY_ORDER.get(order.stage, CaseStage.WAITING_FILINGS)
+    if state.verdict is None:
+        return CaseStage.COLLECTING
+    return _CASE_BY_VERDICT[state.verdict.kind]
+
+
+def _standing(state: CaseState, kind: DeclarationKind) -> DeclarationState | None:
+    """The newest declaration of a kind that was not withdrawn; a rejected one gives way to a new
+    verdict.
+    """
+    found = state.declaration(kind)
+    if found is None or found.stage is _S.WITHDRAWN:
+        return None
+    if found.stage in _OVER and _papers_moved(state, found):
+        return None
+    return found
+
+
+def _papers_moved(state: CaseState, declaration: DeclarationState) -> bool:
+    """Whether a paper was revised after this declaration was planned."""
+    return any(
+        stamp.revision != declaration.pinned.papers.get(kind.value)
+        for kind, stamp in (state.papers or {}).items()
+    )
+
+
+def frozen_reason(state: CaseState, kind: PaperKind) -> str | None:
+    """Why a paper can no longer be changed by sending it again; None while it still can."""
+    inventory = state.declaration(_INVENTORY)
+    if inventory is not None and inventory.stage not in (_S.PLANNED, *_OVER):
+        return "inventory_declared"
+    order = state.declaration(_ORDER)
+    if kind is PaperKind.ORDER and order is not None:
+        if order.stage in (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED):
+            return "order_awaits_answer"
+    return None
+
+
+# --- decisions on receipts --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptDecision:
+    """What one receipt does to a case: events, or the reason why it is parked for a person."""
+
+    events: tuple[Event, ...] = ()
+    parked: str | None = None
+
+
+def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptDecision:
+    """Decide what one receipt record does to a case.
+
+    A receipt is unsigned, so it moves nothing unless it fits a live declaration in every field
+    that it repeats, and in time (DOMAIN 4). A receipt seen before changes nothing and gives no
+    event.
+    """
+    declaration = state.declaration(fact.kind)
+    if declaration is None or declaration.sent_at is None:
+        return ReceiptDecision(parked="nothing_sent")
+    if f"{fact.status}@{fact.returned_at}" in declaration.seen:
+        return ReceiptDecision()
+    reason = _implausible(declaration, fact, now_us)
+    if reason is not None:
+        return ReceiptDecision(parked=reason)
+    if _is_older_version(declaration, fact):
+        return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
+    events = _word_events(declaration, fact)
+    return ReceiptDecision(tuple(events) + _freed(declaration, events))
+
+
+def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) -> str | None:
+    """Why a receipt cannot be about this declaration, None when it can."""
+    assert declaration.sent_at is not None
+    for name, value in fact.checks.items():
+        if value is not None:
+            return f"{name}_differs"
+    if fact.word is Word.UNKNOWN:
+        return "unknown_status"
+    if fact.word is Word.DRAFT_ONLY:
+        return "stored_as_draft"
+    if fact.returned_at_us > now_us + FUTURE_TOLERANCE_US:
+        return "returned_in_the_future"
+    if declaration.version == 1 and fact.returned_at_us < declaration.sent_at - EARLY_TOLERANCE_US:
+        return "returned_before_sent"
+    if declaration.invt_no and fact.invt_no and declaration.invt_no != fact.invt_no:
+        return "invt_no_differs"
+    if declaration.pre_no and fact.pre_no and declaration.pre_no != fact.pre_no:
+        return "pre_no_differs"
+    if fact.word is Word.RELEASED and fact.kind is _INVENTORY:
+        if not (fact.invt_no or declaration.invt_no):
+            return "released_without_invt_no"
+    return None
+
+
+def _is_older_version(declaration: DeclarationState, fact: ReceiptFact) -> bool:
+    """A receipt stamped before this version was sent belongs to the one before (DOMAIN 2)."""
+    assert declaration.sent_at is not None
+    sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
+    return declaration.version > 1 and fact.returned_at_us < sent_second
+
+
+def _word_events(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    rule = _WORD_RULES.get(fact.word, _ordinary)
+    return rule(declaration, fact)
+
+
+def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """A word with a row in the DECLARATION table: forwards by level, newest returnTime within one."""
+    target = DECLARATION[declaration.kind].get(fact.word)
+    if target is None:
+        return [
+            _recorded(declaration, fact, "not_for_this_kind"),
+            _alarm(declaration, "odd_status"),
+        ]
+    if target is _S.RELEASED and LEVEL.get(declaration.stage, 0) < 1:
+        if declaration.stage in _AT_CUSTOMS:
+            return [_recorded(declaration, fact, "deferred")]
+    newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
+    if declaration.stage in (_S.REJECTED, _S.REFUSED, _S.RETURNED_ABROAD):
+        if not newer:
+            return [_recorded(declaration, fact, "no_effect")]
+        return [
+            _recorded(declaration, fact, "no_effect"),
+            _alarm(declaration, "answer_after_rejection"),
+        ]
+    here, there = LEVEL[declaration.stage], LEVEL[target]
+    if there > here or (there == here and newer):
+        return [_recorded(declaration, fact, "applied", target)]
+    if here >= _RELEASED_LEVEL and newer and target in (_S.INSPECTION, _S.DETAINED):
+        return _contradiction(declaration, fact)
+    return [_recorded(declaration, fact, "no_effect")]
+
+
+def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """100 and 700: legal from any stage below release, a critical alarm after it."""
+    target = DECLARATION[declaration.kind].get(fact.word)
+    if target is None:
+        return [
+            _recorded(declaration, fact, "not_for_this_kind"),
+            _alarm(declaration, "odd_status"),
+        ]
+    here = LEVEL.get(declaration.stage)
+    if here is None:
+        return [_recorded(declaration, fact, "no_effect")]
+    if here >= _RELEASED_LEVEL:
+        if declaration.returned_at is not None and fact.returned_at < declaration.returned_at:
+            return [_recorded(declaration, fact, "no_effect")]
+        return _contradiction(declaration, fact)
+    if fact.returned_at < (declaration.returned_at or ""):
+        return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "late_rejection")]
+    return [_recorded(declaration, fact, "applied", target)]
+
+
+def _contradiction(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    return [
+        _recorded(declaration, fact, "no_effect"),
+        _alarm(declaration, "contradiction_after_release"),
+        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": "contradiction_after_release"}),
+    ]
+
+
+def _back_to_sent(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """The e-port could not send, or failed in itself: the same bytes go again at the next gap."""
+    if LEVEL.get(declaration.stage, 9) <= 1:
+        return [_recorded(declaration, fact, "applied", _S.SENT)]
+    return [_recorded(declaration, fact, "no_effect")]
+
+
+def _failed_signature(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """A signature refusal speaks of the key, not of the case (DOMAIN 3)."""
+    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "signature_refused")]
+
+
+def _failed(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """A negative answer: it rejects only what customs never confirmed."""
+    if LEVEL.get(declaration.stage, 9) == 0:
+        return [_recorded(declaration, fact, "applied", _S.REJECTED)]
+    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "failed_after_lodged")]
+
+
+def _duplicate(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """``exists already``: after the same bytes it proves that the first try arrived, nothing more."""
+    if LEVEL.get(declaration.stage, 9) > 0:
+        return [_recorded(declaration, fact, "no_effect")]
+    if declaration.attempt > 1:
+        return [_recorded(declaration, fact, "applied", _S.LODGED)]
+    return [
+        _recorded(declaration, fact, "applied", _S.REJECTED),
+        _alarm(declaration, "exists_already"),
+    ]
+
+
+_WORD_RULES: Final[Mapping[Word, Callable[[DeclarationState, ReceiptFact], list[Event]]]] = {
+    Word.REJECTED: _against,
+    Word.RETURNED_ABROAD: _against,
+    Word.NOT_SENT: _back_to_sent,
+    Word.FAILED_SYSTEM: _back_to_sent,
+    Word.FAILED_SIGNATURE: _failed_signature,
+    Word.FAILED_LIMIT: _failed,
+    Word.FAILED_RIGHTS: _failed,
+    Word.FAILED: _failed,
+    Word.DUPLICATE: _duplicate,
+}
+
+
+def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
+    """A release that waited for its siblings is applied once one of them has come."""
+    if declaration.deferred is None or not events or events[0].payload.get("effect") != "applied":
+        return ()
+    if events[0].payload["stage"] not in (_S.LODGED, _S.ACCEPTED):
+        return ()
+    payload = dict(declaration.deferred)
+    return (
+        Event(
+            EventKind.RECEIPT_RECORDED, payload | {"effect": "applied", "stage": _S.RELEASED.value}
+        ),
+    )
+
+
+def _recorded(
+    declaration: DeclarationState,
+    fact: ReceiptFact,
+    effect: str,
+    stage: DeclarationStage | None = None,
+) -> Event:
+    payload: dict[str, Any] = {
+        "kind": declaration.kind.value,
+        "version": declaration.version,
+        "status": fact.status,
+        "word": fact.word.value,
+        "returned_at": fact.returned_at,
+        "receipt": fact.receipt_id,
+        "position": fact.position,
+        "guid": fact.guid,
+        "effect": effect,
+    }
+    if stage is not None:
+        payload["stage"] = stage.value
+    if fact.codes:
+        payload["codes"] = list(fact.codes)
+    if fact.pre_no:
+        payload["pre_no"] = fact.pre_no
+    if fact.invt_no:
+        payload["invt_no"] = fact.invt_no
+    return Event(EventKind.RECEIPT_RECORDED, payload)
+
+
+def _alarm(declaration: DeclarationState, alarm: str) -> Event:
+    return Event(
+        EventKind.ALARM_RAISED,
+        {"alarm": alarm, "kind": declaration.kind.value, "version": declaration.version},
+    )
+
+
+# --- the fold ---------------------------------------------------------------------------------
+
+
+def apply(state: CaseState, event: Event) -> CaseState:
+    """The state after one event. Raises :class:`IllegalTransition` for an event that cannot
+    follow.
+    """
+    folded = _FOLDS[event.kind](state, event.payload)
+    return replace(folded, seq=state.seq + 1)
+
+
+def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    papers = dict(state.papers or {})
+    for item in payload["papers"]:
+        papers[PaperKind(item["kind"])] = PaperStamp(item["revision"], item["digest"])
+    return replace(state, papers=papers)
+
+
+def _fold_verdict(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return replace(state, verdict=verdict_from_doc(payload))
+
+
+def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    kind = DeclarationKind(payload["kind"])
+    last = state.declaration(kind)
+    if payload["version"] != (last.version + 1 if last else 1):
+        raise IllegalTransition("a declaration version must follow the one before")
+    pinned = payload["pinned"]
+    planned = DeclarationState(
+        kind=kind,
+        version=payload["version"],
+        app_type=AppType(payload["app_type"]),
+        cop_no=payload["cop_no"],
+        pinned=Pinned(pinned["profile"], pinned["papers"], pinned["goods"]),
+    )
+    return replace(state, declarations=(*state.declarations, planned))
+
+
+def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return _changed(
+        state,
+        payload,
+        (_S.PLANNED,),
+        stage=_S.CLAIMED,
+        message_id=MessageId(payload["message"]),
+        app_time=payload["app_time"],
+    )
+
+
+def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return _changed(
+        state,
+        payload,
+        (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED),
+        stage=_S.CLAIMED,
+        message_id=MessageId(payload["message"]),
+    )
+
+
+def _fold_sending(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    """The signed bytes and the attempt are stored; from here on an answer may come."""
+    found = _of(state, payload)
+    if found.stage not in _AT_CUSTOMS and found.stage is not _S.CLAIMED:
+        raise IllegalTransition(f"{found.kind} is {found.stage}: it cannot be sent")
+    fresh = found.stage in (_S.CLAIMED, _S.UNKNOWN)
+    return _put(
+        state,
+        replace(
+            found,
+            stage=_S.SENT if fresh else found.stage,
+            attempt=payload["attempt"],
+            sent_at=found.sent_at or payload["at"],
+        ),
+    )
+
+
+def _fold_unanswered(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return _changed(state, payload, (_S.SENT, _S.UNKNOWN), stage=_S.UNKNOWN)
+
+
+def _fold_refused(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return _changed(
+        state,
+        payload,
+        (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED),
+        stage=_S.REFUSED,
+        codes=(payload["code"],),
+    )
+
+
+def _fold_withdrawn(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return _changed(state, payload, (_S.PLANNED, _S.CLAIMED), stage=_S.WITHDRAWN)
+
+
+def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    found = _of(state, payload)
+    seen = f"{payload['status']}@{payload['returned_at']}"
+    changed = found if seen in found.seen else replace(found, seen=(*found.seen, seen))
+    effect = payload["effect"]
+    if effect == "deferred":
+        return _put(state, replace(changed, deferred=payload))
+    if effect != "applied":
+        return _put(state, changed)
+    stage = DeclarationStage(payload["stage"])
+    changed = replace(
+        changed,
+        stage=stage,
+        status=payload["status"],
+        returned_at=max(payload["returned_at"], found.returned_at or ""),
+        codes=tuple(payload.get("codes", ())),
+        pre_no=payload.get("pre_no") or found.pre_no,
+        invt_no=payload.get("invt_no") or found.invt_no,
+        deferred=None if stage is _S.RELEASED else found.deferred,
+    )
+    if stage is _S.RELEASED:
+        state = replace(state, release_sequence=state.release_sequence + 1)
+    return _put(state, changed)
+
+
+def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return replace(state, hold=Hold(payload["by"], payload["reason"]))
+
+
+def _fold_unheld(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return replace(state, hold=None)
+
+
+def _fold_alarm(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    if payload["alarm"] in state.alarms:
+        return state
+    return replace(state, alarms=(*state.alarms, payload["alarm"]))
+
+
+def _fold_nothing(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    return state
+
+
+_FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], CaseState]]] = {
+    EventKind.PAPERS_RECEIVED: _fold_papers,
+    EventKind.CASE_MATCHED: _fold_verdict,
+    EventKind.DECLARATION_PLANNED: _fold_planned,
+    EventKind.DECLARATION_CLAIMED: _fold_claimed,
+    EventKind.DECLARATION_MOVED: _fold_moved,
+    EventKind.DECLARATION_SENDING: _fold_sending,
+    EventKind.DECLARATION_UNANSWERED: _fold_unanswered,
+    EventKind.DECLARATION_REFUSED: _fold_refused,
+    EventKind.DECLARATION_WITHDRAWN: _fold_withdrawn,
+    EventKind.RECEIPT_RECORDED: _fold_receipt,
+    EventKind.CASE_HELD: _fold_held,
+    EventKind.CASE_UNHELD: _fold_unheld,
+    EventKind.ALARM_RAISED: _fold_alarm,
+    EventKind.NOTICE_ACKNOWLEDGED: _fold_nothing,
+}
+
+
+def _of(state: CaseState, payload: Mapping[str, Any]) -> DeclarationState:
+    for declaration in reversed(state.declarations):
+        if declaration.kind == payload["kind"] and declaration.version == payload["version"]:
+            return declaration
+    raise IllegalTransition(f"no {payload['kind']} version {payload['version']} was planned")
+
+
+def _changed(
+    state: CaseState,
+    payload: Mapping[str, Any],
+    allowed: tuple[DeclarationStage, ...],
+    **values: Any,
+) -> CaseState:
+    found = _of(state, payload)
+    if found.stage not in allowed:
+        raise IllegalTransition(f"{found.kind} is {found.stage}: this event cannot follow")
+    return _put(state, replace(found, **values))
+
+
+def _put(state: CaseState, changed: DeclarationState) -> CaseState:
+    return replace(
+        state,
+        declarations=tuple(
+            changed if (one.kind, one.version) == (changed.kind, changed.version) else one
+            for one in state.declarations
+        ),
+    )

@@ -1,0 +1,135 @@
+"""Planning: which declarations a case needs next (the gates of DOMAIN 4 and 5)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.domain.case import CaseKey, CaseState, VerdictKind
+from gateway.domain.declaration import (
+    AppType,
+    DeclarationKind,
+    DeclarationStage,
+    DeclarationState,
+)
+from gateway.domain.events import Event, EventKind
+from gateway.domain.ids import cop_no
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile
+
+_S: Final = DeclarationStage
+_OVER: Final = frozenset({_S.REJECTED, _S.REFUSED, _S.WITHDRAWN})
+_COP_NO_GENERATION: Final = 1
+
+
+def plan_events(
+    state: CaseState, key: CaseKey, profile: FilingProfile, goods: Mapping[str, int]
+) -> list[Event]:
+    """The declarations to plan now, as events; none while the case is held or does not match.
+
+    ``goods`` maps each SKU of the order to the version of its goods record. A planned declaration
+    whose papers were revised is withdrawn and planned anew.
+    """
+    if state.hold is not None or state.verdict is None:
+        return []
+    if state.verdict.kind is not VerdictKind.MATCHED:
+        return _withdrawals(state)
+    withdrawn = _withdrawals(state)
+    events = list(withdrawn)
+    kind, app_type = _next(state, profile)
+    if kind is not None and app_type is not None:
+        events.append(_planned(state, key, kind, app_type, profile, goods))
+    return events
+
+
+def _next(
+    state: CaseState, profile: FilingProfile
+) -> tuple[DeclarationKind | None, AppType | None]:
+    """The one declaration that may be planned now: the order first, then the inventory."""
+    inventory = state.declaration(DeclarationKind.INVENTORY)
+    if inventory is not None and not _may_follow(state, inventory):
+        return None, None
+    if profile.filing(PaperKind.ORDER).filed_by is FiledBy.US:
+        order = state.declaration(DeclarationKind.ORDER)
+        if order is None:
+            return DeclarationKind.ORDER, AppType.NEW
+        if _may_follow(state, order):
+            return DeclarationKind.ORDER, _order_app_type(state)
+        if order.stage is _S.STORED and not _same_paper(state, order, PaperKind.ORDER):
+            return DeclarationKind.ORDER, AppType.CHANGE
+        if order.stage is not _S.STORED and profile.filing(PaperKind.ORDER).gate:
+            return None, None
+    if not _gates_open(state, profile):
+        return None, None
+    return DeclarationKind.INVENTORY, AppType.NEW
+
+
+def _may_follow(state: CaseState, declaration: DeclarationState) -> bool:
+    """Whether a new version may follow: the last is over, or about to be withdrawn, and papers
+    moved.
+    """
+    if declaration.stage is _S.WITHDRAWN:
+        return True
+    if declaration.stage is _S.PLANNED or declaration.stage in _OVER:
+        return any(not _same_paper(state, declaration, kind) for kind in (state.papers or {}))
+    return False
+
+
+def _order_app_type(state: CaseState) -> AppType:
+    """A change if customs holds an earlier version of the order, else new."""
+    stored = any(
+        one.kind is DeclarationKind.ORDER and one.stage is _S.STORED for one in state.declarations
+    )
+    return AppType.CHANGE if stored else AppType.NEW
+
+
+def _same_paper(state: CaseState, declaration: DeclarationState, kind: PaperKind) -> bool:
+    stamp = state.paper(kind)
+    return stamp is None or declaration.pinned.papers.get(kind.value) == stamp.revision
+
+
+def _gates_open(state: CaseState, profile: FilingProfile) -> bool:
+    """Whether the papers that others file are confirmed as far as the profile asks."""
+    for kind in (PaperKind.PAYMENT, PaperKind.WAYBILL):
+        filing = profile.filing(kind)
+        if not filing.gate:
+            continue
+        if filing.confirmed_by is ConfirmedBy.STATEMENT and state.paper(kind) is None:
+            return False
+    return True
+
+
+def _withdrawals(state: CaseState) -> list[Event]:
+    """Planned but not yet claimed declarations whose papers have been revised since."""
+    return [
+        Event(
+            EventKind.DECLARATION_WITHDRAWN,
+            {"kind": one.kind.value, "version": one.version, "reason": "papers_revised"},
+        )
+        for one in state.declarations
+        if one.stage is _S.PLANNED
+        and any(not _same_paper(state, one, kind) for kind in (state.papers or {}))
+    ]
+
+
+def _planned(
+    state: CaseState,
+    key: CaseKey,
+    kind: DeclarationKind,
+    app_type: AppType,
+    profile: FilingProfile,
+    goods: Mapping[str, int],
+) -> Event:
+    last = state.declaration(kind)
+    payload: dict[str, Any] = {
+        "kind": kind.value,
+        "version": last.version + 1 if last else 1,
+        "app_type": app_type.value,
+        "cop_no": cop_no(profile.cop_no_prefix, key.case_id, kind.value, _COP_NO_GENERATION),
+        "pinned": {
+            "profile": profile.version,
+            "papers": {
+                paper.value: stamp.revision for paper, stamp in (state.papers or {}).items()
+            },
+            "goods": dict(goods),
+        },
+    }
+    return Event(EventKind.DECLARATION_PLANNED, payload)

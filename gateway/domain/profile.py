@@ -1,0 +1,225 @@
+"""Enterprises, mandates and filing profiles: who files what, where, for whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from gateway.domain.errors import InvalidValue
+from gateway.domain.goods import GoodsScope
+from gateway.domain.ids import Direction, ProfileId, TenantId
+from gateway.domain.papers import PaperKind
+from gateway.domain.party import is_enterprise_code, is_social_credit_code
+
+
+class Role(StrEnum):
+    """What an enterprise does in a declaration."""
+
+    PLATFORM = "platform"
+    MERCHANT = "merchant"
+    PAYMENT_COMPANY = "payment_company"
+    CARRIER = "carrier"
+    AGENT = "agent"
+    GUARANTOR = "guarantor"
+    AREA_OPERATOR = "area_operator"
+    SITE_OPERATOR = "site_operator"
+
+
+class TradeMode(StrEnum):
+    """The customs supervision mode of an import."""
+
+    DIRECT = "9610"
+    BONDED = "1210"
+    BONDED_A = "1239"
+
+    @property
+    def is_bonded(self) -> bool:
+        """Whether the goods leave a bonded warehouse."""
+        return self is not TradeMode.DIRECT
+
+
+@dataclass(frozen=True, slots=True)
+class Enterprise:
+    """A registered enterprise: customs code and social credit code are two names of one."""
+
+    code: str
+    name: str
+    social_credit_code: str | None = None
+    roles: frozenset[Role] = frozenset()
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def check(self) -> None:
+        """Raise :class:`InvalidValue` when a code or the name cannot be right."""
+        if not is_enterprise_code(self.code):
+            raise InvalidValue("code", "must be a 10-character customs or 18-character credit code")
+        if self.social_credit_code and not is_social_credit_code(self.social_credit_code):
+            raise InvalidValue("social_credit_code", "the check character is wrong")
+        if not self.name.strip():
+            raise InvalidValue("name", "must be the registered name")
+
+    def is_named(self, code: str) -> bool:
+        """Whether a code names this enterprise."""
+        return code in (self.code, self.social_credit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """The right of a tenant to use an enterprise in a role for a period."""
+
+    tenant: TenantId
+    enterprise_code: str
+    role: Role
+    valid_from: date
+    valid_to: date | None = None
+
+    def covers(self, tenant: TenantId, code: str, role: Role, day: date) -> bool:
+        """Whether this mandate allows the use on a day."""
+        return (
+            (self.tenant, self.enterprise_code, self.role) == (tenant, code, role)
+            and self.valid_from <= day
+            and (self.valid_to is None or day <= self.valid_to)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An enterprise as a declaration names it."""
+
+    code: str
+    name: str
+
+
+class FiledBy(StrEnum):
+    """Who files a paper with customs."""
+
+    US = "us"
+    OTHER = "other"
+
+
+class ConfirmedBy(StrEnum):
+    """How we learn that a paper's filing stands."""
+
+    RECEIPT = "receipt"
+    SUBSCRIPTION = "subscription"
+    API = "api"
+    STATEMENT = "statement"
+
+
+class OnTimeout(StrEnum):
+    """What to do when a paper is not confirmed within its max_wait."""
+
+    HOLD = "hold"
+    SEND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFiling:
+    """How one paper reaches customs, and whether the inventory waits for it."""
+
+    filed_by: FiledBy
+    confirmed_by: ConfirmedBy
+    gate: bool = True
+    max_wait_s: int = 3600
+    on_timeout: OnTimeout = OnTimeout.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A third party that gets copies of a message's data or receipts (BaseSubscribe)."""
+
+    status: str
+    dxp_address: str
+    dxp_mode: str = "DXP"
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilingProfile:
+    """Everything a tenant's declarations at one port have in common (DOMAIN 1)."""
+
+    profile_id: ProfileId
+    tenant: TenantId
+    version: int
+    mode: TradeMode
+    customs_code: str
+    port_code: str
+    platform: Party
+    merchant: Party
+    agent: Party
+    assure_code: str
+    transfer: Party
+    dxp_id: str
+    carriers: tuple[Party, ...]
+    payment_companies: tuple[Party, ...]
+    direction: Direction = Direction.IMPORT
+    area: Party | None = None
+    account_book: str | None = None
+    loct_no: str | None = None
+    country: str = "142"
+    traf_mode: str = "7"
+    wrap_type: str | None = None
+    subscriptions: tuple[Subscription, ...] = ()
+    receiver_id: str = "DXPEDCCEB0000002"
+    edition: str = "202205"
+    channel: str = "dxp"
+    key_ring: str = "default"
+    filings: Mapping[PaperKind, PaperFiling] = field(default_factory=dict)
+    cop_no_prefix: str = "CG"
+    waiting_s: int = 72 * 3600
+    answer_timeout_s: int = 900
+    resend_gap_s: int = 1800
+    resend_limit: int = 3
+    require_identity_check: bool = False
+    rule_pack: str = "import-default"
+    is_production: bool = False
+
+    @property
+    def goods_scope(self) -> GoodsScope:
+        """The scope in which this profile looks up goods records."""
+        return GoodsScope(self.port_code, self.mode.value, self.account_book or "")
+
+    def filing(self, kind: PaperKind) -> PaperFiling:
+        """How one paper is filed: by default the order by us, the other papers by their companies."""
+        found = self.filings.get(kind)
+        if found is not None:
+            return found
+        if kind is PaperKind.ORDER:
+            return PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
+        return PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
+
+    def carrier(self, code: str | None) -> Party | None:
+        """The carrier of a code; the only one when none is named."""
+        return _pick(self.carriers, code)
+
+    def payment_company(self, code: str | None) -> Party | None:
+        """The payment company of a code; the only one when none is named."""
+        return _pick(self.payment_companies, code)
+
+    def check(self) -> None:
+        """Raise :class:`InvalidValue` for the first field that cannot be right."""
+        for path, party in (
+            ("platform", self.platform),
+            ("merchant", self.merchant),
+            ("agent", self.agent),
+        ):
+            if not party.code or not party.name:
+                raise InvalidValue(path, "needs both the registered code and name")
+        if len(self.customs_code) != 4 or len(self.port_code) != 4:
+            raise InvalidValue(
+                "customs_code", "customs_code and port_code are 4-digit office codes"
+            )
+        if self.mode.is_bonded and (self.area is None or not self.account_book):
+            raise InvalidValue("area", "bonded modes need area and account_book (emsNo)")
+        if not 2 <= len(self.cop_no_prefix) <= 4:
+            raise InvalidValue("cop_no_prefix", "must have 2 to 4 characters")
+        if len(self.subscriptions) > 5:
+            raise InvalidValue("subscriptions", "at most 5 are possible")
+        if not self.carriers or not self.payment_companies:
+            raise InvalidValue("carriers", "name at least one carrier and one payment company")
+
+
+def _pick(parties: tuple[Party, ...], code: str | None) -> Party | None:
+    if code is None:
+        return parties[0] if len(parties) == 1 else None
+    return next((party for party in parties if party.code == code), None)
