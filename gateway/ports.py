@@ -295,6 +295,7 @@ class Command(Generic[R]):
     lookups: Sequence[Lookup] = ()
     with_papers: bool = False
     lane: str = ""
+    stage: str = "command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +343,14 @@ class Store(Protocol):
 
         Raises ``Overloaded`` when the queue is full, ``Fenced`` when a guard no longer holds, and
         what ``decide`` raised; in each case nothing of this command was stored.
+        """
+        ...
+
+    async def submit_all(self, commands: Sequence[Command[R]]) -> list[R | Exception]:
+        """Submit many at once without a task each: the result or the error of every command, in
+        order.
+
+        Raises ``Overloaded`` before anything is queued when not all of them fit.
         """
         ...
 

@@ -26,7 +26,17 @@ from gateway.domain.declaration import (
 from gateway.domain.errors import InvalidValue
 from gateway.domain.findings import Finding, Fix, FixKind, Severity
 from gateway.domain.money import Money
-from gateway.domain.papers import Masked, Order, Paper, PaperKind, PaymentSlip, Waybill
+from gateway.domain.papers import (
+    Basis,
+    Masked,
+    Order,
+    Paper,
+    PaperKind,
+    PaperRevision,
+    PaymentSlip,
+    SourceFact,
+    Waybill,
+)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -61,6 +71,57 @@ def paper_from_doc(kind: PaperKind, doc: Mapping[str, Any]) -> Paper:
     return paper
 
 
+def revision_to_doc(revision: PaperRevision) -> dict[str, Any]:
+    """A paper revision as one JSON value; a fact's own paper only where it is not the composed
+    one.
+    """
+    return {
+        "kind": revision.kind.value,
+        "revision": revision.revision,
+        "digest": revision.digest,
+        "basis": revision.basis.value,
+        "paper": revision.doc or paper_to_doc(revision.paper),
+        "facts": [_fact_to_doc(fact, revision.paper) for fact in revision.facts],
+    }
+
+
+def _fact_to_doc(fact: SourceFact, composed: Paper) -> dict[str, Any]:
+    doc: dict[str, Any] = {
+        "source": fact.source,
+        "raw": fact.raw_id,
+        "offset": fact.offset,
+        "length": fact.length,
+        "received_at": to_micros(fact.received_at),
+    }
+    if fact.paper is not composed and fact.paper != composed:
+        doc["paper"] = paper_to_doc(fact.paper)
+    return doc
+
+
+def revision_from_doc(doc: Mapping[str, Any]) -> PaperRevision:
+    """The paper revision of a document."""
+    kind = PaperKind(doc["kind"])
+    paper = paper_from_doc(kind, doc["paper"])
+    return PaperRevision(
+        kind=kind,
+        revision=doc["revision"],
+        digest=doc["digest"],
+        paper=paper,
+        facts=tuple(
+            SourceFact(
+                source=fact["source"],
+                raw_id=fact["raw"],
+                offset=fact["offset"],
+                length=fact["length"],
+                received_at=from_micros(fact["received_at"]),
+                paper=paper_from_doc(kind, fact["paper"]) if "paper" in fact else paper,
+            )
+            for fact in doc["facts"]
+        ),
+        basis=Basis(doc["basis"]),
+    )
+
+
 # --- any frozen dataclass ---------------------------------------------------------------------
 
 
@@ -69,11 +130,11 @@ def to_doc(value: Any) -> Any:
     encode = _ENCODERS.get(type(value))
     if encode is not None:
         return encode(value)
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         doc = {}
         for name in _names(type(value)):
             item = getattr(value, name)
-            if item is not None and item != () and item != "":
+            if item is not None and item not in ((), ""):
                 encoded = to_doc(item)
                 if encoded != {}:
                     doc[name] = encoded
@@ -161,7 +222,7 @@ def _plain_decoder(hint: Any) -> Callable[[Any], Any]:
         return from_micros
     if hint is date:
         return date.fromisoformat
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return lambda value: from_doc(hint, value)
     if hint in (Decimal,) or issubclass(hint, Enum):
         return hint  # type: ignore[no-any-return]

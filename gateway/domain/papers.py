@@ -7,7 +7,7 @@ newest known value first.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -188,7 +188,8 @@ class SourceFact:
 class PaperRevision:
     """One revision of one paper of a case: the composed paper and the facts behind it.
 
-    ``digest`` covers the composed content; two revisions with one digest say the same.
+    ``digest`` covers the composed content; two revisions with one digest say the same. ``doc`` may
+    carry the document of ``paper`` where it was made already, so that it is not made twice.
     """
 
     kind: PaperKind
@@ -197,6 +198,7 @@ class PaperRevision:
     paper: Paper
     facts: tuple[SourceFact, ...] = ()
     basis: Basis = Basis.TO_FILE
+    doc: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
 
 
 def kind_of(paper: Paper) -> PaperKind:
