@@ -6,6 +6,7 @@ canonical bytes, and SignedInfo's start tag is given the namespaces that are in 
 which is what canonicalising it in place means.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from lxml import etree
 
 from signing.profiles import DS_NAMESPACE, Profile
 
+_NOT_PLAIN: Final = re.compile(r"""[&<>"'\s]""")
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -28,15 +30,15 @@ class CanonicalParts:
 
 
 def namespace_declarations(namespaces: Iterable[tuple[str, str]]) -> bytes:
-    """Write declarations as C14N orders and escapes them, each with a space before it.
+    """Write declarations as C14N orders them, each with a space before it.
 
-    Takes pairs of prefix and URI, the default namespace with an empty prefix. An empty URI
-    declares nothing on the outermost element and is left out.
+    Takes pairs of prefix and URI, the default namespace with an empty prefix. URIs are written as
+    they are: libxml2's C14N does not escape `&` in them either, whatever the standard says, so a
+    signer must not use one (`is_plain_uri`), and a verifier must read the canonical bytes.
     """
     return b"".join(
-        b' %b="%b"' % (b"xmlns:" + prefix.encode() if prefix else b"xmlns", _attribute_text(uri))
+        b' %b="%b"' % (b"xmlns:" + prefix.encode() if prefix else b"xmlns", uri.encode())
         for prefix, uri in sorted(namespaces)
-        if uri
     )
 
 
@@ -79,6 +81,11 @@ def namespaces_at(element: etree._Element) -> dict[str, str]:
     return {prefix or "": uri for prefix, uri in element.nsmap.items() if uri and prefix != "xml"}
 
 
+def is_plain_uri(uri: str) -> bool:
+    """Tell whether a namespace URI is the same text in every writer's attribute value."""
+    return _NOT_PLAIN.search(uri) is None
+
+
 def has_xml_attribute(element: etree._Element) -> bool:
     """Tell whether the element has an attribute such as `xml:lang`, which C14N hands down."""
     return any(str(name).startswith(_XML) for name in element.attrib)
@@ -112,11 +119,6 @@ def cut(canonical: bytes, signature: etree._Element, signed_info: etree._Element
 def _tag_name(element: etree._Element) -> bytes:
     local = etree.QName(element).localname
     return (f"{element.prefix}:{local}" if element.prefix else local).encode()
-
-
-def _attribute_text(value: str) -> bytes:
-    escaped = value.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return escaped.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;").encode()
 
 
 DS_DECLARATION: Final = b' xmlns:ds="%b"' % DS_NAMESPACE.encode()

@@ -19,6 +19,7 @@ from signing.c14n import (
     canonicalise,
     has_instruction,
     has_xml_attribute,
+    is_plain_uri,
     namespace_declarations,
     namespaces_at,
     signed_info_bytes,
@@ -39,9 +40,8 @@ from signing.profiles import DS_NAMESPACE, Profile, profile_for, require_fit
 
 _KEY_NAME: Final = re.compile(r"[0-9A-Za-z]{1,40}")
 _START_TAG: Final = re.compile(rb'<([^\s<>/="&!?]+)((?: [^\s<>="]+="[^<"]*")*)>')
-_DECLARATION: Final = re.compile(rb' xmlns(?::([^\s=]+))?="([^"]*)"')
+_DECLARATION: Final = re.compile(r' xmlns(?::([^\s=]+))?="([^"]*)"')
 _END_TAG: Final = re.compile(rb"</([^\s<>]+)\s*>\s*\Z")
-_ENTITY: Final = re.compile(r"&(?:#x([0-9A-F]+)|(\w+));")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,11 @@ def sign(
     if not _KEY_NAME.fullmatch(key_name):
         raise KeyNameInvalid
     place = _in_canonical(document) if canonical else _in_parsed(document, limits)
-    if place.namespaces != profile.namespaces and not any_root:
-        raise RootUnusual
+    if place.namespaces != profile.namespaces:
+        if not any_root:
+            raise RootUnusual
+        if not all(is_plain_uri(uri) for _, uri in place.namespaces):
+            raise RootNotSignable("namespace URI")
     digest = base64.b64encode(digest_of(profile, place.digested))
     declarations = namespace_declarations({**dict(place.namespaces), "ds": DS_NAMESPACE}.items())
     signature = key.sign(signed_info_bytes(profile, declarations, digest))
@@ -147,11 +150,13 @@ def _in_canonical(document: bytes) -> _Place:
     attributes = start.group(2)
     if b" xml:" in attributes:
         raise RootNotSignable("xml: attribute")
+    try:
+        declared = _DECLARATION.findall(attributes.decode())
+    except UnicodeDecodeError as error:
+        raise DocumentNotCanonical("not UTF-8") from error
     return _Place(
         digested=document,
-        namespaces=tuple(
-            (prefix.decode(), _unescaped(uri)) for prefix, uri in _DECLARATION.findall(attributes)
-        ),
+        namespaces=tuple(declared),
         end_tag=len(document) - len(end_tag),
     )
 
@@ -178,14 +183,4 @@ def _in_parsed(document: bytes, limits: Limits) -> _Place:
         digested=digested,
         namespaces=tuple(sorted(namespaces_at(root).items())),
         end_tag=end.start(),
-    )
-
-
-def _unescaped(value: bytes) -> str:
-    """Undo C14N's escapes in an attribute value."""
-    if b"&" not in value:
-        return value.decode()
-    named = {"amp": "&", "lt": "<", "quot": '"'}
-    return _ENTITY.sub(
-        lambda hit: chr(int(hit[1], 16)) if hit[1] else named.get(hit[2], hit[0]), value.decode()
     )

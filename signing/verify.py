@@ -158,7 +158,7 @@ def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
         raise DigestMismatch
     return VerifiedDocument(
         content=parts.body,
-        root=parse(parts.body, policy.limits),
+        root=_parse_again(parts.body, policy),
         certificate=certificate,
         key_name=claim.key_name,
         profile=profile,
@@ -166,12 +166,19 @@ def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
     )
 
 
+def _parse_again(body: bytes, policy: VerifyPolicy) -> etree._Element:
+    """Parse what was signed, which libxml2's C14N does not always leave well-formed."""
+    try:
+        return parse(body, policy.limits)
+    except SchemaError as error:
+        raise UnreadableDocument from error
+
+
 def _claim(root: etree._Element, policy: VerifyPolicy) -> _Claim:
     """Find the one signature and read it, refusing every structure but the profile's."""
     signature = _the_signature(root, policy)
     if next(signature.iter(etree.Comment), None) is not None:
         raise CommentRefused
-    _refuse_text(signature, policy)
     for name, refusal in (("SignedInfo", SignedInfoRepeated), ("Reference", ReferenceRepeated)):
         if sum(1 for _ in signature.iter(_DS + name)) != 1:
             raise refusal
@@ -188,7 +195,7 @@ def _claim(root: etree._Element, policy: VerifyPolicy) -> _Claim:
     )
     _require_enveloped(transforms, policy)
     key_name, certificate = _key_info(key_info)
-    return _Claim(
+    claim = _Claim(
         signature=signature,
         signed_info=info,
         canonicalization=_algorithm(c14n),
@@ -199,11 +206,11 @@ def _claim(root: etree._Element, policy: VerifyPolicy) -> _Claim:
         key_name=_value(key_name, policy),
         certificate=_value(certificate, policy),
     )
+    _refuse_text(signature, policy)
+    return claim
 
 
 def _the_signature(root: etree._Element, policy: VerifyPolicy) -> etree._Element:
-    if policy.root_name is not None and root.tag != policy.root_name:
-        raise RootUnexpected
     found = list(root.iter(_DS + "Signature"))
     if not found:
         raise SignatureMissing
@@ -214,6 +221,8 @@ def _the_signature(root: etree._Element, policy: VerifyPolicy) -> etree._Element
         raise InstructionRefused
     if signature.getparent() is not root or signature.getnext() is not None:
         raise SignatureMisplaced
+    if policy.root_name is not None and root.tag != policy.root_name:
+        raise RootUnexpected
     if has_xml_attribute(root):
         raise InheritedAttribute
     if sum(1 for _ in root.iter(_DS + "*")) != sum(1 for _ in signature.iter(_DS + "*")):
