@@ -1,0 +1,259 @@
+"""The simulated customs authority: bytes in, files out, time passed in.
+
+It does no input or output and owns no clock: a folder runner, a test or a virtual-time
+simulation calls :meth:`CustomsAuthority.receive` with what was sent and picks up what
+:meth:`CustomsAuthority.due` gives. The same seed and the same calls give the same bytes.
+"""
+
+import hashlib
+import heapq
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from adapters.sandbox.customs import routes
+from adapters.sandbox.customs.checks import Refusal, eport
+from adapters.sandbox.customs.desk import Desk, Submission, Taken
+from adapters.sandbox.customs.intake import (
+    ExchangeRefusedError,
+    Gate,
+    MessageRefusedError,
+    Opened,
+)
+from adapters.sandbox.customs.ledger import (
+    Filing,
+    Ledger,
+    Message,
+    PaymentCopy,
+    Receipt,
+    WaybillCopy,
+)
+from adapters.sandbox.customs.messages import Envelope, Kind, Paper
+from adapters.sandbox.customs.outbox import Outbox
+from adapters.sandbox.customs.receipts import OutgoingFile, new_guid
+from adapters.sandbox.customs.scenarios import ScenarioName
+from adapters.sandbox.customs.settings import Settings
+
+_TICK: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The next status of a filing's route, unless a newer submission replaced the route."""
+
+    filing: Filing
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A receipt that goes out later, in a file of its own."""
+
+    receipt: Receipt
+
+
+class CustomsAuthority:
+    """Customs and the e-port in front of it, for one seed and one set of settings.
+
+    Not safe for use from two threads at once; the ledger may be read from another thread.
+    """
+
+    def __init__(self, seed: int, settings: Settings) -> None:
+        self._rng = random.Random(seed)
+        self._settings = settings
+        self._ledger = Ledger()
+        self._desk = Desk(self._ledger, settings, self._rng)
+        self._gate = Gate(settings)
+        self._outbox = Outbox(self._rng, settings.timing.window, settings.customs_id)
+        self._schedule: list[tuple[datetime, int, _Step | _Delivery]] = []
+        self._sequence = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        """Everything customs knows so far."""
+        return self._ledger
+
+    def load_payment(self, payment: PaymentCopy) -> None:
+        """Give customs the payment company's copy of a payment; a later one replaces it."""
+        self._ledger.payments[payment.ebp_code, payment.order_no] = payment
+
+    def load_waybill(self, waybill: WaybillCopy) -> None:
+        """Give customs the carrier's copy of a waybill; a later one replaces it."""
+        self._ledger.waybills[waybill.logistics_code, waybill.logistics_no] = waybill
+
+    def receive(self, envelope: bytes, now: datetime) -> None:
+        """Take one file from the wire; every answer, refusals too, comes out of :meth:`due`."""
+        try:
+            opened = self._gate.open(envelope, now)
+        except ExchangeRefusedError as fault:
+            self._note(fault.origin, now, f"DxpRep {fault.code}")
+            self._outbox.answer(fault.code, fault.text, now, fault.origin)
+        except MessageRefusedError as fault:
+            self._note(fault.origin, now, "CEB900")
+            self._outbox.refuse(fault.reason, now, fault.origin, fault.kind)
+        else:
+            self._note(opened.envelope, now, "taken")
+            self._take(opened, now)
+
+    def due(self, now: datetime) -> list[OutgoingFile]:
+        """Let time pass until ``now`` and return the files that are ready."""
+        schedule = self._schedule
+        while schedule and schedule[0][0] <= now:
+            at, _, task = heapq.heappop(schedule)
+            match task:
+                case _Step():
+                    if task.generation == task.filing.generation:
+                        self._advance(task.filing, at)
+                case _Delivery():
+                    self._outbox.alone([task.receipt], at)
+        files = self._outbox.collect(now)
+        self._ledger.files = self._outbox.written
+        return files
+
+    def next_due(self) -> datetime | None:
+        """Return when :meth:`due` has work, ``None`` when nothing is planned."""
+        moments = [self._outbox.next_due(), self._schedule[0][0] if self._schedule else None]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    # -------------------------------------------------------------------------- records in
+    def _note(self, envelope: Envelope, now: datetime, outcome: str) -> None:
+        known = self._ledger.messages.get(envelope.cop_msg_id)
+        if known is not None:
+            known.times += 1
+            return
+        self._ledger.messages[envelope.cop_msg_id] = Message(
+            envelope.cop_msg_id, envelope.sender, envelope.msg_type, now, outcome=outcome
+        )
+
+    def _take(self, opened: Opened, now: datetime) -> None:
+        business = opened.business
+        submission = Submission(
+            cop_msg_id=opened.envelope.cop_msg_id,
+            sender=opened.envelope.sender,
+            cop_code=business.cop_code,
+            digest=hashlib.sha256(opened.envelope.data).hexdigest(),
+            now=now,
+        )
+        refusal = self._whole_refusal(opened)
+        for paper in business.papers:
+            if refusal is not None:
+                taken = self._desk.refuse(business.kind, paper, submission, refusal)
+            else:
+                taken = self._desk.submit(business.kind, paper, submission)
+            self._answer(taken, now)
+
+    def _whole_refusal(self, opened: Opened) -> Refusal | None:
+        """Return the refusal every record of a message gets, if any."""
+        is_order = opened.business.kind is Kind.ORDER
+        if len(opened.business.papers) > self._settings.max_records:
+            return eport("-301015" if is_order else "-621030")
+        if opened.unsigned:
+            return eport("-301020" if is_order else "-621026")
+        return None
+
+    def _answer(self, taken: Taken, now: datetime) -> None:
+        filing = taken.filing
+        if taken.refusal is None:
+            self._begin(filing, now)
+            return
+        receipt = self._receipt(filing, taken.paper, taken.refusal.status, taken.refusal.info, now)
+        lost = filing.muted and not routes.answers_same_bytes(filing.scenario)
+        if not lost:
+            self._outbox.add(receipt, now)
+
+    def _begin(self, filing: Filing, now: datetime) -> None:
+        if filing.scenario.name is ScenarioName.EARLY:
+            while filing.position < len(filing.route):
+                self._advance(filing, now)
+            return
+        timing = self._settings.timing
+        late = filing.kind is Kind.INVENTORY and filing.scenario.name is ScenarioName.LATE
+        self._plan(filing, now + timing.late if late else now)
+
+    # -------------------------------------------------------------------------- time passing
+    def _plan(self, filing: Filing, after: datetime) -> None:
+        """Put the next status of a route on the schedule."""
+        status = filing.route[filing.position]
+        if filing.position and filing.route[filing.position - 1] == "4":
+            wait = self._settings.timing.busy
+        elif status == "899":
+            wait = self._settings.close_after_release or timedelta(0)
+        else:
+            wait = self._draw(status)
+        self._push(after + wait, _Step(filing, filing.generation))
+
+    def _draw(self, status: str) -> timedelta:
+        delay = self._settings.timing.delay(status)
+        if delay.least == delay.most:
+            return delay.least
+        return delay.least + (delay.most - delay.least) * self._rng.random()
+
+    def _push(self, at: datetime, task: _Step | _Delivery) -> None:
+        self._sequence += 1
+        heapq.heappush(self._schedule, (at, self._sequence, task))
+
+    def _advance(self, filing: Filing, now: datetime) -> None:
+        """Give a filing the next status of its route."""
+        status = filing.route[filing.position]
+        filing.position += 1
+        refusal = self._desk.judge(filing) if status == "120" else None
+        if refusal is not None:
+            status, info = refusal.status, refusal.info
+            filing.position = len(filing.route)
+        else:
+            info = routes.status_text(status, filing.scenario, filing.paper.get("guid"))
+        self._desk.settle(filing, status, info, now)
+        self._deliver(filing, self._receipt(filing, filing.paper, status, info, now), now)
+        if filing.position == len(filing.route):
+            self._release_held(filing, now)
+        elif filing.scenario.name is not ScenarioName.EARLY:
+            self._plan(filing, now)
+
+    def _receipt(
+        self, filing: Filing, paper: Paper, status: str, info: str, now: datetime
+    ) -> Receipt:
+        # Two receipts of one record never bear the same returnTime, however short the stages.
+        if filing.last_time is not None and now < filing.last_time + _TICK:
+            now = filing.last_time + _TICK
+        filing.last_time = now
+        head = paper.head
+        fields = {"ebpCode": head.get("ebpCode", ""), "ebcCode": head.get("ebcCode", "")}
+        if filing.kind is Kind.ORDER:
+            fields["orderNo"] = head.get("orderNo", "")
+        else:
+            fields["customsCode"] = head.get("customsCode", "")
+            fields["agentCode"] = head.get("agentCode", "")
+            fields["copNo"] = head.get("copNo", "")
+            fields["preNo"] = filing.pre_no
+            fields["invtNo"] = filing.invt_no
+        receipt = Receipt(
+            new_guid(self._rng), filing.kind, status, info, now, fields, filing.dxp_id
+        )
+        if self._settings.checking:
+            filing.receipts.append(receipt)
+        return receipt
+
+    def _deliver(self, filing: Filing, receipt: Receipt, now: datetime) -> None:
+        if filing.muted:
+            return
+        timing = self._settings.timing
+        match filing.scenario.name:
+            case ScenarioName.EARLY:
+                self._outbox.alone([receipt], now)
+            case ScenarioName.REORDER:
+                filing.held.append(receipt)
+            case ScenarioName.DUPLICATE:
+                self._outbox.add(receipt, now)
+                self._push(now + timing.repeat, _Delivery(receipt))
+                if self._rng.random() < 0.5:
+                    self._push(now + 3 * timing.repeat, _Delivery(receipt))
+            case _:
+                self._outbox.add(receipt, now)
+
+    def _release_held(self, filing: Filing, now: datetime) -> None:
+        """Deliver what REORDER held back, newest first, each in a file of its own."""
+        for receipt in reversed(filing.held):
+            self._push(now, _Delivery(receipt))
+            now += self._draw(receipt.status)
+        filing.held.clear()

@@ -1,0 +1,105 @@
+"""Receipt texts and codes, as public samples and the error table give them.
+
+``OWN_*`` codes have no public counterpart: they are this sandbox's own and lie in a range
+seen nowhere. A receiver must take any code it does not know.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+OWN_BUYER_ID: Final = "13992"
+OWN_ADDRESS: Final = "13993"
+OWN_WAYBILL_USED: Final = "13994"
+OWN_CONSIGNEE: Final = "13995"
+OWN_MERCHANT: Final = "13996"
+
+STATUS_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "1": "电子口岸已暂存[{guid}]",
+        "2": "电子口岸申报中[{guid}]",
+        "3": "发送海关成功[{guid}]",
+        "4": "发送海关失败[{guid}]",
+        "120": "[Code:1800;Desc:逻辑校验通过]",
+        "300": "[Code:1200;Desc:待人工审核]",
+        "399": "海关审结",
+        "500": "查验",
+        "501": "扣留移送通关",
+        "502": "扣留移送缉私",
+        "503": "扣留移送法规",
+        "599": "其它扣留",
+        "600": "暂停",
+        "700": "退运",
+        "800": "[Code:2600;Desc:放行]",
+        "899": "结关",
+    }
+)
+
+REJECTION_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "1300": "订单、支付单或运单不存在",
+        "1304": "订单数据核验不通过",
+        "1313": "订购人年度交易累计金额超限;totalPrice:26400.00,limitPrice:26000.00",
+        "1320": "清单与订单商品项数不一致",
+        "1322": "清单与订单商品信息不一致",
+        "1327": "订单订购人与支付单支付人姓名或证件号码不一致",
+        "1332": "支付金额与订单实际支付金额不一致",
+        "13035": "订单与支付单支付企业不一致",
+        "13127": "清单与订单订购人姓名不一致",
+        "130126": "清单与订单订购人电话不一致",
+        OWN_BUYER_ID: "清单与订单订购人证件号码不一致",
+        OWN_ADDRESS: "清单与订单收货地址不一致",
+        OWN_WAYBILL_USED: "运单编号六个月内重复使用",
+        OWN_CONSIGNEE: "订单与运单收货人信息不一致",
+        OWN_MERCHANT: "清单与订单电商企业不一致",
+    }
+)
+
+EPORT_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "-301002": "订单表体序号重复",
+        "-301008": "参数校验失败",
+        "-301009": "报送类型错误，没有可操作的订单",
+        "-301010": "该订单号已存在",
+        "-301011": "订单已申报清单，当前状态不允许操作",
+        "-301014": "报文时间早于已入库报文，忽略",
+        "-301015": "单个报文表头数量超限",
+        "-301020": "验签失败",
+        "-621001": "报文校验失败",
+        "-621004": "该清单已申报",
+        "-621005": "单次交易金额超限",
+        "-621008": "已发往海关，状态更新失败",
+        "-621011": "没有可变更的清单",
+        "-621012": "当前状态不允许变更",
+        "-621015": "数据与卡信息不符，无权操作",
+        "-621018": "订购人年度累计金额将超限",
+        "-621020": "请求参数错误",
+        "-621021": "主键为空或数据不存在",
+        "-621027": "保存失败或商品序号重复",
+        "-621030": "单个报文清单数量超限",
+    }
+)
+
+EXCHANGE_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "0001": "报文格式错误",
+        "0002": "Schema校验失败",
+        "1001": "签名无效",
+        "1002": "签名过期",
+        "1004": "签名与数据不符",
+        "1999": "发送方未注册",
+        "2001": "接收方不存在",
+    }
+)
+
+
+def rejection_text(code: str, compared: str = "") -> str:
+    """Return the returnInfo of a customs rejection, with the compared fields when given."""
+    text = f"[Code:{code};Desc:{REJECTION_TEXTS.get(code, '逻辑校验不通过')}]"
+    return f"{text},[{compared}]" if compared else text
+
+
+def eport_text(code: str, detail: str = "") -> str:
+    """Return the returnInfo of an e-port processing error."""
+    text = EPORT_TEXTS.get(code, "处理异常")
+    return f"{text}：{detail}" if detail else text

@@ -1,0 +1,338 @@
+"""The desk: takes records in, decides collisions, keeps the ledger, judges content."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from adapters.sandbox.customs import checks, codes
+from adapters.sandbox.customs.checks import Refusal, eport, rejection
+from adapters.sandbox.customs.ledger import Filing, Fingerprint, Ledger, Version
+from adapters.sandbox.customs.messages import Kind, Paper
+from adapters.sandbox.customs.routes import (
+    answers_same_bytes,
+    is_refusal,
+    muted,
+    refuses,
+    route,
+)
+from adapters.sandbox.customs.scenarios import parse_scenario
+from adapters.sandbox.customs.settings import Enterprise, RefilePolicy, Settings
+
+_BEIJING: Final = timedelta(hours=8)
+_VOLATILE: Final = frozenset({"guid", "appType", "appTime", "appStatus", "copNo", "declTime"})
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Where a record came from: its envelope, the digest of its message, when."""
+
+    cop_msg_id: str
+    sender: str
+    cop_code: str
+    digest: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a record: ``refusal`` answers it at once, otherwise its route starts."""
+
+    filing: Filing
+    paper: Paper
+    refusal: Refusal | None
+
+
+class Desk:
+    """Decides over single records; knows nothing of envelopes, time passing or files."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, rng: random.Random) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._serial = rng.randrange(1, 900_000_000)
+
+    def submit(self, kind: Kind, paper: Paper, submission: Submission) -> Taken:
+        """Take one record in: count it, refuse it or make it the filing's current version."""
+        filing = self._filing(kind, paper, submission)
+        filing.submissions += 1
+        if self._is_awaited_repeat(filing, submission):
+            filing.muted = False
+            filing.spent = True
+            self._start(filing)
+            return Taken(filing, filing.paper, None)
+        refusal = self._collision(filing, paper, submission)
+        if refusal is None and self._settings.checking:
+            refusal = self._content_fault(kind, paper, submission)
+        version = self._version(filing, paper, submission, taken=refusal is None)
+        filing.versions.append(version)
+        if refusal is not None:
+            version.status, version.info = refusal.status, refusal.info
+            return Taken(filing, paper, refusal)
+        self._take(filing, paper, submission)
+        return Taken(filing, paper, None)
+
+    def refuse(self, kind: Kind, paper: Paper, submission: Submission, refusal: Refusal) -> Taken:
+        """Enter a record that is refused for a reason outside its content."""
+        filing = self._filing(kind, paper, submission)
+        filing.submissions += 1
+        version = self._version(filing, paper, submission, taken=False)
+        version.status, version.info = refusal.status, refusal.info
+        filing.versions.append(version)
+        return Taken(filing, paper, refusal)
+
+    def judge(self, filing: Filing) -> Refusal | None:
+        """Compare an inventory with the other papers customs holds (the step before 120)."""
+        if filing.kind is Kind.ORDER or not self._settings.checking:
+            return None
+        ledger, paper, settings = self._ledger, filing.paper, self._settings
+        order = ledger.orders.get(filing.order_key)
+        if order is None or order.stored is None:
+            return rejection("1300")
+        # The separator before the second compared value is missing in some real receipts.
+        colon = ":" if self._serial % 2 else ""
+        refusal = checks.compare_with_order(paper, order.stored, settings.address, colon)
+        if refusal is not None:
+            return refusal
+        waybill_key = paper.get("logisticsCode"), paper.get("logisticsNo")
+        others = ledger.by_waybill.get(waybill_key, ())
+        if any(other.live and other is not filing for other in others):
+            return rejection(codes.OWN_WAYBILL_USED)
+        payment = ledger.payments.get(filing.order_key)
+        waybill = ledger.waybills.get(waybill_key)
+        if settings.require_filings and (payment is None or waybill is None):
+            return rejection("1300")
+        if payment is not None:
+            refusal = checks.compare_with_payment(order.stored, payment, colon)
+        if refusal is None and waybill is not None:
+            refusal = checks.compare_with_waybill(order.stored, waybill, settings.address)
+        return refusal
+
+    def settle(self, filing: Filing, status: str, info: str, now: datetime) -> None:
+        """Enter a status the filing has reached."""
+        filing.status = status
+        filing.trail.append(status)
+        version = filing.current
+        if version is not None:
+            version.status, version.info = status, info
+        if is_refusal(status):
+            filing.live = False
+            filing.spent = True
+            filing.refused = self._fingerprint(filing)
+            self._give_back(filing, now)
+        elif status == "1":
+            filing.live = False
+        elif status == "120":
+            self._store(filing, version, now)
+
+    def _store(self, filing: Filing, version: Version | None, now: datetime) -> None:
+        deleted = version is not None and version.app_type == "3"
+        if deleted:
+            filing.live = False
+            filing.stored = None
+            return
+        filing.stored = filing.paper
+        if filing.kind is Kind.INVENTORY and not filing.invt_no:
+            office = filing.paper.get("customsCode")[:4].rjust(4, "0")
+            filing.invt_no = f"{office}{(now + _BEIJING).year}I{self._next_serial():09d}"
+
+    # -------------------------------------------------------------------------- taking in
+    def _filing(self, kind: Kind, paper: Paper, submission: Submission) -> Filing:
+        if kind is Kind.ORDER:
+            key = paper.get("ebpCode"), paper.get("orderNo")
+            book = self._ledger.orders
+        else:
+            key = paper.get("agentCode"), paper.get("copNo")
+            book = self._ledger.inventories
+        filing = book.get(key)
+        if filing is None:
+            scenario = parse_scenario(paper.get("orderNo"))
+            filing = Filing(kind, key, scenario, submission.sender, paper)
+            filing.pre_no = self._pre_no(submission.now)
+            book[key] = filing
+        return filing
+
+    def _is_awaited_repeat(self, filing: Filing, submission: Submission) -> bool:
+        """Tell whether the same bytes came again for a record that waits for exactly that."""
+        current = filing.current
+        if current is None or not filing.live or current.digest != submission.digest:
+            return False
+        silent = filing.muted and answers_same_bytes(filing.scenario)
+        return silent or filing.status == "4"
+
+    def _version(
+        self, filing: Filing, paper: Paper, submission: Submission, *, taken: bool
+    ) -> Version:
+        return Version(
+            number=len(filing.versions) + 1,
+            app_type=paper.get("appType"),
+            app_time=paper.get("appTime"),
+            guid=paper.get("guid"),
+            cop_msg_id=submission.cop_msg_id,
+            digest=submission.digest,
+            content=_content(paper) if self._settings.checking else "",
+            received_at=submission.now,
+            taken=taken,
+        )
+
+    def _take(self, filing: Filing, paper: Paper, submission: Submission) -> None:
+        ledger = self._ledger
+        first = len(filing.versions) == 1
+        filing.dxp_id = submission.sender
+        if not first:
+            filing.pre_no = self._pre_no(submission.now)
+            filing.invt_no = ""
+        before = filing.paper
+        filing.paper = paper
+        filing.live = True
+        filing.status = ""
+        if filing.kind is Kind.INVENTORY:
+            if first or filing.order_key != (before.get("ebpCode"), before.get("orderNo")):
+                ledger.by_order.setdefault(filing.order_key, []).append(filing)
+            self._book_waybill(filing)
+            self._reserve(filing, submission.now)
+        filing.muted = muted(filing.kind, filing.scenario)
+        self._start(filing)
+
+    def _start(self, filing: Filing) -> None:
+        if filing.paper.get("appStatus") == "1":
+            filing.route = ("1",)
+        else:
+            refusing = refuses(filing.kind, filing.scenario) and filing.refused in {
+                None,
+                self._fingerprint(filing),
+            }
+            filing.route = route(
+                filing.kind, filing.scenario, refusing=refusing, spent=filing.spent
+            )
+            if self._settings.close_after_release is not None and filing.route[-1] == "800":
+                filing.route = (*filing.route, "899")
+        filing.position = 0
+        filing.generation += 1
+        filing.held.clear()
+
+    def _fingerprint(self, filing: Filing) -> Fingerprint:
+        current = filing.current
+        content = "" if current is None else current.content
+        if filing.kind is Kind.ORDER:
+            return content, 0, None
+        order = self._ledger.orders.get(filing.order_key)
+        versions = 0 if order is None else sum(version.taken for version in order.versions)
+        return content, versions, self._ledger.payments.get(filing.order_key)
+
+    # -------------------------------------------------------------------------- collisions
+    def _collision(self, filing: Filing, paper: Paper, submission: Submission) -> Refusal | None:
+        if filing.kind is Kind.ORDER:
+            return self._order_collision(filing, paper, submission)
+        return self._inventory_collision(filing, paper, submission)
+
+    def _order_collision(
+        self, filing: Filing, paper: Paper, submission: Submission
+    ) -> Refusal | None:
+        held = filing.live or filing.stored is not None
+        if paper.get("appType") == "1":
+            if held or (filing.status == "100" and self._settings.refile is RefilePolicy.CHANGE):
+                return eport("-301010")
+        elif not held and not self._may_change_refused(filing):
+            return eport("-301009")
+        elif self._ledger.live_inventories(filing.key):
+            return eport("-301011")
+        return eport("-301014") if _older(filing, paper, submission) else None
+
+    def _inventory_collision(
+        self, filing: Filing, paper: Paper, submission: Submission
+    ) -> Refusal | None:
+        if not paper.get("copNo"):
+            return eport("-621021", "copNo")
+        order = paper.get("ebpCode"), paper.get("orderNo")
+        if paper.get("appType") == "1":
+            if filing.live or self._ledger.live_inventories(order):
+                return eport("-621004")
+            if filing.status == "100" and self._settings.refile is RefilePolicy.CHANGE:
+                return eport("-621004")
+        elif filing.live:
+            return eport("-621012")
+        elif not self._may_change_refused(filing):
+            return eport("-621011")
+        elif any(other is not filing for other in self._ledger.live_inventories(order)):
+            return eport("-621004")
+        return eport("-621020", "appTime") if _older(filing, paper, submission) else None
+
+    def _may_change_refused(self, filing: Filing) -> bool:
+        return filing.status == "100" and self._settings.refile is not RefilePolicy.NEW
+
+    def _content_fault(self, kind: Kind, paper: Paper, submission: Submission) -> Refusal | None:
+        enterprise = self._enterprise(submission.sender)
+        if enterprise.cop_codes and submission.cop_code not in enterprise.cop_codes:
+            return eport("-621015" if kind is Kind.INVENTORY else "-301008", "copCode")
+        if kind is Kind.ORDER:
+            return checks.order_fault(paper)
+        if enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes:
+            return eport("-621015", "agentCode")
+        if paper.get("appStatus") == "1":
+            return None
+        return checks.inventory_fault(paper, self._settings.single_limit) or self._quota(
+            paper, submission.now
+        )
+
+    def _enterprise(self, sender: str) -> Enterprise:
+        if self._settings.enterprises is None:
+            return Enterprise()
+        return self._settings.enterprises.get(sender, Enterprise())
+
+    # -------------------------------------------------------------------------- quota, numbers
+    def _quota(self, paper: Paper, now: datetime) -> Refusal | None:
+        limit = self._settings.annual_limit
+        if limit is None:
+            return None
+        key = paper.get("buyerIdNumber"), (now + _BEIJING).year
+        used = self._ledger.used.get(key, Decimal(0))
+        value = checks.dutiable_value(paper)
+        return eport("-621018", f"已用{used}，本次{value}") if used + value > limit else None
+
+    def _reserve(self, filing: Filing, now: datetime) -> None:
+        if self._settings.annual_limit is None:
+            return
+        filing.reserved = checks.dutiable_value(filing.paper)
+        key = filing.paper.get("buyerIdNumber"), (now + _BEIJING).year
+        self._ledger.used[key] = self._ledger.used.get(key, Decimal(0)) + filing.reserved
+
+    def _give_back(self, filing: Filing, now: datetime) -> None:
+        key = filing.paper.get("buyerIdNumber"), (now + _BEIJING).year
+        if filing.reserved and key in self._ledger.used:
+            self._ledger.used[key] -= filing.reserved
+        filing.reserved = Decimal(0)
+
+    def _book_waybill(self, filing: Filing) -> None:
+        paper = filing.paper
+        waybill = paper.get("logisticsNo")
+        if waybill:
+            users = self._ledger.by_waybill.setdefault((paper.get("logisticsCode"), waybill), [])
+            if filing not in users:
+                users.append(filing)
+
+    def _next_serial(self) -> int:
+        self._serial = self._serial % 999_999_999 + 1
+        return self._serial
+
+    def _pre_no(self, now: datetime) -> str:
+        moment = now + _BEIJING
+        day = moment.year * 10000 + moment.month * 100 + moment.day
+        return f"B{day}{self._next_serial():09d}"
+
+
+def _older(filing: Filing, paper: Paper, submission: Submission) -> bool:
+    """Tell whether a record is older than what is held; a repeat of the same bytes is not."""
+    current = filing.current
+    if current is None or current.digest == submission.digest:
+        return False
+    return paper.get("appTime") <= current.app_time
+
+
+def _content(paper: Paper) -> str:
+    """Return a digest of what a record says, without the fields every submission changes."""
+    head = sorted(item for item in paper.head.items() if item[0] not in _VOLATILE)
+    lines: Sequence[object] = [sorted(line.items()) for line in paper.lines]
+    return hashlib.sha256(repr((head, lines)).encode()).hexdigest()

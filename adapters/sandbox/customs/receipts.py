@@ -1,0 +1,134 @@
+"""Writing what goes out: 312, 622 and 900 files, DxpRep answers, their envelopes."""
+
+import base64
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from adapters.sandbox.customs.ledger import Receipt
+from adapters.sandbox.customs.messages import CEB, DXP, Envelope, Kind
+
+FILE_RECORDS: Final = 100
+"""Most records of one receipt file (schema of the receipts)."""
+
+_BEIJING: Final = timedelta(hours=8)
+_ORDER_FIELDS: Final[tuple[str, ...]] = ("ebpCode", "ebcCode", "orderNo")
+_INVENTORY_FIELDS: Final[tuple[str, ...]] = (
+    *("customsCode", "ebpCode", "ebcCode", "agentCode", "copNo", "preNo", "invtNo"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingFile:
+    """One file for an enterprise: a name free to use, the bytes, and who it is for."""
+
+    name: str
+    data: bytes
+    receiver: str
+
+
+def new_guid(rng: random.Random) -> str:
+    """Draw a lower-case UUID, as real receipts carry them."""
+    text = f"{rng.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+
+def return_time(moment: datetime) -> str:
+    """Format an aware UTC moment as the 17 digits of returnTime, in Beijing time."""
+    local = moment + _BEIJING
+    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}"
+
+
+def escape(text: str) -> str:
+    """Escape text for XML content, dropping what XML 1.0 cannot hold."""
+    if text.isalnum():
+        return text
+    text = "".join(mark for mark in text if mark >= " " or mark in "\t\n")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _record(receipt: Receipt) -> str:
+    if receipt.kind is Kind.ORDER:
+        element, names = "OrderReturn", _ORDER_FIELDS
+    else:
+        element, names = "InventoryReturn", _INVENTORY_FIELDS
+    fields = receipt.fields
+    body = "".join(f"<{name}>{escape(fields[name])}</{name}>" for name in names if fields.get(name))
+    return (
+        f"<{element}><guid>{receipt.guid}</guid>{body}"
+        f"<returnStatus>{receipt.status}</returnStatus>"
+        f"<returnTime>{return_time(receipt.time)}</returnTime>"
+        f"<returnInfo>{escape(receipt.info[:1000])}</returnInfo></{element}>"
+    )
+
+
+def receipt_message(kind: Kind, receipts: Sequence[Receipt], guid: str) -> bytes:
+    """Write a 312 or 622 in the default namespace, as customs does."""
+    name = receipt_type(kind)
+    body = "".join(map(_record, receipts))
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><{name} xmlns="{CEB}" '
+        f'guid="{guid}" version="1.0">{body}</{name}>'
+    ).encode()
+
+
+def receipt_type(kind: Kind) -> str:
+    """Return the message type that answers a kind."""
+    return "CEB312Message" if kind is Kind.ORDER else "CEB622Message"
+
+
+def refusal_message(guid: str, reason: str, now: datetime, origin: Envelope, kind: str) -> bytes:
+    """Write the 900 that refuses a whole message."""
+    text = origin.data.decode("utf-8", "replace")
+    text = "".join(mark for mark in text if mark >= " " or mark in "\t\n\r")
+    text = text.replace("]]>", "]]]]><![CDATA[>").replace("\ufffe", "").replace("\uffff", "")
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><CEB900Message xmlns="{CEB}" guid="{guid}" '
+        f'version="1.0"><MessageReturn><guid>{guid}</guid><returnStatus>-1</returnStatus>'
+        f"<returnInfo>{escape(reason[:5000])}</returnInfo>"
+        f"<returnTime>{return_time(now)}</returnTime>"
+        f"<oriCopMsgId>{escape(origin.cop_msg_id)}</oriCopMsgId>"
+        f"<oriMessageType>{escape(kind[:15])}</oriMessageType>"
+        f"<oriBizMessage><![CDATA[{text}]]></oriBizMessage></MessageReturn></CEB900Message>"
+    ).encode()
+
+
+def wrap(
+    data: bytes, message_type: str, *, sender: str, receiver: str, guid: str, now: datetime
+) -> bytes:
+    """Put a business message into a DxpMsg; the prefix varies, as it does in the field."""
+    prefix, declared = ("ns2:", ":ns2") if guid[0] in "01234567" else ("", "")
+    created = f"{now + _BEIJING:%Y-%m-%dT%H:%M:%S}"
+    head = (
+        f'<?xml version="1.0" encoding="UTF-8"?>'
+        f'<{prefix}DxpMsg xmlns{declared}="{DXP}" ver="1.0">'
+        f"<{prefix}TransInfo><{prefix}CopMsgId>{guid}</{prefix}CopMsgId>"
+        f"<{prefix}SenderId>{sender}</{prefix}SenderId><{prefix}ReceiverIds>"
+        f"<{prefix}ReceiverId>{escape(receiver)}</{prefix}ReceiverId></{prefix}ReceiverIds>"
+        f"<{prefix}CreatTime>{created}</{prefix}CreatTime>"
+        f"<{prefix}MsgType>{message_type}</{prefix}MsgType></{prefix}TransInfo><{prefix}Data>"
+    )
+    return head.encode() + base64.b64encode(data) + f"</{prefix}Data></{prefix}DxpMsg>".encode()
+
+
+def exchange_answer(
+    code: str, text: str, now: datetime, origin: Envelope, *, receiver: str
+) -> bytes:
+    """Write the exchange platform's DxpRep for an envelope it refuses."""
+    local = now + _BEIJING
+    receivers = "".join(
+        f"<ReceiverId>{escape(found[:16])}</ReceiverId>" for found in origin.receivers[:5] if found
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><DxpRep xmlns="{DXP}" ver="1.0">'
+        f"<RecevierId>{escape(receiver)}</RecevierId><Response><ResponseCode>{code}</ResponseCode>"
+        f"<ResponseInfo>{escape(text[:300])}</ResponseInfo></Response>"
+        f"<NoticeTime>{local:%Y-%m-%d}</NoticeTime><OriHead>"
+        f"<CopMsgId>{escape(origin.cop_msg_id or 'UNKNOWN')}</CopMsgId>"
+        f"<SenderId>{escape(origin.sender[:16] or 'UNKNOWN')}</SenderId>"
+        f"<ReceiverIds>{receivers or '<ReceiverId>UNKNOWN</ReceiverId>'}</ReceiverIds>"
+        f"<CreatTime>{escape(origin.created) or f'{local:%Y-%m-%dT%H:%M:%S}'}</CreatTime>"
+        f"<MsgType>{escape(origin.msg_type[:30])}</MsgType></OriHead></DxpRep>"
+    ).encode()
