@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TypeAlias, TypedDict
 
 from schemas.catalog import load_catalog
-from schemas.errors import StaleFileError, UnknownPathError
+from schemas.errors import UnknownPathError
 
 
 class ValueKind(StrEnum):
@@ -262,15 +262,6 @@ def main(arguments: Sequence[str]) -> int:
         path.write_text(text, encoding="utf-8")
         print(f"written: {path.name} in {path.parent.name}")
     return 0
-
-
-def require_fresh() -> None:
-    """Raise StaleFileError when committed plan data or digests lag behind the schemas."""
-    from schemas import walker  # noqa: PLC0415  xmlschema is needed for this check only
-
-    stale = walker.stale_files()
-    if stale:
-        raise StaleFileError("stale: " + ", ".join(sorted(path.name for path in stale)))
 
 
 if __name__ == "__main__":
