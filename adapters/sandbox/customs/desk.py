@@ -178,19 +178,17 @@ class Desk:
         )
 
     def _take(self, filing: Filing, paper: Paper, submission: Submission) -> None:
-        ledger = self._ledger
-        first = len(filing.versions) == 1
-        filing.dxp_id = submission.sender
-        if not first:
+        if len(filing.versions) > 1:
             filing.pre_no = self._pre_no(submission.now)
             filing.invt_no = ""
-        before = filing.paper
+        filing.dxp_id = submission.sender
         filing.paper = paper
         filing.live = True
         filing.status = ""
         if filing.kind is Kind.INVENTORY:
-            if first or filing.order_key != (before.get("ebpCode"), before.get("orderNo")):
-                ledger.by_order.setdefault(filing.order_key, []).append(filing)
+            owned = self._ledger.by_order.setdefault(filing.order_key, [])
+            if filing not in owned:
+                owned.append(filing)
             self._book_waybill(filing)
             self._reserve(filing, submission.now)
         filing.muted = muted(filing.kind, filing.scenario)

@@ -124,11 +124,11 @@ def exchange_answer(
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><DxpRep xmlns="{DXP}" ver="1.0">'
         f"<RecevierId>{escape(receiver)}</RecevierId><Response><ResponseCode>{code}</ResponseCode>"
-        f"<ResponseInfo>{escape(text[:300])}</ResponseInfo></Response>"
+        f"<ResponseInfo>{escape(text[:300])}</ResponseInfo>"
         f"<NoticeTime>{local:%Y-%m-%d}</NoticeTime><OriHead>"
         f"<CopMsgId>{escape(origin.cop_msg_id or 'UNKNOWN')}</CopMsgId>"
         f"<SenderId>{escape(origin.sender[:16] or 'UNKNOWN')}</SenderId>"
         f"<ReceiverIds>{receivers or '<ReceiverId>UNKNOWN</ReceiverId>'}</ReceiverIds>"
         f"<CreatTime>{escape(origin.created) or f'{local:%Y-%m-%dT%H:%M:%S}'}</CreatTime>"
-        f"<MsgType>{escape(origin.msg_type[:30])}</MsgType></OriHead></DxpRep>"
+        f"<MsgType>{escape(origin.msg_type[:30])}</MsgType></OriHead></Response></DxpRep>"
     ).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from adapters.sandbox.customs import OutgoingFile
 NOW = datetime(2026, 11, 11, 2, 0, 0, tzinfo=UTC)
 CEB = "http://www.chinaport.gov.cn/ceb"
 DXP = "http://www.chinaport.gov.cn/dxp"
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SENDER = "DXPENT0000000001"
 CUSTOMS = "DXPEDCCEB0000002"
@@ -155,7 +157,9 @@ class Draft:
     def xml(self) -> str:
         head = "".join(_element(name, value) for name, value in self.head.items() if value)
         if self.kind == "311":
-            rows = "".join(f"<ceb:OrderList>{_order_line(row)}</ceb:OrderList>" for row in self.lines)
+            rows = "".join(
+                f"<ceb:OrderList>{_order_line(row)}</ceb:OrderList>" for row in self.lines
+            )
             return f"<ceb:Order><ceb:OrderHead>{head}</ceb:OrderHead>{rows}</ceb:Order>"
         rows = "".join(
             f"<ceb:InventoryList>{_inventory_line(row)}</ceb:InventoryList>" for row in self.lines
@@ -196,7 +200,7 @@ class Signer:
     key: rsa.RSAPrivateKey
     certificate: x509.Certificate
     key_name: str = ""
-    algorithm: str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+    algorithm: str = f"{DSIG}rsa-sha1"
     reference: str = ""
 
     @property
@@ -208,28 +212,39 @@ class Signer:
         return self.key_name or f"{self.certificate.serial_number:016x}"
 
     def sign(self, data: bytes) -> bytes:
+        return self._splice(data, "ds:", ":ds")
+
+    def sign_unprefixed(self, data: bytes) -> bytes:
+        """Sign as some devices do: Signature in the default namespace."""
+        return self._splice(data, "", "")
+
+    def _splice(self, data: bytes, prefix: str, declared: str) -> bytes:
         digest = base64.b64encode(hashlib.sha1(data).digest()).decode()
         info = (
-            f'<ds:CanonicalizationMethod Algorithm="{C14N}"></ds:CanonicalizationMethod>'
-            f'<ds:SignatureMethod Algorithm="{self.algorithm}"></ds:SignatureMethod>'
-            f'<ds:Reference URI="{self.reference}"><ds:Transforms><ds:Transform '
-            f'Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"></ds:Transform>'
-            f'</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1">'
-            f"</ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
-            f"</ds:SignedInfo>"
+            f'<CanonicalizationMethod Algorithm="{C14N}"></CanonicalizationMethod>'
+            f'<SignatureMethod Algorithm="{self.algorithm}"></SignatureMethod>'
+            f'<Reference URI="{self.reference}"><Transforms><Transform '
+            f'Algorithm="{DSIG}enveloped-signature"></Transform></Transforms>'
+            f'<DigestMethod Algorithm="{DSIG}sha1"></DigestMethod>'
+            f"<DigestValue>{digest}</DigestValue></Reference></SignedInfo>"
         )
-        names = f'xmlns:ceb="{CEB}" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" xmlns:xsi="{XSI}"'
-        signed = f"<ds:SignedInfo {names}>{info}".encode()
+        scope = (f'xmlns{declared}="{DSIG}"', f'xmlns:ceb="{CEB}"', f'xmlns:xsi="{XSI}"')
+        names = " ".join(sorted(scope, key=lambda name: name[: name.index("=")]))
+        signed = _prefixed(f"<SignedInfo {names}>{info}", prefix).encode()
         value = base64.b64encode(self.key.sign(signed, padding.PKCS1v15(), hashes.SHA1())).decode()
-        block = (
-            f'<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo>{info}'
-            f"<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo>"
-            f"<ds:KeyName>{self.serial}</ds:KeyName><ds:X509Data><ds:X509Certificate>"
-            f"{base64.b64encode(self.der).decode()}</ds:X509Certificate></ds:X509Data>"
-            f"</ds:KeyInfo></ds:Signature>"
+        block = _prefixed(
+            f'<Signature xmlns{declared}="{DSIG}"><SignedInfo>{info}'
+            f"<SignatureValue>{value}</SignatureValue><KeyInfo><KeyName>{self.serial}</KeyName>"
+            f"<X509Data><X509Certificate>{base64.b64encode(self.der).decode()}</X509Certificate>"
+            f"</X509Data></KeyInfo></Signature>",
+            prefix,
         ).encode()
         end = data.rindex(b"</")
         return data[:end] + block + data[end:]
+
+
+def _prefixed(text: str, prefix: str) -> str:
+    return re.sub(r"<(/?)(?=\w)", rf"<\1{prefix}", text)
 
 
 def make_signer(*, days: int = 365, serial: int = 0x0300000000012345) -> Signer:
@@ -296,7 +311,7 @@ def read(file: OutgoingFile) -> list[Answer]:
     if etree.QName(root).localname == "DxpRep":
         code = root.findtext(f"{{{DXP}}}Response/{{{DXP}}}ResponseCode") or ""
         info = root.findtext(f"{{{DXP}}}Response/{{{DXP}}}ResponseInfo") or ""
-        key = root.findtext(f"{{{DXP}}}OriHead/{{{DXP}}}CopMsgId") or ""
+        key = root.findtext(f"{{{DXP}}}Response/{{{DXP}}}OriHead/{{{DXP}}}CopMsgId") or ""
         return [Answer("DxpRep", key, code, info, "", "")]
     body = business(file)
     kind = etree.QName(body).localname
