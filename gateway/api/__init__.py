@@ -1,0 +1,1 @@
+"""The HTTP API under ``/v1``: JSON in, problems (RFC 9457) out, exact bytes where they matter."""

@@ -1,0 +1,265 @@
+"""From bytes to domain values: one parse, every fault with its path, nothing guessed.
+
+``decode`` is on the path of every order: the bytes go to pydantic-core once, and plain functions
+turn the checked model into frozen domain values. Everything slow (where a fault stands, what it is
+called) happens only after something was wrong.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from gateway.api.edge import (
+    BATCH_LINE,
+    AnyIn,
+    ConsigneeIn,
+    GoodsIn,
+    LineIn,
+    OrderIn,
+    PaperIn,
+    PaymentIn,
+    WaybillIn,
+)
+from gateway.api.faults import Fault, InvalidFields, InvalidJSON, broken_json, faults_of, text_fault
+from gateway.domain.goods import GoodsRecord, GoodsScope
+from gateway.domain.ids import ProfileId
+from gateway.domain.money import Currency, Money
+from gateway.domain.papers import (
+    Consignee,
+    IdentityCheck,
+    Order,
+    OrderLine,
+    Paper,
+    PaymentRef,
+    PaymentSlip,
+    Person,
+    Waybill,
+)
+
+M = TypeVar("M", bound=BaseModel)
+
+# Characters that XML 1.0 cannot carry and that JSON can smuggle in: as an escape, or raw as the
+# two non-characters U+FFFE and U+FFFF. Lone surrogates never get past the JSON parser.
+_ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NO_REF: Final = PaymentRef()
+
+
+@dataclass(frozen=True, slots=True)
+class PaperItem:
+    """A paper as a caller sent it, with the profile it names."""
+
+    profile_id: ProfileId
+    order_no: str
+    paper: Paper
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsItem:
+    """A goods record as a caller sent it; its scope follows from the profile it names."""
+
+    profile_id: ProfileId
+    model: GoodsIn
+
+    def record(self, scope: GoodsScope) -> GoodsRecord:
+        """The domain value, version 0 until it is stored. Raises ``InvalidValue``."""
+        record = _goods(self.model, scope)
+        record.check()
+        return record
+
+
+def decode(adapter: TypeAdapter[M], raw: bytes) -> M:
+    """The model that bytes hold.
+
+    Raises :class:`InvalidJSON` when they are no JSON and :class:`InvalidFields` with every fault.
+    """
+    try:
+        model: M = adapter.validator.validate_json(raw)
+    except ValidationError as error:
+        raise _refusal(raw, error) from None
+    if b"\\" in raw or b"\xef\xbf" in raw:
+        faults = list(illegal_characters(model))
+        if faults:
+            raise InvalidFields(faults)
+    return model
+
+
+def decode_line(raw: bytes) -> PaperItem | GoodsItem:
+    """One line of a mixed batch, told apart by its ``type``; raises as :func:`decode`."""
+    return to_item(decode(BATCH_LINE, raw))
+
+
+def to_item(model: AnyIn) -> PaperItem | GoodsItem:
+    """The domain side of a checked model."""
+    if isinstance(model, GoodsIn):
+        return GoodsItem(ProfileId(model.profile), model)
+    return PaperItem(ProfileId(model.profile), model.order_no, to_paper(model))
+
+
+def to_paper(model: PaperIn) -> Paper:
+    """The paper of a checked model."""
+    return _CONVERT[type(model)](model)
+
+
+def _refusal(raw: bytes, error: ValidationError) -> InvalidJSON | InvalidFields:
+    details = error.errors(include_url=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return broken_json(raw, details[0]["ctx"]["error"])
+    return InvalidFields(faults_of(details))
+
+
+def illegal_characters(model: BaseModel) -> Iterator[Fault]:
+    """Every text of a model that holds a character which XML cannot carry, by path."""
+    pending: list[tuple[str, object]] = [("", model)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, str):
+            if _ILLEGAL.search(value):
+                yield text_fault(path)
+        elif isinstance(value, BaseModel):
+            prefix = f"{path}." if path else ""
+            pending.extend((prefix + name, item) for name, item in value.__dict__.items())
+        elif isinstance(value, list):
+            pending.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+
+
+# --- domain values ----------------------------------------------------------------------------
+
+
+def _order(model: OrderIn) -> Order:
+    currency = Currency(model.currency)
+    buyer, payment = model.buyer, model.payment
+    return Order(
+        model.order_no,
+        Money(Decimal(model.goods_value), currency),
+        Money(Decimal(model.freight), currency),
+        Money(Decimal(model.discount), currency),
+        Money(Decimal(model.tax), currency),
+        Money(Decimal(model.paid), currency),
+        tuple([_line(line, currency) for line in model.lines]),
+        Person(buyer.name, buyer.id_type, buyer.id_number, buyer.phone, buyer.account),
+        _consignee(model.consignee),
+        _NO_REF
+        if payment is None
+        else PaymentRef(payment.company_code, payment.company_name, payment.transaction_id),
+        model.waybill_no,
+        model.batch_numbers,
+        model.ordered_at,
+        model.note,
+    )
+
+
+def _line(line: LineIn, currency: Currency) -> OrderLine:
+    return OrderLine(
+        line.line_no,
+        line.sku,
+        line.name,
+        line.model,
+        Decimal(line.quantity),
+        line.unit,
+        Money(Decimal(line.price), currency),
+        Money(Decimal(line.total), currency),
+        line.origin,
+        line.barcode,
+        line.description,
+        line.note,
+    )
+
+
+def _consignee(model: ConsigneeIn) -> Consignee:
+    return Consignee(model.name, model.phone, model.address, model.district)
+
+
+def _payment(model: PaymentIn) -> PaymentSlip:
+    payer, check = model.payer, model.identity_check
+    return PaymentSlip(
+        transaction_id=model.transaction_id,
+        amount=Money(Decimal(model.amount), Currency(model.currency)),
+        order_no=model.order_no,
+        company_code=model.company_code,
+        company_name=model.company_name,
+        payer=Person(payer.name, payer.id_type, payer.id_number, payer.phone, payer.account),
+        identity_check=None if check is None else IdentityCheck(check),
+        paid_at=model.paid_at,
+        note=model.note,
+    )
+
+
+def _money(amount: str | int | None) -> Money | None:
+    return None if amount is None else Money(Decimal(amount))
+
+
+def _decimal(amount: str | int | None) -> Decimal | None:
+    return None if amount is None else Decimal(amount)
+
+
+def _waybill(model: WaybillIn) -> Waybill:
+    return Waybill(
+        waybill_no=model.waybill_no,
+        order_no=model.order_no,
+        carrier_code=model.carrier_code,
+        carrier_name=model.carrier_name,
+        freight=_money(model.freight),
+        insurance=_money(model.insurance),
+        gross_weight_kg=_decimal(model.gross_weight_kg),
+        net_weight_kg=_decimal(model.net_weight_kg),
+        pack_count=model.pack_count,
+        goods_info=model.goods_info,
+        consignee=_consignee(model.consignee),
+        bill_no=model.bill_no,
+        transport_no=model.transport_no,
+        voyage_no=model.voyage_no,
+        note=model.note,
+    )
+
+
+def _goods(model: GoodsIn, scope: GoodsScope) -> GoodsRecord:
+    return GoodsRecord(
+        sku=model.sku,
+        scope=scope,
+        version=0,
+        hs_code=model.hs_code,
+        name=model.name,
+        model=model.model,
+        origin=model.origin,
+        unit=model.unit,
+        unit1=model.unit1,
+        factor1=Decimal(model.factor1),
+        net_weight_kg=Decimal(model.net_weight_kg),
+        gross_weight_kg=Decimal(model.gross_weight_kg),
+        unit2=model.unit2,
+        factor2=_decimal(model.factor2),
+        item_record_no=model.item_record_no,
+        barcode=model.barcode,
+        vat_rate=_decimal(model.vat_rate),
+        consumption_rate=_decimal(model.consumption_rate),
+        tariff_rate=_decimal(model.tariff_rate),
+        rate_year=model.rate_year,
+        valid_from=model.valid_from,
+        valid_to=model.valid_to,
+    )
+
+
+# Any: each converter takes its own model, and the table is keyed by that model's type.
+_CONVERT: Final[dict[type[PaperIn], Callable[[Any], Paper]]] = {
+    OrderIn: _order,
+    PaymentIn: _payment,
+    WaybillIn: _waybill,
+}
+
+
+def split_lines(body: bytes) -> Sequence[tuple[int, int]]:
+    """Offset and length of each line of NDJSON that is not blank; a carriage return may end it."""
+    found: list[tuple[int, int]] = []
+    start, size = 0, len(body)
+    while start < size:
+        end = body.find(b"\n", start)
+        end = size if end < 0 else end
+        length = end - start - (end > start and body[end - 1] == 13)
+        if length and not body[start : start + length].isspace():
+            found.append((start, length))
+        start = end + 1
+    return found

@@ -1,0 +1,347 @@
+"""Edge models: what a caller may send, checked once, with every fault and its path.
+
+Lengths are those of the customs schema (CEB 202205: messages 311, 411, 511, 621), so that a paper
+which is accepted here can be written there. Amounts are JSON strings, or integers, of the format
+N19,5; a JSON float is refused because it has already lost digits.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError, core_schema
+
+AMOUNT_PATTERN: Final = r"^(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,5})?$"
+REFERENCE_PATTERN: Final = r"^\S(?:.*\S)?$"
+MAX_LINES: Final = 999
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+class _AmountSchema:
+    """A decimal of N19,5 as text or whole number; one fault for every way to get it wrong."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.union_schema(
+            [
+                core_schema.str_schema(pattern=AMOUNT_PATTERN, strict=True),
+                core_schema.int_schema(ge=0, lt=10**14, strict=True),
+            ],
+            mode="left_to_right",
+            custom_error_type="amount",
+            custom_error_message="not an amount",
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "description": "Decimal N19,5: a string, or an integer. Never a JSON float.",
+            "examples": ["199.00"],
+            "oneOf": [
+                {"type": "string", "pattern": AMOUNT_PATTERN},
+                {"type": "integer", "minimum": 0, "exclusiveMaximum": 10**14},
+            ],
+        }
+
+
+def read_moment(text: str) -> datetime:
+    """An RFC 3339 time with its zone, as UTC. Raises ``PydanticCustomError`` otherwise."""
+    if _MOMENT.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise PydanticCustomError("moment", "not a time with zone")
+
+
+def read_day(text: str) -> date:
+    """A calendar day ``YYYY-MM-DD``. Raises ``PydanticCustomError`` otherwise."""
+    if _DAY.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            pass
+    raise PydanticCustomError("day", "not a day")
+
+
+class _MomentSchema:
+    """An RFC 3339 time with zone, read from text."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        text = core_schema.str_schema(strict=True, max_length=40)
+        return core_schema.no_info_after_validator_function(read_moment, text)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
+
+class _DaySchema:
+    """A calendar day, read from text."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        text = core_schema.str_schema(strict=True, max_length=40)
+        return core_schema.no_info_after_validator_function(read_day, text)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "format": "date"}
+
+
+Amount = Annotated[str | int, _AmountSchema]
+Moment = Annotated[datetime, _MomentSchema]
+Day = Annotated[date, _DaySchema]
+
+
+def _text(limit: int, least: int = 1) -> Any:
+    return StringConstraints(min_length=least, max_length=limit)
+
+
+def _reference(limit: int) -> Any:
+    return StringConstraints(min_length=1, max_length=limit, pattern=REFERENCE_PATTERN)
+
+
+Number = Annotated[str, _reference(60)]
+Code = Annotated[str, _reference(18)]
+Sku = Annotated[str, _reference(30)]
+Code3 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{3}$")]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+ProfileRef = Annotated[str, _reference(64)]
+Name = Annotated[str, _text(60)]
+CompanyName = Annotated[str, _text(100)]
+Note = Annotated[str, _text(1000, 0)]
+
+
+class Edge(BaseModel):
+    """Strict and closed: no coercion, no unknown field."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class BuyerIn(Edge):
+    """Who bought (订购人); his identity is what customs checks."""
+
+    account: Annotated[str, _text(60)]
+    name: Name
+    phone: Annotated[str, _text(30)]
+    id_type: Annotated[str, StringConstraints(pattern=r"^[0-9]$")] = "1"
+    id_number: Number
+
+
+class ConsigneeIn(Edge):
+    """Who receives the parcel (收货人)."""
+
+    name: CompanyName
+    phone: Annotated[str, _text(50)]
+    address: Annotated[str, _text(200)]
+    district: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
+
+
+class PaymentRefIn(Edge):
+    """What the order says of its payment."""
+
+    company_code: Code | None = None
+    company_name: CompanyName | None = None
+    transaction_id: Number | None = None
+
+
+class LineIn(Edge):
+    """One line of an order; ``total`` as the shop sums it."""
+
+    line_no: Annotated[int, Field(ge=1, le=9999)]
+    sku: Sku
+    name: Annotated[str, _text(250)]
+    model: Annotated[str, _text(510)]
+    barcode: Annotated[str, _text(50)] | None = None
+    description: Note | None = None
+    unit: Code3
+    quantity: Amount
+    price: Amount
+    total: Amount
+    origin: Code3
+    note: Note | None = None
+
+
+class OrderIn(Edge):
+    """The order (订单): what was bought, by whom, for how much."""
+
+    type: Literal["order"] = "order"
+    profile: ProfileRef
+    order_no: Number
+    ordered_at: Moment | None = None
+    currency: CurrencyCode = "CNY"
+    goods_value: Amount
+    freight: Amount
+    discount: Amount
+    tax: Amount
+    paid: Amount
+    buyer: BuyerIn
+    consignee: ConsigneeIn
+    payment: PaymentRefIn | None = None
+    waybill_no: Number | None = None
+    batch_numbers: Annotated[str, _text(100)] | None = None
+    lines: Annotated[list[LineIn], Field(min_length=1, max_length=MAX_LINES)]
+    note: Note | None = None
+
+
+class PayerIn(Edge):
+    """Who paid (支付人), as far as the payment company tells."""
+
+    name: Name | None = None
+    id_type: Annotated[str, StringConstraints(pattern=r"^[0-9]$")] | None = None
+    id_number: Number | None = None
+    phone: Name | None = None
+    account: Name | None = None
+
+
+class PaymentIn(Edge):
+    """The payment slip (支付单): who paid how much."""
+
+    type: Literal["payment"] = "payment"
+    profile: ProfileRef
+    order_no: Number
+    transaction_id: Number
+    company_code: Code | None = None
+    company_name: CompanyName | None = None
+    payer: PayerIn
+    identity_check: Literal["SAME", "DIFFERENT", "UNCHECKED"] | None = None
+    amount: Amount
+    currency: CurrencyCode = "CNY"
+    paid_at: Moment | None = None
+    note: Note | None = None
+
+
+class WaybillIn(Edge):
+    """The waybill (运单): which parcel goes to whom; weights in kilograms."""
+
+    type: Literal["waybill"] = "waybill"
+    profile: ProfileRef
+    order_no: Number
+    waybill_no: Number
+    carrier_code: Code | None = None
+    carrier_name: CompanyName | None = None
+    freight: Amount | None = None
+    insurance: Amount | None = None
+    gross_weight_kg: Amount | None = None
+    net_weight_kg: Amount | None = None
+    pack_count: Annotated[int, Field(ge=1, le=999_999_999)] | None = None
+    goods_info: Annotated[str, _text(200)] | None = None
+    consignee: ConsigneeIn
+    bill_no: Annotated[str, _reference(37)] | None = None
+    transport_no: Annotated[str, _reference(100)] | None = None
+    voyage_no: Annotated[str, _reference(32)] | None = None
+    note: Note | None = None
+
+
+def _positive(amount: str | int) -> str | int:
+    if not str(amount).strip("0."):
+        raise PydanticCustomError("positive", "must be greater than 0")
+    return amount
+
+
+_RATE_PATTERN: Final = r"^(?:0(?:\.[0-9]{1,5})?|1(?:\.0{1,5})?)$"
+Factor = Annotated[Amount, AfterValidator(_positive)]
+Rate = Annotated[
+    str,
+    StringConstraints(pattern=_RATE_PATTERN),
+    WithJsonSchema(
+        {"type": "string", "pattern": _RATE_PATTERN, "description": "Fraction of one: 0.13 is 13 %"}
+    ),
+]
+
+
+class GoodsIn(Edge):
+    """A goods record (商品备案): what customs must know and an order does not carry."""
+
+    type: Literal["goods"] = "goods"
+    profile: ProfileRef
+    sku: Sku
+    hs_code: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}$")]
+    name: Annotated[str, _text(250)]
+    model: Annotated[str, _text(510)]
+    origin: Code3
+    unit: Code3
+    unit1: Code3
+    factor1: Factor
+    unit2: Code3 | None = None
+    factor2: Factor | None = None
+    net_weight_kg: Amount
+    gross_weight_kg: Amount
+    item_record_no: Annotated[str, _reference(30)] | None = None
+    barcode: Annotated[str, _text(50)] | None = None
+    vat_rate: Rate | None = None
+    consumption_rate: Rate | None = None
+    tariff_rate: Rate | None = None
+    rate_year: Annotated[int, Field(ge=2000, le=2999)] | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+
+PaperIn = OrderIn | PaymentIn | WaybillIn
+AnyIn = PaperIn | GoodsIn
+LineOfBatch = Annotated[AnyIn, Field(discriminator="type")]
+
+ORDER: Final[TypeAdapter[OrderIn]] = TypeAdapter(OrderIn)
+PAYMENT: Final[TypeAdapter[PaymentIn]] = TypeAdapter(PaymentIn)
+WAYBILL: Final[TypeAdapter[WaybillIn]] = TypeAdapter(WaybillIn)
+GOODS: Final[TypeAdapter[GoodsIn]] = TypeAdapter(GoodsIn)
+BATCH_LINE: Final[TypeAdapter[AnyIn]] = TypeAdapter(LineOfBatch)
+
+
+class AckIn(Edge):
+    """One answer of a warehouse to one notice."""
+
+    notice_id: Annotated[str, _reference(64)]
+    status: Literal["accepted", "refused"]
+    at: Moment
+
+
+class AcksIn(Edge):
+    """Answers to up to 1,000 notices."""
+
+    acks: Annotated[list[AckIn], Field(min_length=1, max_length=1000)]
+
+
+class HoldIn(Edge):
+    """Why a case is stopped; stands in its history, so it must not name persons."""
+
+    reason: Annotated[str, _text(200)]
+
+
+class EndpointIn(Edge):
+    """Where notices of some types are to be sent."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    role: Literal["seller", "warehouse"]
+    event_types: Annotated[list[Annotated[str, _reference(64)]], Field(max_length=50)] = []
+    batch_size: Annotated[int, Field(ge=1, le=100)] = 1

@@ -1,0 +1,163 @@
+"""What the API needs from the rest of the gateway, as Protocols; built by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from gateway.domain.case import CaseStage
+from gateway.domain.findings import Finding
+from gateway.domain.goods import GoodsRecord
+from gateway.domain.ids import CaseId, KeyId, TenantId
+from gateway.flow.ingest import Incoming, IntakeResult
+from gateway.ports import Clock, Endpoint, MasterData, ReadModels, Rng
+
+
+class KeyRole(StrEnum):
+    """What an API key may do: a machine's (seller, warehouse) or a person's role."""
+
+    SELLER = "seller"
+    WAREHOUSE = "warehouse"
+    VIEWER = "viewer"
+    CLERK = "clerk"
+    SUPERVISOR = "supervisor"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+class Credential(Protocol):
+    """Who is calling. The tenant of a request comes from here and from nowhere else."""
+
+    @property
+    def tenant(self) -> TenantId:
+        """The tenant the key is scoped to."""
+        ...
+
+    @property
+    def key_id(self) -> KeyId:
+        """The public part of the key, fit for logs and histories."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """A value of :class:`KeyRole`; any other may do nothing."""
+        ...
+
+
+class Authenticator(Protocol):
+    """Knows API keys."""
+
+    def authenticate(self, token: str) -> Credential | None:
+        """Whom a bearer token belongs to; None for an unknown, expired or revoked one."""
+        ...
+
+
+class Ingest(Protocol):
+    """Stage 1 of the flow."""
+
+    async def take(self, items: Sequence[Incoming]) -> list[IntakeResult]:
+        """One result each, in order, durable on return. Raises ``Overloaded``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A warehouse's or seller's answer to one notice; ``at`` UTC microseconds."""
+
+    notice_id: str
+    status: str
+    at: int
+
+
+class Desk(Protocol):
+    """Commands on a case. Each answers the stage, or None: this tenant has no such case."""
+
+    async def hold(
+        self, tenant: TenantId, case_id: CaseId, by: str, reason: str
+    ) -> CaseStage | None:
+        """Stop a case before the next declaration is sent."""
+        ...
+
+    async def release(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+        """Let a held case go on."""
+        ...
+
+    async def recheck(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+        """Match a case again with today's goods records, profile and rules."""
+        ...
+
+    async def acknowledge(self, tenant: TenantId, acks: Sequence[Ack]) -> list[str]:
+        """Per acknowledgement ``ok``, ``unknown`` or ``repeated``."""
+        ...
+
+
+class GoodsStored(Protocol):
+    """What became of one goods record."""
+
+    @property
+    def sku(self) -> str:
+        """Which record."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """The version that holds now."""
+        ...
+
+    @property
+    def changed(self) -> bool:
+        """False when the same content was already stored."""
+        ...
+
+
+class Admin(Protocol):
+    """Master data that callers may write themselves."""
+
+    async def put_goods(
+        self, tenant: TenantId, records: Sequence[GoodsRecord]
+    ) -> Sequence[GoodsStored]:
+        """Store goods records, one answer each, in order; cases that waited are checked again."""
+        ...
+
+    async def list_endpoints(self, tenant: TenantId) -> Sequence[Endpoint]:
+        """Every endpoint of a tenant."""
+        ...
+
+    async def new_endpoint(
+        self,
+        tenant: TenantId,
+        *,
+        url: str,
+        role: str,
+        event_types: frozenset[str],
+        batch_size: int,
+    ) -> Endpoint:
+        """Create an endpoint with a fresh secret. Raises ``InvalidValue`` for a refused address."""
+        ...
+
+
+async def _always_ready() -> Mapping[str, bool]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the routes call.
+
+    ``explain(finding, locale)`` gives a finding's text in ``zh`` or ``en``. ``ready`` names the
+    parts that must work before requests are sent here, each with its answer.
+    """
+
+    authenticator: Authenticator
+    ingest: Ingest
+    desk: Desk
+    reads: ReadModels
+    master: MasterData
+    admin: Admin
+    clock: Clock
+    rng: Rng
+    explain: Callable[[Finding, str], str]
+    ready: Callable[[], Awaitable[Mapping[str, bool]]] = _always_ready
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)

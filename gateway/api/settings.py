@@ -1,0 +1,34 @@
+"""Limits of the HTTP edge, as one value. aiohttp itself sets no deadline on slow callers."""
+
+from dataclasses import dataclass
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class APISettings:
+    """Sizes in bytes, counted after decompression; ``_s`` seconds.
+
+    ``header_deadline_s`` runs from the connection, or from the first byte of a later request, to
+    the end of its headers; ``body_deadline_s`` from there to the end of the body. ``exempt_peers``
+    are addresses of trusted front proxies, which speak for many peers. ``log_all`` logs every
+    request, else only refused and slow ones.
+    """
+
+    body_limit: int = MEBIBYTE
+    batch_limit: int = 10 * MEBIBYTE
+    batch_lines: int = 5000
+    header_deadline_s: float = 10.0
+    body_deadline_s: float = 30.0
+    idle_s: float = 75.0
+    lingering_s: float = 2.0
+    connections: int = 8192
+    connections_per_peer: int = 512
+    exempt_peers: frozenset[str] = frozenset()
+    retry_after_s: int = 1
+    page_limit: int = 200
+    wait_limit_s: int = 30
+    wait_poll_s: float = 0.5
+    slow_s: float = 1.0
+    log_all: bool = False
+    drain_s: float = 15.0
