@@ -19,8 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from signing.errors import CertificateUnreadable, ProviderMissing
 from signing.profiles import KeyKind
 
-SM2_CURVE_DER: Final = bytes.fromhex("06082a811ccf5501822d")
-"""DER of the curve's object identifier, 1.2.156.10197.1.301."""
+SM2_CURVE: Final = "1.2.156.10197.1.301"
+"""Object identifier of the SM2 curve."""
+
+_SM2_CURVE_DER: Final = bytes.fromhex("06082a811ccf5501822d")
 
 
 def serial_text(serial: int) -> str:
@@ -114,16 +116,19 @@ class Certificate:
 
     def may_sign(self) -> bool:
         """Tell whether the key usage, where the certificate names one, includes signing."""
-        usage = _key_usage(self.parsed)
+        try:
+            usage = _key_usage(self.parsed)
+        except (x509.DuplicateExtension, ValueError):
+            return False
         return usage is None or usage.digital_signature or usage.content_commitment
 
     def may_issue(self) -> bool:
         """Tell whether this is a certificate authority's that may sign certificates."""
         try:
             constraints = self.parsed.extensions.get_extension_for_class(x509.BasicConstraints)
-        except (x509.ExtensionNotFound, ValueError):
+            usage = _key_usage(self.parsed)
+        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
             return False
-        usage = _key_usage(self.parsed)
         return constraints.value.ca and (usage is None or usage.key_cert_sign)
 
     def is_issued_by(self, issuer: "Certificate") -> bool:
@@ -141,7 +146,7 @@ class Certificate:
 
 def _key_of(parsed: x509.Certificate) -> tuple[KeyKind, rsa.RSAPublicKey | None]:
     """Tell the kind of the public key; `cryptography` itself does not know the SM2 curve."""
-    if SM2_CURVE_DER in parsed.tbs_certificate_bytes:
+    if _SM2_CURVE_DER in parsed.tbs_certificate_bytes:
         return KeyKind.SM2, None
     try:
         public = parsed.public_key()

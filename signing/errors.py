@@ -202,7 +202,7 @@ class VerificationError(SigningError):
 class StructureError(VerificationError):
     """The document does not hold the one enveloped signature at its place."""
 
-    code = "SIGN-400"
+    code = "SIGN-419"
 
 
 class SignatureMissing(StructureError):

@@ -145,7 +145,7 @@ def _in_canonical(document: bytes) -> _Place:
     end_tag = b"</%b>" % start.group(1)
     if not document.endswith(end_tag):
         raise DocumentNotCanonical("end of the root")
-    if document.endswith(b"Signature>" + end_tag):
+    if document.endswith(b"</ds:Signature>" + end_tag):
         raise AlreadySigned
     attributes = start.group(2)
     if b" xml:" in attributes:

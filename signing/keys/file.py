@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from signing.certificate import SM2_CURVE_DER, Certificate
+from signing.certificate import SM2_CURVE, Certificate
 from signing.errors import (
     CertificateMismatch,
     CertificateMissing,
@@ -101,7 +101,7 @@ def load_pkcs12(data: bytes, *, name: str, passphrase: bytes | None = None) -> F
     try:
         private, certificate, others = pkcs12.load_key_and_certificates(data, passphrase or None)
     except UnsupportedAlgorithm as error:
-        raise (ProviderMissing if SM2_CURVE_DER in data else KeyUnsupported) from error
+        raise (ProviderMissing if SM2_CURVE in str(error) else KeyUnsupported) from error
     except (ValueError, TypeError) as error:
         is_passphrase = "assword" in str(error)
         raise (PassphraseWrong if is_passphrase else KeyFileUnreadable) from error

@@ -18,7 +18,9 @@ from signing.errors import (
     KeyNameInvalid,
     RootNotSignable,
     RootUnusual,
+    SelfCheckFailed,
     SigningError,
+    UnreadableDocument,
     WhitespaceRefused,
 )
 from tests.unit.signing.make import (
@@ -209,6 +211,21 @@ def test_a_document_that_cannot_be_signed_is_refused(
 ) -> None:
     with pytest.raises(refused):
         sign(document, file_key())
+
+
+def test_bytes_that_are_not_utf8_are_not_canonical() -> None:
+    broken = BODY.replace(b' xmlns:xsi="', b' xmlns:xsi="\xff')
+    with pytest.raises(DocumentNotCanonical):
+        sign(broken, file_key(), canonical=True, any_root=True)
+
+
+def test_a_namespace_that_c14n_leaves_malformed_is_never_read() -> None:
+    inner = '<z:a xmlns:z="urn:a&amp;b"></z:a>'
+    signed = sign(f"{ROOT}{inner}{END}".encode(), file_key())
+    with pytest.raises(UnreadableDocument):
+        verify(signed.content, policy())
+    with pytest.raises(SelfCheckFailed):
+        verify_own(signed, file_key())
 
 
 def test_a_gb_document_is_signed_over_its_canonical_text() -> None:

@@ -1,0 +1,50 @@
+"""The error tree: stable codes, drawn in the docstring, texts free of anybody's data."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from signing import errors
+from signing.errors import Retry, SigningError
+
+
+def everyone(root: type[SigningError] = SigningError) -> list[type[SigningError]]:
+    return [root, *(each for child in root.__subclasses__() for each in everyone(child))]
+
+
+def test_codes_are_unique() -> None:
+    codes = [each.code for each in everyone()]
+    assert len(codes) == len(set(codes)) > 50
+    assert all(re.fullmatch(r"SIGN-[0-4]\d\d", code) for code in codes)
+
+
+def test_a_code_stands_below_the_code_of_its_parent() -> None:
+    for each in everyone():
+        for child in each.__subclasses__():
+            assert child.code[:6] == each.code[:6] or each is SigningError
+
+
+def test_the_docstring_is_the_message() -> None:
+    for each in everyone():
+        text = str(each())
+        assert text.endswith(".")
+        assert "\n" not in text
+        assert str(each("detail")) == f"{text} (detail)"
+
+
+def test_the_tree_is_drawn_whole_above_the_verification_errors() -> None:
+    drawn = errors.__doc__ or ""
+    for each in everyone():
+        is_refusal = issubclass(each, errors.VerificationError)
+        assert each.__name__ in drawn or (is_refusal and each.__bases__[0].__name__ in drawn)
+
+
+def test_only_a_failing_key_is_worth_another_try() -> None:
+    assert [each for each in everyone() if each.retry is not Retry.NEVER] == [errors.KeyFailed]
+
+
+def test_every_code_stands_in_the_documentation_with_its_text() -> None:
+    text = files("signing").joinpath("docs.md").read_text(encoding="utf-8")
+    for each in everyone():
+        assert f"| {each.code} | {each.__name__} | {each()} |\n" in text
