@@ -60,10 +60,11 @@ class CaseKey:
 
 @dataclass(frozen=True, slots=True)
 class PaperStamp:
-    """The newest revision of one paper of a case."""
+    """The newest revision of one paper; ``taken`` names another case that holds its number."""
 
     revision: int
     digest: str
+    taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

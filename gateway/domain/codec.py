@@ -1,9 +1,9 @@
 """Documents: how domain values become versioned JSON values and come back.
 
-Decimals travel as text, times as UTC microseconds, enums by value, ``Masked`` as ``{"masked":
-...}``; what is None or empty is left out. Readers ignore keys that they do not know, so a newer writer's document stays
-readable; a new key always has a default. The state of a case has a codec by hand: it is read and
-written with every event.
+Decimals travel as text, times as UTC microseconds, enums by value, ``Masked`` as
+``{"masked": ...}``; what is None or empty is left out. Readers ignore keys that they do not know,
+so a newer writer's document stays readable; a new key always has a default. The state of a case
+has a codec by hand: it is read and written with every event.
 """
 
 import types
@@ -308,7 +308,8 @@ def state_to_doc(state: CaseState) -> dict[str, Any]:
         doc["verdict"] = verdict_to_doc(state.verdict)
     if state.papers:
         doc["papers"] = {
-            kind.value: [stamp.revision, stamp.digest] for kind, stamp in state.papers.items()
+            kind.value: [stamp.revision, stamp.digest, *([stamp.taken] if stamp.taken else ())]
+            for kind, stamp in state.papers.items()
         }
     if state.declarations:
         doc["declarations"] = [_declaration_to_doc(one) for one in state.declarations]

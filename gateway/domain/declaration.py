@@ -75,7 +75,7 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """The exact inputs of one declaration version: rebuilding it from these gives the same record."""
+    """The exact inputs of one declaration version: rebuilding it gives the same record."""
 
     profile_version: int = 0
     papers: Mapping[str, int] = field(default_factory=dict)

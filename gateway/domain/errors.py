@@ -84,7 +84,7 @@ class Overloaded(StoreError):
 
 
 class Fenced(StoreError):
-    """The lease or attempt this command speaks for is no longer the live one; nothing was stored."""
+    """The lease or attempt this speaks for is no longer the live one; nothing was stored."""
 
     code = "STORE-202"
     retry = Retry.NEVER

@@ -233,7 +233,7 @@ def _word_events(declaration: DeclarationState, fact: ReceiptFact) -> list[Event
 
 
 def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """A word with a row in the DECLARATION table: forwards by level, newest returnTime within one."""
+    """A word with a row in the DECLARATION table: forwards by level, newest within one."""
     target = DECLARATION[declaration.kind].get(fact.word)
     if target is None:
         return [
@@ -307,7 +307,7 @@ def _failed(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
 
 
 def _duplicate(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """``exists already``: after the same bytes it proves that the first try arrived, nothing more."""
+    """``exists already``: after the same bytes it proves that the first try arrived."""
     if LEVEL.get(declaration.stage, 9) > 0:
         return [_recorded(declaration, fact, "no_effect")]
     if declaration.attempt > 1:
@@ -394,7 +394,9 @@ def apply(state: CaseState, event: Event) -> CaseState:
 def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     papers = dict(state.papers or {})
     for item in payload["papers"]:
-        papers[PaperKind(item["kind"])] = PaperStamp(item["revision"], item["digest"])
+        papers[PaperKind(item["kind"])] = PaperStamp(
+            item["revision"], item["digest"], item.get("taken")
+        )
     return replace(state, papers=papers)
 
 

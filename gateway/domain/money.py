@@ -16,7 +16,7 @@ _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,5})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, order=False)
 class Money:
-    """An amount of one currency. Arithmetic over two currencies raises :class:`CurrencyMismatch`."""
+    """An amount of one currency; mixing two currencies raises :class:`CurrencyMismatch`."""
 
     amount: Decimal
     currency: Currency = CNY

@@ -180,7 +180,7 @@ class FilingProfile:
         return GoodsScope(self.port_code, self.mode.value, self.account_book or "")
 
     def filing(self, kind: PaperKind) -> PaperFiling:
-        """How one paper is filed: by default the order by us, the other papers by their companies."""
+        """How one paper is filed: by default the order by us, the others by their companies."""
         found = self.filings.get(kind)
         if found is not None:
             return found

@@ -1,0 +1,1 @@
+"""The flow: nine stages from a paper to a notice, one module each, and their engine."""

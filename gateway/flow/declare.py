@@ -1,0 +1,307 @@
+"""Stage 4, declare: planned declarations become one message (T2), written and validated.
+
+T2 fixes the ids and the appTime; the bytes follow from them and from what the declarations pin, so
+a message whose bytes were lost on the way is built again to the same declarations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.domain.case import Verdict, VerdictKind
+from gateway.domain.codec import verdict_to_doc
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.errors import BuildFailed
+from gateway.domain.events import Event, EventKind
+from gateway.domain.findings import Finding, Severity
+from gateway.domain.ids import CaseId, MessageId, TenantId, effect_id, record_guid
+from gateway.domain.lifecycle import case_stage
+from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
+from gateway.domain.profile import FilingProfile
+from gateway.flow.context import Context
+from gateway.flow.status import stage_notices
+from gateway.ports import (
+    BuildFault,
+    BuiltMessage,
+    Changes,
+    Command,
+    DeclarationInput,
+    Effect,
+    EffectKind,
+    Found,
+    MasterData,
+    Member,
+    MessageStage,
+    MessageStaged,
+    NewMessage,
+    StoredMember,
+    StoredMessage,
+    Views,
+)
+
+SCHEMA_RULE = "SCHEMA-FAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class _ClaimFacts:
+    effects: tuple[Effect, ...]
+    kind: DeclarationKind
+    tenant: TenantId
+    profile: FilingProfile
+    message_id: MessageId
+    guid: str
+    app_time: str
+    now: int
+
+
+async def claim_message(context: Context, effects: Sequence[Effect]) -> StoredMessage | None:
+    """T2: claim up to 100 planned declarations of one group into a new message.
+
+    Effects whose declaration was withdrawn, held or taken by another worker drop out; None when
+    none is left.
+    """
+    first = effects[0]
+    tenant, profile_id, version, kind = first.group.split("/")
+    profile = context.master.profile_version(profile_id, int(version))  # type: ignore[arg-type]
+    now = context.clock.now()
+    facts = _ClaimFacts(
+        effects=tuple(effects),
+        kind=DeclarationKind(kind),
+        tenant=TenantId(tenant),
+        profile=profile,
+        message_id=MessageId(context.rng.guid()),
+        guid=context.rng.guid(),
+        app_time=context.regime.app_time(now),
+        now=now,
+    )
+    return await context.store.submit(
+        Command(
+            decide=decide_claim,
+            facts=facts,
+            load=tuple(dict.fromkeys(effect.case_id for effect in effects if effect.case_id)),
+            lane=first.group,
+            stage="declare",
+        )
+    )
+
+
+def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[StoredMessage | None]:
+    """T2, pure."""
+    changes: Changes[StoredMessage | None] = Changes(result=None)
+    changes.effects_done = [effect.effect_id for effect in facts.effects]
+    members: list[Member] = []
+    stored: list[StoredMember] = []
+    for effect in facts.effects:
+        view = views.get(effect.case_id) if effect.case_id else None
+        if view is None or view.state.hold is not None:
+            continue
+        declaration = view.state.declaration(facts.kind)
+        version = int(effect.ref.rpartition("/")[2])
+        if declaration is None or declaration.version != version:
+            continue
+        if declaration.stage is not DeclarationStage.PLANNED:
+            continue
+        position = len(members)
+        view.record(
+            Event(
+                EventKind.DECLARATION_CLAIMED,
+                {
+                    "kind": facts.kind.value,
+                    "version": version,
+                    "message": facts.message_id,
+                    "app_time": facts.app_time,
+                },
+            )
+        )
+        claimed = view.state.declaration(facts.kind)
+        assert claimed is not None
+        members.append(
+            Member(view.key.case_id, facts.kind, version, position, claimed.cop_no, facts.app_time)
+        )
+        stored.append(StoredMember(view.key, claimed, position))
+    if members:
+        _add_message(changes, facts, tuple(members), tuple(stored))
+    return changes
+
+
+def _add_message(
+    changes: Changes[StoredMessage | None],
+    facts: _ClaimFacts,
+    members: tuple[Member, ...],
+    stored: tuple[StoredMember, ...],
+) -> None:
+    group = facts.effects[0].group
+    changes.messages.append(
+        NewMessage(
+            facts.message_id,
+            facts.guid,
+            facts.kind,
+            facts.tenant,
+            facts.profile.profile_id,
+            group,
+            facts.now,
+            members,
+        )
+    )
+    changes.effects.append(send_effect(facts.message_id, facts.profile.channel, facts.now))
+    changes.result = StoredMessage(
+        message_id=facts.message_id,
+        guid=facts.guid,
+        kind=facts.kind,
+        tenant=facts.tenant,
+        profile_id=facts.profile.profile_id,
+        group=group,
+        stage=MessageStage.CLAIMED,
+        created_at=facts.now,
+        attempt=0,
+        body=None,
+        members=stored,
+    )
+
+
+def send_effect(message_id: MessageId, channel: str, now: int, attempt: int = 1) -> Effect:
+    """The outbox row that sees one attempt of a message through to its channel."""
+    return Effect(
+        effect_id=effect_id(CaseId(message_id), "send", attempt),
+        kind=EffectKind.SEND,
+        group=channel,
+        due_at=now,
+        ref=message_id,
+    )
+
+
+def profile_of(context: Context, message: StoredMessage) -> FilingProfile:
+    """The profile version that a message was claimed under."""
+    _, profile_id, version, _ = message.group.split("/")
+    return context.master.profile_version(profile_id, int(version))  # type: ignore[arg-type]
+
+
+async def build_message(
+    context: Context, message: StoredMessage
+) -> tuple[StoredMessage, BuiltMessage | None]:
+    """Write and validate a claimed message; members that cannot be written leave it with a finding.
+
+    Gives the message as it then stands, and its unsigned bytes; no bytes when no member is left.
+    """
+    while message.members:
+        inputs = await _inputs(context, message)
+        built = await context.executor.run(context.regime.build, message.kind, message.guid, inputs)
+        context.crash.reach("declare.built")
+        if not built.faults:
+            return message, built
+        message = await _withdraw(context, message, built.faults)
+    return message, None
+
+
+async def _inputs(context: Context, message: StoredMessage) -> list[DeclarationInput]:
+    wanted = [
+        (member.key.case_id, PaperKind(kind), revision)
+        for member in message.members
+        for kind, revision in member.declaration.pinned.papers.items()
+    ]
+    papers = await context.store.load_papers(wanted)
+    return [_input(context.master, message.kind, member, papers) for member in message.members]
+
+
+def _input(
+    master: MasterData,
+    kind: DeclarationKind,
+    member: StoredMember,
+    papers: dict[tuple[CaseId, PaperKind], PaperRevision],
+) -> DeclarationInput:
+    key, pinned = member.key, member.declaration.pinned
+    profile = master.profile_version(key.profile_id, pinned.profile_version)
+    order = papers[key.case_id, PaperKind.ORDER].paper
+    waybill = papers.get((key.case_id, PaperKind.WAYBILL))
+    payment = papers.get((key.case_id, PaperKind.PAYMENT))
+    if not isinstance(order, Order):
+        raise BuildFailed("order", "the pinned order is not an order")
+    slip = payment.paper if payment else None
+    return DeclarationInput(
+        key=key,
+        declaration=member.declaration,
+        guid=record_guid(key.case_id, kind.value, member.declaration.version),
+        profile=profile,
+        order=order,
+        waybill=waybill.paper if waybill and isinstance(waybill.paper, Waybill) else None,
+        payment_transaction_id=slip.transaction_id if isinstance(slip, PaymentSlip) else None,
+        goods={
+            sku: master.goods_version(key.tenant, profile.goods_scope, sku, version)
+            for sku, version in pinned.goods.items()
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _WithdrawFacts:
+    message: StoredMessage
+    faults: dict[CaseId, list[BuildFault]]
+    master: MasterData
+    is_last: bool
+    now: int
+
+
+async def _withdraw(
+    context: Context, message: StoredMessage, faults: Sequence[BuildFault]
+) -> StoredMessage:
+    """Take the faulty members out of a message; their cases are blocked with the faults as
+    findings.
+    """
+    by_case: dict[CaseId, list[BuildFault]] = {}
+    for fault in faults:
+        by_case.setdefault(message.members[fault.position].key.case_id, []).append(fault)
+    kept = tuple(one for one in message.members if one.key.case_id not in by_case)
+    facts = _WithdrawFacts(message, by_case, context.master, not kept, context.clock.now())
+    await context.store.submit(
+        Command(
+            decide=decide_withdraw,
+            facts=facts,
+            load=tuple(by_case),
+            lane=message.group,
+            stage="declare",
+        )
+    )
+    return replace(message, members=kept)
+
+
+def decide_withdraw(facts: _WithdrawFacts, views: Views, found: Found) -> Changes[None]:
+    """Pure: block each faulty case with one finding for each fault."""
+    changes: Changes[None] = Changes(result=None)
+    for case_id, faults in facts.faults.items():
+        view = views.get(case_id)
+        declaration = view.state.declaration(facts.message.kind) if view else None
+        if view is None or declaration is None:
+            continue
+        if declaration.message_id != facts.message.message_id:
+            continue
+        if declaration.stage is not DeclarationStage.CLAIMED:
+            continue
+        before = case_stage(view.state)
+        findings = tuple(_schema_finding(fault) for fault in faults)
+        view.record(
+            Event(
+                EventKind.DECLARATION_WITHDRAWN,
+                {
+                    "kind": facts.message.kind.value,
+                    "version": declaration.version,
+                    "reason": "cannot_be_written",
+                },
+            ),
+            Event(
+                EventKind.CASE_MATCHED,
+                verdict_to_doc(Verdict(VerdictKind.BLOCKED, findings)) | {"pack": "schema"},
+            ),
+        )
+        stage_notices(view, changes, facts.master, before, facts.now)
+    if facts.is_last:
+        message_id = facts.message.message_id
+        changes.messages_staged.append(MessageStaged(message_id, MessageStage.EMPTY))
+        changes.effects_done.append(send_effect(message_id, "", 0).effect_id)
+    return changes
+
+
+def _schema_finding(fault: BuildFault) -> Finding:
+    params: dict[str, Any] = {"reason": fault.reason}
+    if fault.label_zh:
+        params |= {"label_zh": fault.label_zh, "label_en": fault.label_en}
+    return Finding(SCHEMA_RULE, Severity.BLOCK, {fault.path: None}, params=params)

@@ -1,0 +1,269 @@
+"""The engine: takes effects as they are committed, polls for those left behind, runs the stages.
+
+It decides nothing about cases. Work handed over in memory after a commit is leased to this
+process; what a stopped process left is found by polling once its lease has run out.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from gateway.domain.ids import CaseId, MessageId, TenantId
+from gateway.flow.context import Context
+from gateway.flow.declare import claim_message
+from gateway.flow.desk import Desk
+from gateway.flow.grouper import Grouper
+from gateway.flow.notify import deliver_notices
+from gateway.flow.receipt import apply_receipt, keep_received
+from gateway.flow.retry import SEND
+from gateway.flow.transmit import check_answer, deliver_message, resume_message
+from gateway.flow.watchdog import check_deadline
+from gateway.ports import Effect, EffectKind, Endpoint, InboxItem, SendOutcome, StoredMessage
+
+POLLED: Final = tuple(EffectKind)
+
+
+class Observer(Protocol):
+    """Is told what the engine does, for metrics and logs; must not raise."""
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Something countable happened."""
+        ...
+
+    def failed(self, stage: str, error: Exception) -> None:
+        """A stage failed and its work will be tried again."""
+        ...
+
+
+@dataclass(slots=True)
+class Engine:
+    """Runs the workers of one process. ``endpoints`` resolves an endpoint id of a notice."""
+
+    context: Context
+    observer: Observer
+    endpoint: Callable[[TenantId, str], Endpoint | None]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: asyncio.TaskGroup | None = None
+    _declarations: Grouper[Effect] | None = None
+    _notices: Grouper[Effect] | None = None
+    _in_flight: asyncio.Semaphore | None = None
+    _active: set[str] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`; then finish what is in hand and return."""
+        settings = self.context.settings
+        self._in_flight = asyncio.Semaphore(settings.messages_in_flight)
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._declarations = Grouper(
+                self.context.clock,
+                tasks,
+                self._declare,
+                lambda group: settings.message_records,
+                settings.linger_s,
+            )
+            self._notices = Grouper(
+                self.context.clock,
+                tasks,
+                self._notify,
+                self._batch_size,
+                settings.notice_linger_s,
+            )
+            self.context.store.subscribe(self.take)
+            tasks.create_task(self._poll())
+            for channel in self.context.channels:
+                tasks.create_task(self._receive(channel))
+            await self.stopping.wait()
+        self._tasks = None
+
+    def stop(self) -> None:
+        """Take nothing new; what is in hand is finished."""
+        self.stopping.set()
+
+    # --- taking work in -------------------------------------------------------------------------
+
+    def take(self, effects: Sequence[Effect]) -> None:
+        """Effects of this process's own commits, or leased ones: route each to its stage."""
+        if self.stopping.is_set() or self._tasks is None:
+            return
+        assert self._declarations is not None
+        assert self._notices is not None
+        for effect in effects:
+            match effect.kind:
+                case EffectKind.DECLARE:
+                    self._declarations.add(effect.group, effect)
+                case EffectKind.NOTICE:
+                    self._notices.add(f"{effect.tenant}/{effect.group}", effect)
+                case EffectKind.SEND:
+                    if effect.attempt > 0:
+                        self._start(effect, self._resume)
+                case EffectKind.ANSWER:
+                    self._start(effect, self._answer)
+                case EffectKind.DEADLINE:
+                    self._start(effect, self._deadline)
+                case EffectKind.RECHECK:
+                    self._start(effect, self._recheck)
+
+    def _start(self, effect: Effect, work: Callable[[Effect], Awaitable[None]]) -> None:
+        if effect.effect_id in self._active:
+            return
+        assert self._tasks is not None
+        self._active.add(effect.effect_id)
+        self._tasks.create_task(self._guarded(effect, work))
+
+    async def _guarded(self, effect: Effect, work: Callable[[Effect], Awaitable[None]]) -> None:
+        try:
+            await work(effect)
+        except Exception as error:
+            self.observer.failed(effect.kind.value, error)
+            await self._give_back([effect])
+        finally:
+            self._active.discard(effect.effect_id)
+
+    async def _give_back(self, effects: Sequence[Effect]) -> None:
+        """Try these effects again later; they stay leased to nobody until then."""
+        now = self.context.clock.now()
+        jitter = self.context.rng.bytes(1)[0]
+        await self.context.store.reschedule(
+            [
+                (one.effect_id, one.attempt, now + SEND.wait_us(one.attempt + 1, jitter))
+                for one in effects
+            ]
+        )
+
+    async def _poll(self) -> None:
+        """Lease what is due and has no live worker; runs until the engine stops."""
+        settings = self.context.settings
+        while not self.stopping.is_set():
+            try:
+                now = self.context.clock.now()
+                leased = await self.context.store.lease(
+                    POLLED, settings.lease_batch, now, settings.lease_us
+                )
+                self.take(leased)
+                full = len(leased) == settings.lease_batch
+            except Exception as error:
+                self.observer.failed("poll", error)
+                full = False
+            if not full:
+                await self._pause(settings.poll_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not past the stop."""
+        if not self.stopping.is_set():
+            await self.context.clock.sleep(seconds)
+
+    # --- the stages -----------------------------------------------------------------------------
+
+    async def _declare(self, group: str, effects: Sequence[Effect]) -> None:
+        assert self._in_flight is not None
+        try:
+            async with self._in_flight:
+                message = await claim_message(self.context, effects)
+        except Exception as error:
+            self.observer.failed("declare", error)
+            await self._give_back(effects)
+            return
+        if message is not None:
+            await self._deliver(message)
+
+    async def _deliver(self, message: StoredMessage) -> None:
+        """Take a claimed message to its channel; its SEND effect resumes what fails here."""
+        assert self._in_flight is not None
+        try:
+            async with self._in_flight:
+                outcome = await deliver_message(self.context, message)
+        except Exception as error:
+            self.observer.failed("transmit", error)
+            return
+        self._count_sent(message, outcome)
+
+    def _count_sent(self, message: StoredMessage, outcome: SendOutcome | None) -> None:
+        if outcome is SendOutcome.HANDED_OVER:
+            self.observer.count(f"sent.{message.kind.value}", len(message.members))
+
+    async def _resume(self, effect: Effect) -> None:
+        outcome = await resume_message(self.context, MessageId(effect.ref))
+        if outcome is SendOutcome.REFUSED:
+            await self._give_back([effect])
+        elif outcome is None:
+            await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
+
+    async def _answer(self, effect: Effect) -> None:
+        await check_answer(self.context, effect)
+
+    async def _deadline(self, effect: Effect) -> None:
+        await check_deadline(self.context, effect)
+
+    async def _recheck(self, effect: Effect) -> None:
+        assert effect.tenant is not None
+        desk = Desk(self.context)
+        await desk.recheck(effect.tenant, CaseId(effect.ref), "gateway")
+        await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
+
+    def _batch_size(self, group: str) -> int:
+        endpoint = self._endpoint_of(group)
+        return endpoint.batch_size if endpoint is not None else 1
+
+    def _endpoint_of(self, group: str) -> Endpoint | None:
+        tenant, _, endpoint_id = group.partition("/")
+        return self.endpoint(TenantId(tenant), endpoint_id)
+
+    async def _notify(self, group: str, effects: Sequence[Effect]) -> None:
+        endpoint = self._endpoint_of(group)
+        try:
+            if endpoint is None:
+                gone = [(one.effect_id, one.attempt, "endpoint removed") for one in effects]
+                await self.context.store.finish([], gone)
+                return
+            delivered = await deliver_notices(self.context, endpoint, effects)
+        except Exception as error:
+            self.observer.failed("notify", error)
+            await self._give_back(effects)
+            return
+        self.observer.count("notices_delivered", delivered)
+
+    # --- receipts -------------------------------------------------------------------------------
+
+    async def _receive(self, channel: str) -> None:
+        """Receive files of one channel until the engine stops; begins with those left open."""
+        settings = self.context.settings
+        await self._reopen()
+        while not self.stopping.is_set():
+            taken = 0
+            try:
+                files = await self.context.channels[channel].receive(settings.receive_files)
+                taken = len(files)
+                if files:
+                    fresh = await keep_received(self.context, channel, files)
+                    await self._apply_all(fresh)
+            except Exception as error:
+                self.observer.failed("receive", error)
+                taken = 0
+            if taken == 0:
+                await self._pause(settings.receive_poll_s)
+
+    async def _reopen(self) -> None:
+        """Apply receipts that were durable when a worker stopped."""
+        try:
+            left = await self.context.store.open_receipts(self.context.settings.lease_batch)
+            await self._apply_all(left)
+        except Exception as error:
+            self.observer.failed("receipt", error)
+
+    async def _apply_all(self, items: Sequence[InboxItem]) -> None:
+        async with asyncio.TaskGroup() as applying:
+            for item in items:
+                applying.create_task(self._apply(item))
+
+    async def _apply(self, item: InboxItem) -> None:
+        try:
+            split = await apply_receipt(self.context, item)
+        except Exception as error:
+            self.observer.failed("receipt", error)
+            return
+        self.observer.count("receipt_files")
+        assert self._tasks is not None
+        for message in split:
+            self._tasks.create_task(self._deliver(message))

@@ -1,0 +1,321 @@
+"""Stage 1, ingest: papers become durable, matched and planned in one commit (T1).
+
+What arrives is kept byte for byte beside the papers that it was read into. A paper that names its
+order goes to that order's case; one that does not is attached through the numbers that other
+papers carry (links).
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gateway.domain.case import CaseKey, CaseStage, Verdict
+from gateway.domain.codec import from_micros
+from gateway.domain.errors import GatewayError
+from gateway.domain.events import Event, EventKind
+from gateway.domain.ids import CaseId, Direction, RawId, TenantId, case_id
+from gateway.domain.lifecycle import case_stage, frozen_reason
+from gateway.domain.papers import (
+    Order,
+    Paper,
+    PaperKind,
+    PaymentSlip,
+    SourceFact,
+    Waybill,
+    changed_paths,
+    kind_of,
+)
+from gateway.domain.profile import FilingProfile
+from gateway.flow.context import Context
+from gateway.flow.match import Bench, settle
+from gateway.flow.normalise import composed
+from gateway.ports import CaseView, Changes, Command, Found, Lookup, RawBlob, Views
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One paper as its source gave it: the parsed paper, and the exact bytes it was read from."""
+
+    tenant: TenantId
+    profile: FilingProfile
+    paper: Paper
+    source: str
+    raw: bytes
+    offset: int = 0
+    length: int = -1
+
+
+class IntakeStatus(StrEnum):
+    """What became of one incoming paper."""
+
+    ACCEPTED = "accepted"
+    UNCHANGED = "unchanged"
+    FROZEN = "frozen"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeResult:
+    """The durable answer to one incoming paper.
+
+    ``changed`` names what differs from the revision before (``FROZEN``: from the one that was
+    filed), ``reason`` says why a paper was not taken, as a stable word.
+    """
+
+    status: IntakeStatus
+    case_id: CaseId | None
+    order_no: str
+    revision: int = 0
+    stage: CaseStage | None = None
+    verdict: Verdict | None = None
+    changed: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One incoming paper on its way into a decision; ``index`` is its place in the request."""
+
+    index: int
+    incoming: Incoming
+    claim: Lookup
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    key: CaseKey
+    items: tuple[_Item, ...]
+    bench: Bench
+    raw: RawBlob
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes papers in; what it returns is durable."""
+
+    context: Context
+
+    async def take(self, items: Sequence[Incoming]) -> list[IntakeResult]:
+        """Store, match and plan a batch of papers; one result each, in order.
+
+        Papers of one case are decided together, cases apart from each other: a bad one spoils no
+        other. Raises ``Overloaded`` when nothing of the batch could be queued.
+        """
+        now = self.context.clock.now()
+        results: list[IntakeResult | None] = [None] * len(items)
+        grouped: dict[CaseKey, list[_Item]] = {}
+        for index, incoming in enumerate(items):
+            order_no = declared_order_no(incoming.paper)
+            if order_no is None:
+                results[index] = IntakeResult(
+                    IntakeStatus.FAILED, None, "", reason="order_no_missing"
+                )
+                continue
+            item = _Item(index, incoming, claim_of(incoming.paper, incoming.profile))
+            grouped.setdefault(case_key(incoming, order_no), []).append(item)
+        commands = [self._command(key, group, now) for key, group in grouped.items()]
+        outcomes = await self.context.store.submit_all(commands)
+        for (key, group), outcome in zip(grouped.items(), outcomes, strict=True):
+            for item, result in zip(group, _results(key, group, outcome), strict=True):
+                results[item.index] = result
+        return [result for result in results if result is not None]
+
+    def _command(self, key: CaseKey, items: list[_Item], now: int) -> Command[list[IntakeResult]]:
+        bench = Bench(
+            profile=items[0].incoming.profile,
+            master=self.context.master,
+            matcher=self.context.matcher,
+            crash=self.context.crash,
+            now=now,
+        )
+        raw, spans = _raw(key, items, now)
+        claims = [item.claim for item in items]
+        return Command(
+            decide=decide_intake,
+            facts=_Facts(key, tuple(items), bench, raw, spans),
+            create=(key,),
+            lookups=(*claims, _order_claim(key)),
+            with_papers=True,
+            lane=key.order_no,
+            stage="ingest",
+        )
+
+
+def declared_order_no(paper: Paper) -> str | None:
+    """The declared order number that a paper carries."""
+    return paper.order_no or None
+
+
+def case_key(incoming: Incoming, order_no: str) -> CaseKey:
+    """The case that a paper belongs to."""
+    profile = incoming.profile
+    platform = profile.platform.code
+    direction = Direction(profile.direction)
+    return CaseKey(
+        case_id=case_id(incoming.tenant, direction, platform, order_no),
+        tenant=incoming.tenant,
+        direction=direction,
+        platform=platform,
+        order_no=order_no,
+        profile_id=profile.profile_id,
+    )
+
+
+def claim_of(paper: Paper, profile: FilingProfile) -> Lookup:
+    """The filing claim of a paper: unique over the whole deployment (DOMAIN 1)."""
+    match paper:
+        case Order():
+            return Lookup("order", f"{profile.platform.code}|{paper.order_no}")
+        case PaymentSlip():
+            company = profile.payment_company(paper.company_code)
+            code = company.code if company else paper.company_code or ""
+            return Lookup("payment", f"{code}|{paper.transaction_id}")
+        case Waybill():
+            carrier = profile.carrier(paper.carrier_code)
+            code = carrier.code if carrier else paper.carrier_code or ""
+            return Lookup("waybill", f"{code}|{paper.waybill_no}")
+
+
+def _order_claim(key: CaseKey) -> Lookup:
+    return Lookup("order", f"{key.platform}|{key.order_no}")
+
+
+_RAW_SEPARATOR: Final = b"\n"
+
+
+def _raw(key: CaseKey, items: list[_Item], now: int) -> tuple[RawBlob, tuple[tuple[int, int], ...]]:
+    """The exact bytes of all papers of one case as one blob, and each paper's span in it."""
+    parts: list[bytes] = []
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for item in items:
+        incoming = item.incoming
+        end = None if incoming.length < 0 else incoming.offset + incoming.length
+        part = incoming.raw[incoming.offset : end]
+        parts.append(part)
+        spans.append((at, len(part)))
+        at += len(part) + len(_RAW_SEPARATOR)
+    body = _RAW_SEPARATOR.join(parts)
+    source = items[0].incoming.source
+    seed = f"{key.case_id}|{source}|{now}|".encode()
+    digest = hashlib.sha256(seed + body).digest()
+    raw_id = RawId(base64.b32encode(digest[:15]).decode("ascii").lower())
+    return RawBlob(raw_id, key.case_id, key.tenant, source, body, now), tuple(spans)
+
+
+def decide_intake(facts: _Facts, views: Views, found: Found) -> Changes[list[IntakeResult]]:
+    """T1, pure: compose revisions, claim their numbers, match, plan."""
+    view = views[facts.key.case_id]
+    changes: Changes[list[IntakeResult]] = Changes(result=[])
+    received: list[dict[str, object]] = []
+    outcomes: list[tuple[IntakeStatus, int, tuple[str, ...], str | None]] = []
+    for item, span in zip(facts.items, facts.spans, strict=True):
+        outcomes.append(_take_one(view, item, span, facts, found, changes, received))
+    facts.bench.crash.reach("normalise.composed")
+    if received:
+        changes.raws.append(facts.raw)
+        _claim_order(view, facts, found, changes, received)
+        view.record(Event(EventKind.PAPERS_RECEIVED, {"papers": received}))
+        settle(view, changes, facts.bench)
+    stage = case_stage(view.state)
+    changes.result = [
+        IntakeResult(
+            status,
+            view.key.case_id,
+            view.key.order_no,
+            revision,
+            stage,
+            view.state.verdict,
+            changed,
+            reason,
+        )
+        for status, revision, changed, reason in outcomes
+    ]
+    return changes
+
+
+def _take_one(
+    view: CaseView,
+    item: _Item,
+    span: tuple[int, int],
+    facts: _Facts,
+    found: Found,
+    changes: Changes[list[IntakeResult]],
+    received: list[dict[str, object]],
+) -> tuple[IntakeStatus, int, tuple[str, ...], str | None]:
+    paper = item.incoming.paper
+    kind = kind_of(paper)
+    current = view.papers.get(kind)
+    frozen = frozen_reason(view.state, kind)
+    if frozen is not None and current is not None:
+        differs = tuple(changed_paths(current.paper, paper))
+        status = IntakeStatus.FROZEN if differs else IntakeStatus.UNCHANGED
+        return status, current.revision, differs, frozen if differs else None
+    fact = SourceFact(
+        item.incoming.source,
+        facts.raw.raw_id,
+        span[0],
+        span[1],
+        from_micros(facts.bench.now),
+        paper,
+    )
+    taken = _taken_by_other(view, item.claim, found)
+    step = composed(current, fact)
+    stamp = view.state.paper(kind)
+    if step.revision is None and current is not None:
+        if stamp is None or stamp.taken == taken:
+            return IntakeStatus.UNCHANGED, current.revision, (), None
+        revision = current
+    else:
+        assert step.revision is not None
+        revision = step.revision
+        changes.papers.append((view.key.case_id, revision))
+        view.papers[kind] = revision
+    if taken is None and item.claim not in found:
+        changes.claims.append((item.claim, view.key.case_id, view.key.tenant))
+    entry: dict[str, object] = {
+        "kind": kind.value,
+        "revision": revision.revision,
+        "digest": revision.digest,
+        "source": item.incoming.source,
+    }
+    if taken is not None:
+        entry["taken"] = taken
+    received.append(entry)
+    return IntakeStatus.ACCEPTED, revision.revision, step.changed, None
+
+
+def _claim_order(
+    view: CaseView,
+    facts: _Facts,
+    found: Found,
+    changes: Changes[list[IntakeResult]],
+    received: list[dict[str, object]],
+) -> None:
+    """The first paper of a case claims the declared order number, whichever paper it is."""
+    claim = _order_claim(facts.key)
+    if claim in found or any(one[0] == claim for one in changes.claims):
+        return
+    if any(entry["kind"] == PaperKind.ORDER.value for entry in received):
+        return
+    changes.claims.append((claim, view.key.case_id, view.key.tenant))
+
+
+def _taken_by_other(view: CaseView, claim: Lookup, found: Found) -> str | None:
+    holder = found.get(claim)
+    return None if holder is None or holder == view.key.case_id else str(holder)
+
+
+def _results(
+    key: CaseKey, items: list[_Item], outcome: list[IntakeResult] | Exception
+) -> list[IntakeResult]:
+    if not isinstance(outcome, Exception):
+        return outcome
+    reason = outcome.code if isinstance(outcome, GatewayError) else "internal"
+    return [IntakeResult(IntakeStatus.FAILED, key.case_id, key.order_no, reason=reason)] * len(
+        items
+    )

@@ -1,0 +1,129 @@
+"""Stage 3, match: the verdict over a case's papers, and what follows from it at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.domain.case import CaseKey, VerdictKind
+from gateway.domain.codec import verdict_to_doc
+from gateway.domain.declaration import DeclarationKind
+from gateway.domain.events import Event, EventKind
+from gateway.domain.goods import GoodsRecord
+from gateway.domain.ids import CaseId, TenantId, effect_id
+from gateway.domain.lifecycle import case_stage
+from gateway.domain.papers import Order, PaperKind, PaperRevision
+from gateway.domain.planning import plan_events
+from gateway.domain.profile import FilingProfile
+from gateway.flow.clockwork import local_date
+from gateway.flow.status import stage_notices
+from gateway.ports import CaseView, Changes, CrashPoints, Effect, EffectKind, Lookup, MasterData
+from gateway.ports import Matcher as Matching
+
+_GOODS_PREFIX = "goods:"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What deciding about a case needs beside the case itself; reading it has no effects."""
+
+    profile: FilingProfile
+    master: MasterData
+    matcher: Matching
+    crash: CrashPoints
+    now: int
+
+    def goods(self, papers: Mapping[PaperKind, PaperRevision]) -> dict[str, GoodsRecord]:
+        """The goods records of the order's SKUs, valid today."""
+        order = papers.get(PaperKind.ORDER)
+        if order is None or not isinstance(order.paper, Order):
+            return {}
+        return self.master.goods(
+            self.profile.tenant,
+            self.profile.goods_scope,
+            [line.sku for line in order.paper.lines],
+            local_date(self.now),
+        )
+
+
+def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
+    """Match the papers anew, record a changed verdict, plan what may be filed and tell who waits.
+
+    Takes the papers of ``view`` as they stand; every event is recorded on the view.
+    """
+    before = case_stage(view.state)
+    goods = bench.goods(view.papers)
+    taken = {
+        kind.value: CaseId(stamp.taken)
+        for kind, stamp in (view.state.papers or {}).items()
+        if stamp.taken
+    }
+    verdict = bench.matcher(view.papers, bench.profile, goods, taken, bench.now)
+    if view.state.verdict is None or verdict_to_doc(view.state.verdict) != verdict_to_doc(verdict):
+        view.record(
+            Event(
+                EventKind.CASE_MATCHED,
+                verdict_to_doc(verdict) | {"pack": bench.profile.rule_pack},
+            )
+        )
+    _await_missing(view, changes, verdict.missing)
+    if verdict.kind is VerdictKind.WAITING and verdict.until is not None:
+        changes.effects.append(_deadline(view.key, verdict.until))
+    plan(view, changes, bench, {sku: record.version for sku, record in goods.items()})
+    bench.crash.reach("match.decided")
+    stage_notices(view, changes, bench.master, before, bench.now)
+
+
+def plan(view: CaseView, changes: Changes[Any], bench: Bench, goods: Mapping[str, int]) -> None:
+    """Record the declarations that may be filed now and ask for them in the outbox."""
+    for event in plan_events(view.state, view.key, bench.profile, goods):
+        view.record(event)
+        if event.kind is not EventKind.DECLARATION_PLANNED:
+            continue
+        kind, version = DeclarationKind(event.payload["kind"]), event.payload["version"]
+        changes.effects.append(declare_effect(view.key, bench.profile, kind, version, bench.now))
+        if kind is DeclarationKind.INVENTORY:
+            claim = Lookup("cop_no", event.payload["cop_no"])
+            changes.claims.append((claim, view.key.case_id, view.key.tenant))
+
+
+def declare_effect(
+    key: CaseKey,
+    profile: FilingProfile,
+    kind: DeclarationKind,
+    version: int,
+    now: int,
+    again: int = 0,
+) -> Effect:
+    """The outbox row that asks for one planned declaration; ``again`` tells repeats after a hold
+    apart.
+    """
+    return Effect(
+        effect_id=effect_id(key.case_id, "declare", kind.value, version, again),
+        kind=EffectKind.DECLARE,
+        group=f"{key.tenant}/{profile.profile_id}/{profile.version}/{kind.value}",
+        due_at=now,
+        case_id=key.case_id,
+        tenant=key.tenant,
+        ref=f"{kind.value}/{version}",
+    )
+
+
+def _await_missing(view: CaseView, changes: Changes[Any], missing: tuple[str, ...]) -> None:
+    """Remember which goods records a case waits for, so that importing them wakes it."""
+    tenant: TenantId = view.key.tenant
+    for name in missing:
+        if name.startswith(_GOODS_PREFIX):
+            changes.waits.append((view.key.case_id, tenant, name.removeprefix(_GOODS_PREFIX)))
+    if not missing and view.state.seq > 0:
+        changes.waits_over.append(view.key.case_id)
+
+
+def _deadline(key: CaseKey, until: int) -> Effect:
+    return Effect(
+        effect_id=effect_id(key.case_id, "deadline", until),
+        kind=EffectKind.DEADLINE,
+        group="deadline",
+        due_at=until,
+        case_id=key.case_id,
+        tenant=key.tenant,
+    )

@@ -1,0 +1,258 @@
+"""Stage 7, receipt: bytes first (R1), then every record by its business key (R2).
+
+A file may mix the documents of many submissions and tenants; each record finds its own case. What
+fits no declaration, or not provably, is parked for a person and moves nothing.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.domain.declaration import DeclarationKind
+from gateway.domain.events import Event
+from gateway.domain.ids import CaseId, MessageId, ReceiptId
+from gateway.domain.lifecycle import case_stage, receipt_events
+from gateway.domain.profile import FilingProfile
+from gateway.flow.context import Context
+from gateway.flow.match import Bench, plan
+from gateway.flow.status import alarms_call_for_stop, revoke_notice, stage_notices
+from gateway.flow.transmit import load_live, split_refused
+from gateway.ports import (
+    CaseView,
+    Changes,
+    Command,
+    Found,
+    InboxItem,
+    Parked,
+    ReadFile,
+    ReadKind,
+    ReadRecord,
+    ReceiptDone,
+    Received,
+    StoredMessage,
+    Views,
+)
+
+
+async def keep_received(
+    context: Context, channel: str, files: Sequence[Received]
+) -> list[InboxItem]:
+    """R1: make the received bytes durable, then let the channel go of them. Gives what is new."""
+    context.crash.reach("receipt.received")
+    now = context.clock.now()
+    items = [
+        InboxItem(_receipt_id(channel, file.body), channel, file.name, file.body, now)
+        for file in files
+    ]
+    fresh = await context.store.keep_receipts(items)
+    context.crash.reach("receipt.kept")
+    await context.channels[channel].acknowledge([file.token for file in files])
+    context.crash.reach("receipt.acknowledged")
+    return fresh
+
+
+def _receipt_id(channel: str, body: bytes) -> ReceiptId:
+    digest = hashlib.sha256(channel.encode() + b"\n" + body).digest()
+    return ReceiptId(base64.b32encode(digest[:15]).decode("ascii").lower())
+
+
+async def apply_receipt(context: Context, item: InboxItem) -> list[StoredMessage]:
+    """R2: read a stored file and apply all it says. Gives messages to deliver after a split."""
+    read = await context.executor.run(context.regime.read, item.receipt_id, item.body)
+    problem = _foreign(context, item.channel, read)
+    if problem is not None:
+        await _set_aside(context, item, read, problem)
+        return []
+    if read.kind is ReadKind.RECEIPTS:
+        await _apply_records(context, item, read)
+        return []
+    if read.kind is ReadKind.UNREADABLE:
+        await _set_aside(context, item, read, read.problem or "unreadable")
+        return []
+    return await _apply_refusal(context, item, read)
+
+
+def _foreign(context: Context, channel: str, read: ReadFile) -> str | None:
+    """Why a file cannot come from customs: receipts are unsigned, the way they came is all we
+    have.
+    """
+    if read.kind is ReadKind.UNREADABLE:
+        return None
+    if read.sender_id is None:
+        return None if context.settings.accepts_bare else "no_envelope"
+    allowed = context.settings.senders.get(channel, frozenset())
+    return None if read.sender_id in allowed else "foreign_sender"
+
+
+# --- records -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordFacts:
+    item: InboxItem
+    read: ReadFile
+    cases: Mapping[int, CaseId]
+    context: Context
+    now: int
+
+
+async def _apply_records(context: Context, item: InboxItem, read: ReadFile) -> None:
+    lookups = {record.lookup for record in read.records if record.lookup is not None}
+    found = await context.store.find_claims(sorted(lookups))
+    cases = {
+        record.position: found[record.lookup]
+        for record in read.records
+        if record.lookup is not None and record.lookup in found
+    }
+    facts = _RecordFacts(item, read, cases, context, context.clock.now())
+    await context.store.submit(
+        Command(
+            decide=decide_records,
+            facts=facts,
+            load=tuple(dict.fromkeys(cases.values())),
+            lane=item.receipt_id,
+            stage="receipt",
+        )
+    )
+
+
+def decide_records(facts: _RecordFacts, views: Views, found: Found) -> Changes[None]:
+    """R2, pure: every record of one file, and what follows for its case."""
+    changes: Changes[None] = Changes(result=None)
+    parked = 0
+    for record in facts.read.records:
+        case_id = facts.cases.get(record.position)
+        view = views.get(case_id) if case_id is not None else None
+        reason = _apply_record(facts, record, view, changes)
+        if reason is not None:
+            parked += 1
+            changes.parked.append(_parked(facts.item, record, view, reason, facts.now))
+    facts.context.crash.reach("status.decided")
+    changes.receipts_done.append(
+        ReceiptDone(facts.item.receipt_id, facts.read.message_kind, len(facts.read.records), parked)
+    )
+    return changes
+
+
+def _apply_record(
+    facts: _RecordFacts, record: ReadRecord, view: CaseView | None, changes: Changes[None]
+) -> str | None:
+    """Apply one record; the reason why it is parked, None when it was applied or repeats."""
+    if record.fact is None:
+        return record.fault or "unreadable_record"
+    if view is None:
+        return "unmatched"
+    context, now = facts.context, facts.now
+    declaration = view.state.declaration(record.fact.kind)
+    if declaration is None:
+        return "nothing_sent"
+    profile = context.master.profile_version(
+        view.key.profile_id, declaration.pinned.profile_version
+    )
+    checks = context.regime.checks(record, view.key, profile)
+    decision = receipt_events(view.state, replace(record.fact, checks=checks), now)
+    if decision.parked is not None:
+        return decision.parked
+    if decision.events:
+        _follow(context, profile, view, decision.events, changes, now)
+    return None
+
+
+def _follow(
+    context: Context,
+    profile: FilingProfile,
+    view: CaseView,
+    events: Sequence[Event],
+    changes: Changes[None],
+    now: int,
+) -> None:
+    """Record events on a case, plan what they open, tell who waits."""
+    before = case_stage(view.state)
+    first_new = len(view.new_events)
+    view.record(*events)
+    current = context.master.profile(view.key.tenant, view.key.profile_id) or profile
+    order = view.state.declaration(DeclarationKind.ORDER)
+    if order is not None:
+        bench = Bench(current, context.master, context.matcher, context.crash, now)
+        plan(view, changes, bench, order.pinned.goods)
+    stage_notices(view, changes, context.master, before, now)
+    if alarms_call_for_stop(view.new_events[first_new:]):
+        revoke_notice(view, changes, context.master, now)
+
+
+def _parked(
+    item: InboxItem, record: ReadRecord, view: CaseView | None, reason: str, now: int
+) -> Parked:
+    return Parked(
+        parked_id=f"{item.receipt_id}-{record.position}",
+        subject="receipt_record",
+        reason=reason,
+        at=now,
+        receipt_id=item.receipt_id,
+        position=record.position,
+        case_id=view.key.case_id if view else None,
+        tenant=view.key.tenant if view else None,
+    )
+
+
+# --- whole files -------------------------------------------------------------------------------
+
+
+async def _set_aside(context: Context, item: InboxItem, read: ReadFile, problem: str) -> None:
+    """Park a whole file: its bytes are kept, it moves nothing."""
+    now = context.clock.now()
+    await context.store.submit(
+        Command(
+            decide=decide_set_aside,
+            facts=(item, read, problem, now),
+            lane=item.receipt_id,
+            stage="receipt",
+        )
+    )
+
+
+def decide_set_aside(
+    facts: tuple[InboxItem, ReadFile, str, int], views: Views, found: Found
+) -> Changes[None]:
+    """Pure: one parked row for the file."""
+    item, read, problem, now = facts
+    changes: Changes[None] = Changes(result=None)
+    changes.parked.append(
+        Parked(f"{item.receipt_id}-file", "receipt_file", problem, now, item.receipt_id)
+    )
+    changes.receipts_done.append(
+        ReceiptDone(item.receipt_id, read.message_kind, len(read.records), 1, problem)
+    )
+    return changes
+
+
+def _done(facts: tuple[InboxItem, ReadFile], views: Views, found: Found) -> Changes[None]:
+    item, read = facts
+    changes: Changes[None] = Changes(result=None)
+    changes.receipts_done.append(ReceiptDone(item.receipt_id, read.message_kind, 1, 0))
+    return changes
+
+
+async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> list[StoredMessage]:
+    """A refusal of a whole message: split it, or park what asks for a person.
+
+    Trouble on the way (3xxx) changes nothing: the answer's timer sends the same bytes again. A
+    security answer speaks of the key or the profile, so it is parked for a person and nothing is
+    sent in haste.
+    """
+    message_id = MessageId(read.message_id or read.message_guid or "")
+    message = await load_live(context, message_id, with_body=False)
+    if message is None or message.attempt == 0:
+        await _set_aside(context, item, read, "unknown_message")
+        return []
+    if read.quarantine:
+        await _set_aside(context, item, read, "security_answer")
+        return []
+    split: list[StoredMessage] = []
+    if read.retry == "never":
+        split = await split_refused(context, message, read.code)
+    await context.store.submit(
+        Command(decide=_done, facts=(item, read), lane=item.receipt_id, stage="receipt")
+    )
+    return split

@@ -1,0 +1,107 @@
+"""Stage 5, sign: outside any transaction, then T3 stores the signed bytes with the attempt opened.
+
+A signature that was not stored was never sent; at most one signed version of a message can be
+stored.
+"""
+
+from dataclasses import dataclass, replace
+
+from gateway.domain.declaration import DeclarationStage
+from gateway.domain.events import Event, EventKind
+from gateway.flow.context import Context
+from gateway.flow.declare import profile_of
+from gateway.ports import (
+    AttemptOpened,
+    Changes,
+    Command,
+    Found,
+    MessageStage,
+    SignedBytes,
+    SignedMessage,
+    StoredMember,
+    StoredMessage,
+    Views,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedFacts:
+    message: StoredMessage
+    signed: SignedMessage
+    channel: str
+    now: int
+
+
+async def sign_message(context: Context, message: StoredMessage, body: bytes) -> StoredMessage:
+    """Sign a built message and store it (T3). Raises ``Fenced`` when another worker stored one
+    first.
+    """
+    profile = profile_of(context, message)
+    signed = await context.keys.sign(profile.key_ring, body)
+    context.crash.reach("sign.signed")
+    facts = _SignedFacts(message, signed, profile.channel, context.clock.now())
+    return await context.store.submit(
+        Command(
+            decide=decide_signed,
+            facts=facts,
+            load=tuple(member.key.case_id for member in message.members),
+            lane=message.group,
+            stage="sign",
+        )
+    )
+
+
+def decide_signed(facts: _SignedFacts, views: Views, found: Found) -> Changes[StoredMessage]:
+    """T3, pure."""
+    message = facts.message
+    sent = replace(
+        message,
+        stage=MessageStage.SIGNED,
+        attempt=1,
+        body=facts.signed.body,
+        members=record_sending(message, views, 1, facts.now),
+    )
+    changes: Changes[StoredMessage] = Changes(result=sent)
+    changes.signed.append(
+        SignedBytes(
+            message.message_id,
+            facts.signed.body,
+            facts.signed.certificate_serial,
+            facts.signed.signature_profile,
+        )
+    )
+    changes.attempts_opened.append(AttemptOpened(message.message_id, 1, facts.now, facts.channel))
+    return changes
+
+
+def record_sending(
+    message: StoredMessage, views: Views, attempt: int, now: int
+) -> tuple[StoredMember, ...]:
+    """Record the opened attempt on every case that still waits for an answer to this message."""
+    members: list[StoredMember] = []
+    for member in message.members:
+        view = views.get(member.key.case_id)
+        declaration = view.state.declaration(message.kind) if view else None
+        if view is None or declaration is None:
+            continue
+        if declaration.message_id != message.message_id or declaration.stage not in _AWAITING:
+            continue
+        view.record(
+            Event(
+                EventKind.DECLARATION_SENDING,
+                {
+                    "kind": message.kind.value,
+                    "version": declaration.version,
+                    "message": message.message_id,
+                    "attempt": attempt,
+                    "at": now,
+                },
+            )
+        )
+        changed = view.state.declaration(message.kind)
+        assert changed is not None
+        members.append(replace(member, declaration=changed))
+    return tuple(members)
+
+
+_AWAITING = frozenset({DeclarationStage.CLAIMED, DeclarationStage.SENT, DeclarationStage.UNKNOWN})

@@ -1,0 +1,139 @@
+"""Stage 8, status: what a case's new stage means for those who wait for it.
+
+The lifecycle tables have already moved the state; here the move becomes notices in the outbox, in
+the same commit.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.domain.case import CaseStage
+from gateway.domain.declaration import DeclarationKind
+from gateway.domain.events import Event, EventKind
+from gateway.domain.ids import effect_id
+from gateway.domain.lifecycle import case_stage
+from gateway.ports import CaseView, Changes, Effect, EffectKind, MasterData
+
+RELEASE: Final = "release.granted"
+REVOKE: Final = "release.revoked"
+_STAGE_PREFIX: Final = "case."
+
+# Stages that a seller hears of; the steps between them are in the event stream.
+_TOLD: Final = frozenset(
+    {
+        CaseStage.MISMATCH,
+        CaseStage.BLOCKED,
+        CaseStage.REJECTED,
+        CaseStage.INSPECTION,
+        CaseStage.DETAINED,
+        CaseStage.SUSPENDED,
+        CaseStage.RELEASED,
+        CaseStage.CLOSED,
+        CaseStage.RETURNED_ABROAD,
+    }
+)
+EVENT_TYPES: Final = frozenset({RELEASE, REVOKE} | {_STAGE_PREFIX + stage for stage in _TOLD})
+_REVOKING: Final = "contradiction_after_release"
+
+
+def stage_notices(
+    view: CaseView, changes: Changes[Any], master: MasterData, before: CaseStage, now: int
+) -> None:
+    """Ask for the notices that a move from ``before`` to the present stage calls for."""
+    after = case_stage(view.state)
+    if after is before:
+        return
+    if after in _TOLD:
+        _notify(view, changes, master, _STAGE_PREFIX + after.value, now, _case_data(view, after))
+    if after is CaseStage.RELEASED:
+        _notify(view, changes, master, RELEASE, now, _release_data(view))
+
+
+def revoke_notice(view: CaseView, changes: Changes[Any], master: MasterData, now: int) -> None:
+    """Tell the warehouse to stop: customs contradicts an earlier release."""
+    data = _release_data(view) | {"reason": _REVOKING}
+    _notify(view, changes, master, REVOKE, now, data)
+
+
+def alarms_call_for_stop(events: list[Event]) -> bool:
+    """Whether one of these events contradicts a release."""
+    return any(
+        event.kind is EventKind.ALARM_RAISED and event.payload["alarm"] == _REVOKING
+        for event in events
+    )
+
+
+def _case_data(view: CaseView, stage: CaseStage) -> dict[str, Any]:
+    data: dict[str, Any] = {"stage": stage.value}
+    verdict = view.state.verdict
+    if verdict is not None and verdict.findings:
+        data["rules"] = [finding.rule for finding in verdict.findings]
+    inventory = view.state.declaration(DeclarationKind.INVENTORY)
+    order = view.state.declaration(DeclarationKind.ORDER)
+    for declaration in (inventory, order):
+        if declaration is not None and declaration.codes:
+            data["codes"] = list(declaration.codes)
+            break
+    return data
+
+
+def _release_data(view: CaseView) -> dict[str, Any]:
+    """The release evidence that is in the state; the rest is joined in on delivery (DOMAIN 7)."""
+    inventory = view.state.declaration(DeclarationKind.INVENTORY)
+    assert inventory is not None
+    released = next(
+        (
+            event.payload
+            for event in reversed(view.new_events)
+            if event.kind is EventKind.RECEIPT_RECORDED
+        ),
+        {},
+    )
+    return {
+        "cop_no": inventory.cop_no,
+        "pre_no": inventory.pre_no,
+        "invt_no": inventory.invt_no,
+        "version": inventory.version,
+        "sequence": view.state.release_sequence,
+        "evidence": "A",
+        "receipt": released.get("receipt"),
+        "receipt_guid": released.get("guid"),
+        "returned_at": inventory.returned_at,
+        "pinned": [
+            inventory.pinned.profile_version,
+            dict(inventory.pinned.papers),
+            dict(inventory.pinned.goods),
+        ],
+    }
+
+
+def _notify(
+    view: CaseView,
+    changes: Changes[Any],
+    master: MasterData,
+    event_type: str,
+    now: int,
+    data: Mapping[str, Any],
+) -> None:
+    key = view.key
+    for endpoint in master.endpoints(key.tenant, event_type):
+        changes.effects.append(
+            Effect(
+                effect_id=effect_id(
+                    key.case_id, "notice", endpoint.endpoint_id, event_type, view.state.seq
+                ),
+                kind=EffectKind.NOTICE,
+                group=endpoint.endpoint_id,
+                due_at=now,
+                case_id=key.case_id,
+                tenant=key.tenant,
+                ref=event_type,
+                payload={
+                    "order_no": key.order_no,
+                    "profile": key.profile_id,
+                    "seq": view.state.seq,
+                    "at": now,
+                    "data": dict(data),
+                },
+            )
+        )

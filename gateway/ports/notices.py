@@ -1,0 +1,52 @@
+"""Notices to sellers and warehouses, and matching."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.case import Verdict
+from gateway.domain.goods import GoodsRecord
+from gateway.domain.ids import (
+    CaseId,
+    EffectId,
+)
+from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.profile import FilingProfile
+from gateway.ports.commands import Effect
+from gateway.ports.master import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeResult:
+    """What an endpoint said of one notice: ``ok``, ``retry`` or ``refused``."""
+
+    effect_id: EffectId
+    status: str
+    detail: str = ""
+
+
+class Notifier(Protocol):
+    """Delivers signed notices over HTTP."""
+
+    async def deliver(
+        self, endpoint: Endpoint, notices: Sequence[Effect], now: int
+    ) -> list[NoticeResult]:
+        """One POST with one or up to 100 notices; never raises for what the other side does."""
+        ...
+
+
+class Matcher(Protocol):
+    """Matching with the rule packs that the deployment has loaded."""
+
+    def __call__(
+        self,
+        papers: Mapping[PaperKind, PaperRevision],
+        profile: FilingProfile,
+        goods: Mapping[str, GoodsRecord],
+        taken: Mapping[str, CaseId],
+        now: int,
+    ) -> Verdict:
+        """The verdict of a case's papers; ``taken`` maps a claim kind to another case that holds
+        it.
+        """
+        ...
