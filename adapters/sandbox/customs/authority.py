@@ -217,14 +217,13 @@ class CustomsAuthority:
         if filing.last_time is not None and now < filing.last_time + _TICK:
             now = filing.last_time + _TICK
         filing.last_time = now
-        head = paper.head
-        fields = {"ebpCode": head.get("ebpCode", ""), "ebcCode": head.get("ebcCode", "")}
+        get = paper.head.get
+        fields = {"ebpCode": get("ebpCode", ""), "ebcCode": get("ebcCode", "")}
         if filing.kind is Kind.ORDER:
-            fields["orderNo"] = head.get("orderNo", "")
+            fields["orderNo"] = get("orderNo", "")
         else:
-            fields["customsCode"] = head.get("customsCode", "")
-            fields["agentCode"] = head.get("agentCode", "")
-            fields["copNo"] = head.get("copNo", "")
+            for name in ("customsCode", "agentCode", "copNo"):
+                fields[name] = get(name, "")
             fields["preNo"] = filing.pre_no
             fields["invtNo"] = filing.invt_no
         receipt = Receipt(

@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,10 +15,8 @@ FILE_RECORDS: Final = 100
 """Most records of one receipt file (schema of the receipts)."""
 
 _BEIJING: Final = timedelta(hours=8)
-_ORDER_FIELDS: Final[tuple[str, ...]] = ("ebpCode", "ebcCode", "orderNo")
-_INVENTORY_FIELDS: Final[tuple[str, ...]] = (
-    *("customsCode", "ebpCode", "ebcCode", "agentCode", "copNo", "preNo", "invtNo"),
-)
+_SPECIAL: Final = re.compile("[&<>\x00-\x1f\ufffe\uffff]")
+_IMPOSSIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +36,42 @@ def new_guid(rng: random.Random) -> str:
 
 def return_time(moment: datetime) -> str:
     """Format an aware UTC moment as the 17 digits of returnTime, in Beijing time."""
-    local = moment + _BEIJING
-    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}"
+    text = (moment + _BEIJING).isoformat(timespec="milliseconds")
+    return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:19]}{text[20:23]}"
 
 
 def escape(text: str) -> str:
     """Escape text for XML content, dropping what XML 1.0 cannot hold."""
-    if text.isalnum():
+    if _SPECIAL.search(text) is None:
         return text
-    text = "".join(mark for mark in text if mark >= " " or mark in "\t\n")
+    text = _IMPOSSIBLE.sub("", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _optional(name: str, text: str) -> str:
+    return f"<{name}>{escape(text)}</{name}>" if text else ""
+
+
 def _record(receipt: Receipt) -> str:
-    if receipt.kind is Kind.ORDER:
-        element, names = "OrderReturn", _ORDER_FIELDS
-    else:
-        element, names = "InventoryReturn", _INVENTORY_FIELDS
     fields = receipt.fields
-    body = "".join(f"<{name}>{escape(fields[name])}</{name}>" for name in names if fields.get(name))
-    return (
-        f"<{element}><guid>{receipt.guid}</guid>{body}"
+    result = (
         f"<returnStatus>{receipt.status}</returnStatus>"
         f"<returnTime>{return_time(receipt.time)}</returnTime>"
-        f"<returnInfo>{escape(receipt.info[:1000])}</returnInfo></{element}>"
+        f"<returnInfo>{escape(receipt.info[:1000])}</returnInfo>"
+    )
+    ebp, ebc = escape(fields["ebpCode"]), escape(fields["ebcCode"])
+    if receipt.kind is Kind.ORDER:
+        return (
+            f"<OrderReturn><guid>{receipt.guid}</guid><ebpCode>{ebp}</ebpCode>"
+            f"<ebcCode>{ebc}</ebcCode><orderNo>{escape(fields['orderNo'])}</orderNo>"
+            f"{result}</OrderReturn>"
+        )
+    return (
+        f"<InventoryReturn><guid>{receipt.guid}</guid>"
+        f"{_optional('customsCode', fields['customsCode'])}<ebpCode>{ebp}</ebpCode>"
+        f"<ebcCode>{ebc}</ebcCode>{_optional('agentCode', fields['agentCode'])}"
+        f"<copNo>{escape(fields['copNo'])}</copNo><preNo>{fields['preNo']}</preNo>"
+        f"{_optional('invtNo', fields['invtNo'])}{result}</InventoryReturn>"
     )
 
 
@@ -82,8 +93,7 @@ def receipt_type(kind: Kind) -> str:
 def refusal_message(guid: str, reason: str, now: datetime, origin: Envelope, kind: str) -> bytes:
     """Write the 900 that refuses a whole message."""
     text = origin.data.decode("utf-8", "replace")
-    text = "".join(mark for mark in text if mark >= " " or mark in "\t\n\r")
-    text = text.replace("]]>", "]]]]><![CDATA[>").replace("\ufffe", "").replace("\uffff", "")
+    text = _IMPOSSIBLE.sub("", text).replace("]]>", "]]]]><![CDATA[>")
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><CEB900Message xmlns="{CEB}" guid="{guid}" '
         f'version="1.0"><MessageReturn><guid>{guid}</guid><returnStatus>-1</returnStatus>'

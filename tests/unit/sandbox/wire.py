@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -331,3 +333,12 @@ def read(file: OutgoingFile) -> list[Answer]:
             )
         )
     return answers
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds; fails after some seconds."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("the condition never held")
