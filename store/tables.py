@@ -292,7 +292,8 @@ attempt: Final = Table(
     CheckConstraint("attempt >= 1", name="attempt"),
     CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
     CheckConstraint(
-        "outcome IS NULL OR outcome IN ('handed_over', 'refused', 'unknown')", name="outcome"
+        "outcome IS NULL OR outcome IN ('handed_over', 'not_handed_over', 'unknown')",
+        name="outcome",
     ),
     **_IN_KEY,
 )
@@ -366,6 +367,8 @@ outbox: Final = Table(
     _id("stage"),
     _maybe_prose("detail"),
     _maybe_time("done_at"),
+    # When the warehouse or seller confirmed a notice.
+    _maybe_time("acked_at"),
     PrimaryKeyConstraint("effect_id"),
     _one_of("kind", EffectKind),
     _one_of("stage", OutboxStage),
