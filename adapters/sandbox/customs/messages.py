@@ -172,7 +172,7 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = {
 
 def _cut(data: bytes, name: bytes) -> str:
     found = re.search(rb"<(?:\w+:)?" + name + rb">([^<]*)<", data)
-    return "" if found is None else found[1].decode()
+    return "" if found is None else found[1].decode("utf-8", "replace")
 
 
 def scan_envelope(data: bytes) -> Envelope:
@@ -211,7 +211,7 @@ def _scan_records(data: bytes, prefix: bytes, kind: Kind) -> Iterator[Paper]:
             if at >= 0:
                 at += len(tag)
                 position = find(b"<", at)
-                text = data[at:position].decode()
+                text = data[at:position].decode("utf-8", "replace")
                 head[name] = text if "&" not in text else _unescape(text)
         yield Paper(head)
         position = find(start_tag, end)
@@ -227,4 +227,6 @@ def scan_business(data: bytes) -> Business:
     if root is None or root[2].decode() not in {Kind.ORDER, Kind.INVENTORY}:
         raise UnreadableError("message type is not served")
     kind = Kind(root[2].decode())
-    return Business(kind, root[3].decode(), tuple(_scan_records(data, root[1] or b"", kind)))
+    return Business(
+        kind, root[3].decode("utf-8", "replace"), tuple(_scan_records(data, root[1] or b"", kind))
+    )
