@@ -1,0 +1,1 @@
+"""Customs: regimes (what is said, one package each) and channels (the ways there and back)."""

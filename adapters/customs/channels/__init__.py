@@ -1,0 +1,1 @@
+"""Channels: ways to customs and back. They carry bytes and understand none of them."""

@@ -1,0 +1,223 @@
+"""DXP folders: a transfer client watches a send folder and fills a receive folder.
+
+Customs' note names no file names and no folders; clients differ only in where they are. What both
+sides keep: a file is written under a hidden temporary name in the same folder and then renamed, so
+a visible file is complete. Every call is one hop to the executor, however many files it touches.
+"""
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from adapters.base import ChannelDown
+from gateway.ports import Executor, Received, SendOutcome
+
+TEMPORARY: Final = ".tmp"
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Larger files are not read: a full message of 100 records stays well below."""
+
+_NAME_BYTES: Final = 180
+
+
+class FolderChannel:
+    """A send and a receive folder of one transfer client.
+
+    ``done_dir`` keeps acknowledged files (None deletes them); ``error_dir`` takes files over
+    ``most_bytes`` (None leaves them, unread). The folders may lie on different file systems.
+    ``fsync`` makes a hand-over survive a power cut before it is reported.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        send_dir: Path,
+        receive_dir: Path,
+        *,
+        done_dir: Path | None,
+        error_dir: Path | None,
+        executor: Executor,
+        fsync: bool = True,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self.name = name
+        self._send_dir = send_dir
+        self._receive_dir = receive_dir
+        self._done_dir = done_dir
+        self._error_dir = error_dir
+        self._executor = executor
+        self._fsync = fsync
+        self._most_bytes = most_bytes
+
+    async def send(self, file_name: str, envelope: bytes) -> SendOutcome:
+        """Put one file into the send folder; the same name again replaces it as a whole.
+
+        REFUSED: surely not handed over (nothing became visible). UNKNOWN: the rename was reported
+        as failed but may have happened, as network file systems do.
+        """
+        return await self._executor.run(self._write, file_name, envelope)
+
+    async def receive(self, limit: int) -> list[Received]:
+        """Up to ``limit`` complete files, oldest first; they stay until acknowledged.
+
+        Hidden names, ``*.tmp``, links and folders are not looked at; a file that vanishes between
+        listing and reading is left out. Raises :class:`ChannelDown` when the folder is gone.
+        """
+        return await self._executor.run(self._read, limit)
+
+    async def acknowledge(self, tokens: Sequence[str]) -> None:
+        """Let go of files whose bytes are durable; unknown tokens are ignored.
+
+        A file replaced since it was read stays: its new bytes have not been read yet.
+        """
+        await self._executor.run(self._let_go, tuple(tokens))
+
+    def _write(self, file_name: str, envelope: bytes) -> SendOutcome:
+        if not is_safe_name(file_name):
+            return SendOutcome.REFUSED
+        # One temporary name per writer: two writers of one file must not truncate each other.
+        writer = f"{os.getpid()}-{threading.get_ident()}"
+        temporary = self._send_dir / f".{file_name}.{writer}{TEMPORARY}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(envelope)
+                file.flush()
+                if self._fsync:
+                    os.fsync(file.fileno())
+        except OSError:
+            _discard(temporary)
+            return SendOutcome.REFUSED
+        try:
+            temporary.replace(self._send_dir / file_name)
+        except OSError:
+            if not os.path.lexists(temporary):
+                return SendOutcome.UNKNOWN
+            _discard(temporary)
+            return SendOutcome.REFUSED
+        return self._made_durable()
+
+    def _made_durable(self) -> SendOutcome:
+        """Flush the folder, so that the new name survives a power cut."""
+        if not self._fsync:
+            return SendOutcome.HANDED_OVER
+        try:
+            handle = os.open(self._send_dir, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            return SendOutcome.UNKNOWN
+        try:
+            os.fsync(handle)
+        except OSError:
+            return SendOutcome.UNKNOWN
+        finally:
+            os.close(handle)
+        return SendOutcome.HANDED_OVER
+
+    def _read(self, limit: int) -> list[Received]:
+        received: list[Received] = []
+        for _, name in self._waiting():
+            if len(received) >= limit:
+                break
+            found = self._read_one(name)
+            if found is not None:
+                received.append(found)
+        return received
+
+    def _waiting(self) -> list[tuple[int, str]]:
+        """(modification time, name) of every complete file, oldest first."""
+        waiting: list[tuple[int, str]] = []
+        try:
+            entries = list(os.scandir(self._receive_dir))
+        except OSError as error:
+            raise ChannelDown(f"{self.name}: the receive folder cannot be read") from error
+        for entry in entries:
+            if not _is_complete(entry.name):
+                continue
+            with suppress(OSError):
+                facts = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(facts.st_mode):
+                    waiting.append((facts.st_mtime_ns, entry.name))
+        waiting.sort()
+        return waiting
+
+    def _read_one(self, name: str) -> Received | None:
+        """One file, None when it vanished, cannot be read now, or is too large."""
+        path = self._receive_dir / name
+        try:
+            # A name may become a link or a pipe after it was listed: neither may be followed.
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with open(handle, "rb") as file:
+                facts = os.fstat(handle)
+                body = file.read(self._most_bytes + 1)
+        except OSError:
+            return None
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        if len(body) > self._most_bytes:
+            if self._error_dir is not None:
+                _move(path, self._error_dir / name)
+            return None
+        return Received(_shown(name), body, _token(name, facts))
+
+    def _let_go(self, tokens: Sequence[str]) -> None:
+        for token in tokens:
+            name = _name_in(token)
+            if name is None:
+                continue
+            path = self._receive_dir / name
+            with suppress(FileNotFoundError):
+                if _token(name, path.lstat()) == token:
+                    self._put_away(path)
+
+    def _put_away(self, path: Path) -> None:
+        if self._done_dir is None:
+            path.unlink()
+        else:
+            shutil.move(path, self._done_dir / path.name)
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a name that we give stays in its folder, is visible, and looks finished."""
+    return (
+        _is_complete(name)
+        and name.isprintable()
+        and not any(mark in name for mark in '/\\:*?"<>|')
+        and len(name.encode()) <= _NAME_BYTES
+    )
+
+
+def _is_complete(name: str) -> bool:
+    """Whether the name of a listed file is visible and not that of an unfinished one."""
+    return bool(name) and not name.startswith(".") and not name.lower().endswith(TEMPORARY)
+
+
+def _shown(name: str) -> str:
+    """A file's name as text; clients on Chinese systems leave names that are no UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _token(name: str, facts: os.stat_result) -> str:
+    """Which bytes were read: a file replaced under the same name has another token."""
+    return f"{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_size}/{os.fsencode(name).hex()}"
+
+
+def _name_in(token: str) -> str | None:
+    """The name of a file directly in the folder, None when the token is not one of ours."""
+    try:
+        name = os.fsdecode(bytes.fromhex(token.partition("/")[2]))
+    except ValueError:
+        return None
+    return name if _is_complete(name) and "/" not in name and "\0" not in name else None
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _move(source: Path, target: Path) -> None:
+    with suppress(OSError):
+        shutil.move(source, target)
