@@ -8,9 +8,8 @@ simulation calls :meth:`CustomsAuthority.receive` with what was sent and picks u
 import hashlib
 import heapq
 import random
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from adapters.sandbox.customs import routes
 from adapters.sandbox.customs.checks import Refusal, eport
@@ -38,16 +37,14 @@ from adapters.sandbox.customs.settings import Settings
 _TICK: Final = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """The next status of a filing's route, unless a newer submission replaced the route."""
 
     filing: Filing
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Delivery:
+class _Delivery(NamedTuple):
     """A receipt that goes out later, in a file of its own."""
 
     receipt: Receipt
@@ -101,12 +98,10 @@ class CustomsAuthority:
         schedule = self._schedule
         while schedule and schedule[0][0] <= now:
             at, _, task = heapq.heappop(schedule)
-            match task:
-                case _Step():
-                    if task.generation == task.filing.generation:
-                        self._advance(task.filing, at)
-                case _Delivery():
-                    self._outbox.alone([task.receipt], at)
+            if isinstance(task, _Delivery):
+                self._outbox.alone([task.receipt], at)
+            elif task.generation == task.filing.generation:
+                self._advance(task.filing, at)
         files = self._outbox.collect(now)
         self._ledger.files = self._outbox.written
         return files

@@ -71,6 +71,7 @@ class Desk:
         if refusal is not None:
             version.status, version.info = refusal.status, refusal.info
             return Taken(filing, paper, refusal)
+        filing.current = version
         self._take(filing, paper, submission)
         return Taken(filing, paper, None)
 

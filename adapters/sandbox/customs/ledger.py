@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from adapters.sandbox.customs.messages import Kind, Paper
 from adapters.sandbox.customs.scenarios import Scenario
@@ -20,8 +21,7 @@ Fingerprint = tuple[str, int, "PaymentCopy | None"]
 """Content, number of order versions and payment copy a scenario's rejection was given for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """One receipt record, complete: what it says, about what, and when it was made."""
 
     guid: str
@@ -58,9 +58,10 @@ class Version:
 class Filing:
     """One order or inventory with all its versions.
 
-    ``stored`` is the content customs holds (an order after 120); ``live`` tells whether the
-    current version still counts, that is, was neither refused nor deleted. ``trail`` holds the
-    status of every receipt made; ``receipts`` the receipts themselves, unless in plain mode.
+    ``current`` is the version taken last and ``stored`` the content customs holds (an order
+    after 120). ``live`` tells whether the current version still counts, that is, was neither
+    refused nor deleted. ``trail`` holds the status of every receipt made; ``receipts`` the
+    receipts themselves, unless in plain mode.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Filing:
     scenario: Scenario
     dxp_id: str
     paper: Paper
+    current: Version | None = None
     stored: Paper | None = None
     versions: list[Version] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
@@ -91,11 +93,6 @@ class Filing:
     def order_key(self) -> OrderKey:
         """The order this filing is, or belongs to."""
         return self.paper.get("ebpCode"), self.paper.get("orderNo")
-
-    @property
-    def current(self) -> Version | None:
-        """The version taken last, if any was."""
-        return next((found for found in reversed(self.versions) if found.taken), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from lxml import etree
@@ -155,19 +156,21 @@ def read_business(root: etree._Element) -> Business:
 
 # ------------------------------------------------------------------------------- plain mode
 _ROOT: Final = re.compile(rb"<(\w+:)?(CEB\d{3}Message)\b[^>]*?\bguid=\"([^\"]*)\"")
-_SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = {
-    Kind.ORDER: (
-        "OrderHead",
-        ("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode", "ebcCode"),
-    ),
-    Kind.INVENTORY: (
-        "InventoryHead",
-        (
-            *("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode", "ebcCode"),
-            *("copNo", "customsCode", "agentCode"),
+_SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        Kind.ORDER: (
+            "OrderHead",
+            ("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode", "ebcCode"),
         ),
-    ),
-}
+        Kind.INVENTORY: (
+            "InventoryHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode", "ebcCode"),
+                *("copNo", "customsCode", "agentCode"),
+            ),
+        ),
+    }
+)
 
 
 def _cut(data: bytes, name: bytes) -> str:

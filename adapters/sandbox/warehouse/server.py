@@ -9,7 +9,7 @@ from typing import Final
 
 import aiohttp
 
-from adapters.sandbox.hooks import Behaviour, Notice, Receiver, Running, listen
+from adapters.sandbox.hooks import Behaviour, Notice, Receiver, Running, Tally, listen
 
 PATHS: Final = ("/notices",)
 BATCH: Final = 100
@@ -108,9 +108,18 @@ class RunningWarehouse:
         self._task = None if acks is None else asyncio.get_running_loop().create_task(acks.run())
 
     @property
+    def tally(self) -> Tally:
+        """Counters and the notices refused."""
+        return self.server.tally
+
+    @property
     def received(self) -> dict[str, Notice]:
         """Every notice taken, by id, in order of first arrival."""
         return self.server.tally.received
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Change how the warehouse behaves from the next request on."""
+        self.server.behave(behaviour)
 
     async def close(self) -> None:
         """Stop the server, then the sender; queued acknowledgements are dropped."""

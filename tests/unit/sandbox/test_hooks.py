@@ -241,4 +241,7 @@ async def test_a_warehouse_may_keep_quiet(sender: Sender) -> None:
     await sender.post(running.url, notice(1))
     assert running.acks is None
     assert list(running.received) == ["n1"]
+    running.behave(Behaviour(gone=True))
+    assert (await sender.post(running.url, notice(2)))[0] == 410
+    assert running.tally.requests == 2
     await running.close()
