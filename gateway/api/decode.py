@@ -24,7 +24,15 @@ from gateway.api.edge import (
     PaymentIn,
     WaybillIn,
 )
-from gateway.api.faults import Fault, InvalidFields, InvalidJSON, broken_json, faults_of, text_fault
+from gateway.api.faults import (
+    Fault,
+    InvalidFields,
+    InvalidJSON,
+    broken_json,
+    faults_of,
+    text_fault,
+    too_many_faults,
+)
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import ProfileId
 from gateway.domain.money import Currency, Money
@@ -45,6 +53,8 @@ M = TypeVar("M", bound=BaseModel)
 # Characters that XML 1.0 cannot carry and that JSON can smuggle in: as an escape, or raw as the
 # two non-characters U+FFFE and U+FFFF. Lone surrogates never get past the JSON parser.
 _ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# Building the details of a fault costs microseconds: a hostile body may not ask for a million.
+FAULTS_BUILT: Final = 20_000
 _NO_REF: Final = PaymentRef()
 
 
@@ -105,6 +115,8 @@ def to_paper(model: PaperIn) -> Paper:
 
 
 def _refusal(raw: bytes, error: ValidationError) -> InvalidJSON | InvalidFields:
+    if error.error_count() > FAULTS_BUILT:
+        return InvalidFields([too_many_faults(error.error_count())])
     details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return broken_json(raw, details[0]["ctx"]["error"])

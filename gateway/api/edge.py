@@ -345,3 +345,8 @@ class EndpointIn(Edge):
     role: Literal["seller", "warehouse"]
     event_types: Annotated[list[Annotated[str, _reference(64)]], Field(max_length=50)] = []
     batch_size: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+ACKS: Final[TypeAdapter[AcksIn]] = TypeAdapter(AcksIn)
+HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
+ENDPOINT: Final[TypeAdapter[EndpointIn]] = TypeAdapter(EndpointIn)

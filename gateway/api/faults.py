@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+FAULTS_NAMED: Final = 100
+_PATH_LIMIT: Final = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -85,9 +88,14 @@ _POSITION: Final = re.compile(r" at line ([0-9]+) column ([0-9]+)$")
 _REFERENCE_FORM: Final = r"^\S(?:.*\S)?$"
 
 
-def faults_of(details: Iterable[ErrorDetails]) -> list[Fault]:
+def faults_of(details: Sequence[ErrorDetails]) -> list[Fault]:
     """The faults of a failed validation, each with its path and both texts."""
-    return [_fault(detail) for detail in details]
+    return [_fault(detail) for detail in details[:FAULTS_NAMED]]
+
+
+def too_many_faults(number: int) -> Fault:
+    """There are more faults than anybody wants to read."""
+    return Fault("", f"{number} fields are faulty", f"共有 {number} 个字段有误")
 
 
 def text_fault(path: str) -> Fault:
@@ -152,7 +160,7 @@ def path_at(raw: bytes, offset: int) -> str:
         elif mark == b"," and path:
             last = path[-1]
             path[-1] = last + 1 if isinstance(last, int) else ""
-    return path_text([part for part in path if part != ""])[:200]
+    return path_text([part for part in path if part != ""])
 
 
 def path_text(parts: Iterable[str | int]) -> str:
@@ -163,7 +171,7 @@ def path_text(parts: Iterable[str | int]) -> str:
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part
-    return text
+    return text[:_PATH_LIMIT]
 
 
 def _fault(detail: ErrorDetails) -> Fault:

@@ -93,6 +93,11 @@ class P(Enum):
         "The request did not arrive in time. Nothing was stored.",
         "请求未在规定时间内送达，未保存任何内容。",
     )  # fmt: skip
+    CONFLICT = Kind(
+        "API-305", "conflict", 409, "Taken", "已被占用",
+        "What you ask for collides with something that is already stored. Nothing was stored.",
+        "该请求与已保存的内容冲突，未保存任何内容。",
+    )  # fmt: skip
     TOO_LARGE = Kind(
         "API-401", "too-large", 413, "Too large", "请求体过大",
         "The body is larger than this route takes, counted after decompression.",

@@ -1,0 +1,311 @@
+"""What the API answers, as types: the source of the answer half of the OpenAPI document.
+
+The routes write plain JSON objects; tests check their answers against these types.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.domain.case import CaseStage, VerdictKind
+from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStage, Word
+from gateway.domain.events import EventKind
+from gateway.domain.findings import Severity
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+JSONObject = dict[str, Any]  # Any: the members vary, as the field's description says
+
+
+class Out(BaseModel):
+    """Closed: an answer holds nothing that is not documented."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+
+
+class FieldFault(Out):
+    """One faulty field; ``path`` as ``lines[0].price``, empty for the whole body."""
+
+    path: str
+    message: str
+    message_zh: str
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem; further members depend on ``code``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldFault]
+    request_id: str | None = None
+
+
+class FixOut(Out):
+    """A proposed change: ``form`` may be applied by staff, ``fact`` by the paper's owner."""
+
+    kind: Literal["form", "fact"]
+    path: str
+    owner: str
+    value: str | None
+
+
+class FindingOut(Out):
+    """One difference or fault; values are masked."""
+
+    rule: str
+    severity: Severity
+    state: str
+    paths: dict[str, str | None]
+    delta: str | None = None
+    params: dict[str, str] = {}
+    code: str | None = None
+    fixes: list[FixOut] = []
+    text: dict[Literal["en", "zh"], str]
+
+
+class VerdictOut(Out):
+    """What matching says."""
+
+    kind: VerdictKind
+    findings: list[FindingOut]
+    missing: list[str]
+    until: Time | None
+
+
+class PaperTaken(Out):
+    """One paper was taken in, durably."""
+
+    status: Literal["accepted", "unchanged"]
+    case: str
+    order_no: str
+    revision: int
+    stage: CaseStage | None
+    changed: list[str]
+    verdict: VerdictOut | None
+
+
+class GoodsTaken(Out):
+    """One goods record was stored, durably."""
+
+    status: Literal["accepted", "unchanged"]
+    sku: str
+    version: int
+
+
+class BatchLine(Out):
+    """What became of one line; ``line`` counts from 1 over lines that are not blank."""
+
+    line: int
+    status: Literal["accepted", "unchanged", "frozen", "failed", "refused"]
+    case: str | None = None
+    order_no: str | None = None
+    revision: int | None = None
+    stage: CaseStage | None = None
+    findings: list[FindingOut] = []
+    sku: str | None = None
+    version: int | None = None
+    problem: ProblemOut | None = None
+
+
+class BatchTaken(Out):
+    """One result for each line, in order."""
+
+    results: list[BatchLine]
+
+
+class CaseLine(Out):
+    """A case in a list."""
+
+    case: str
+    order_no: str
+    direction: str
+    platform: str
+    profile: str
+    stage: CaseStage
+    held: bool
+    findings: int
+    created_at: Time
+    updated_at: Time
+    version: int
+
+
+class CasePage(Out):
+    """A page of cases; ``after`` continues it, null at the end."""
+
+    cases: list[CaseLine]
+    after: str | None
+
+
+class HoldOut(Out):
+    """Who stopped a case, and why."""
+
+    by: str
+    reason: str
+
+
+class SourceOut(Out):
+    """What a paper was read from: a span of kept raw bytes."""
+
+    source: str
+    raw: str
+    offset: int
+    length: int
+    received_at: Time
+
+
+class PaperOut(Out):
+    """A paper's newest revision; ``content`` has the shape in which it is sent in, masked."""
+
+    revision: int
+    digest: str
+    basis: str
+    sources: list[SourceOut]
+    content: JSONObject
+
+
+class DeclarationOut(Out):
+    """One declaration version; ``papers`` and ``goods`` are the versions it was built from."""
+
+    kind: DeclarationKind
+    version: int
+    stage: DeclarationStage
+    app_type: AppType
+    app_time: str | None
+    cop_no: str
+    pre_no: str | None
+    invt_no: str | None
+    status: str | None
+    returned_at: str | None
+    codes: list[str]
+    message: str | None
+    attempt: int
+    sent_at: Time | None
+    papers: dict[str, int]
+    goods: dict[str, int]
+
+
+class MessageOut(Out):
+    """A message that carried a declaration of this case."""
+
+    message: str
+    kind: DeclarationKind
+    version: int
+    stage: str
+    href: str
+
+
+class ReceiptOut(Out):
+    """One receipt record of this case."""
+
+    receipt: str
+    at: Time
+    href: str
+    position: int
+    kind: DeclarationKind
+    version: int
+    status: str
+    word: Word
+    returned_at: str
+    codes: list[str] | None
+    pre_no: str | None
+    invt_no: str | None
+    effect: str
+
+
+class EventOut(Out):
+    """One event; ``data`` varies by type and holds no personal data."""
+
+    cursor: str
+    case: str
+    order_no: str
+    seq: int
+    at: Time
+    type: EventKind
+    data: JSONObject
+    hash: str
+
+
+class EventPage(Out):
+    """Events in commit order; ask again with ``after``, also when there was none."""
+
+    events: list[EventOut]
+    after: str | None
+
+
+class NoticeOut(Out):
+    """One notice and how its delivery stands."""
+
+    notice_id: str
+    type: str
+    endpoint: str
+    status: str
+    detail: str
+    attempt: int
+    done_at: Time | None
+
+
+class CaseFull(CaseLine):
+    """A case with everything that hangs on it."""
+
+    verdict: VerdictOut | None
+    hold: HoldOut | None
+    alarms: list[str]
+    papers: dict[Literal["order", "payment", "waybill"], PaperOut]
+    declarations: list[DeclarationOut]
+    messages: list[MessageOut]
+    receipts: list[ReceiptOut]
+    timeline: list[EventOut]
+    notices: list[NoticeOut]
+
+
+class StageOut(Out):
+    """Where a case stands after a command."""
+
+    case: str
+    stage: CaseStage
+
+
+class AckOut(Out):
+    """What became of one acknowledgement."""
+
+    notice_id: str
+    status: Literal["ok", "unknown", "repeated"]
+
+
+class AcksOut(Out):
+    """One result for each acknowledgement, in order."""
+
+    results: list[AckOut]
+
+
+class EndpointOut(Out):
+    """An endpoint."""
+
+    endpoint: str
+    url: str
+    role: Literal["seller", "warehouse"]
+    event_types: list[str]
+    batch_size: int
+
+
+class EndpointMade(EndpointOut):
+    """A new endpoint with its signing secret, shown this once."""
+
+    secret: str
+
+
+class EndpointList(Out):
+    """Every endpoint of the tenant."""
+
+    endpoints: list[EndpointOut]
+
+
+class Health(Out):
+    """Whether this process lives, or is ready; ``parts`` names what it depends on."""
+
+    status: Literal["ok", "not_ready"]
+    parts: dict[str, bool] = {}

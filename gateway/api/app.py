@@ -1,0 +1,259 @@
+"""The application: the route table, the guard around it, and a listener with deadlines.
+
+Roles are listed with each route and nowhere else. A machine key is ``seller`` or ``warehouse``;
+people are viewers, clerks, supervisors, operators and auditors.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import TypeAdapter
+
+from gateway.api import answers, edge
+from gateway.api.cases import XML_TYPE, Cases
+from gateway.api.guard import Answer, Body, Call, Guard, Route, problems_for_unknown_addresses
+from gateway.api.intake import Intake
+from gateway.api.openapi import document
+from gateway.api.query import CASES, EVENTS
+from gateway.api.server import EdgeRunner
+from gateway.api.services import KeyRole, Services
+from gateway.api.settings import APISettings
+
+DOCUMENT_VERSION: Final = "1.0.0"
+_SELLER, _WAREHOUSE = KeyRole.SELLER.value, KeyRole.WAREHOUSE.value
+_PEOPLE: Final = frozenset(
+    {
+        KeyRole.VIEWER.value,
+        KeyRole.CLERK.value,
+        KeyRole.SUPERVISOR.value,
+        KeyRole.OPERATOR.value,
+        KeyRole.AUDITOR.value,
+    }
+)
+READERS: Final = _PEOPLE | {_SELLER}
+SENDERS: Final = frozenset({_SELLER, KeyRole.OPERATOR.value})
+WAYBILL_SENDERS: Final = SENDERS | {_WAREHOUSE}
+DESK: Final = frozenset(
+    {_SELLER, KeyRole.CLERK.value, KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value}
+)
+BYTES_READERS: Final = frozenset(
+    {_SELLER, KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value, KeyRole.AUDITOR.value}
+)
+NOTIFIED: Final = frozenset({_SELLER, _WAREHOUSE, KeyRole.OPERATOR.value})
+ENDPOINT_OWNERS: Final = frozenset({_SELLER, KeyRole.OPERATOR.value})
+
+GUARD: Final = web.AppKey("GUARD", Guard)
+SETTINGS: Final = web.AppKey("SETTINGS", APISettings)
+
+
+def create_app(services: Services, settings: APISettings | None = None) -> web.Application:
+    """The API as an aiohttp application; serve it with :func:`serve`, which adds the deadlines."""
+    settings = settings or APISettings()
+    guard = Guard(services, settings)
+    draining = asyncio.Event()
+    routes = route_table(services, settings, draining)
+    app = web.Application(
+        client_max_size=settings.batch_limit,
+        middlewares=[problems_for_unknown_addresses(guard)],
+    )
+    app[GUARD], app[SETTINGS] = guard, settings
+    routes = (*routes, _openapi_route(routes))
+    for route in routes:
+        app.router.add_route(route.method, route.path, guard.wrap(route))
+
+    async def drain(_: web.Application) -> None:
+        draining.set()
+
+    app.on_shutdown.append(drain)
+    return app
+
+
+def route_table(
+    services: Services, settings: APISettings, draining: asyncio.Event
+) -> tuple[Route, ...]:
+    """Every route with who may call it and what it takes and gives."""
+    intake = Intake(services, settings)
+    cases = Cases(services, settings, draining)
+    return (
+        *_intake_routes(intake),
+        *_case_routes(cases),
+        *_notice_routes(cases),
+        *_health_routes(services, draining),
+    )
+
+
+def _intake_routes(intake: Intake) -> Sequence[Route]:
+    def paper(
+        name: str, adapter: TypeAdapter[Any], takes: type[edge.Edge], roles: frozenset[str]
+    ) -> Route:
+        async def take(call: Call) -> Answer:
+            return await intake.paper(call, adapter)
+
+        return Route(
+            "POST",
+            f"/v1/{name}",
+            take,
+            f"Send one of your {name}; 200 when it says nothing new",
+            roles,
+            Body.OBJECT,
+            takes,
+            answers.PaperTaken,
+            (200, 201, 409),
+        )
+
+    async def goods(call: Call) -> Answer:
+        return await intake.goods(call, edge.GOODS)
+
+    return (
+        paper("orders", edge.ORDER, edge.OrderIn, SENDERS),
+        paper("payments", edge.PAYMENT, edge.PaymentIn, SENDERS),
+        paper("waybills", edge.WAYBILL, edge.WaybillIn, WAYBILL_SENDERS),
+        Route(
+            "POST",
+            "/v1/goods",
+            goods,
+            "Send one goods record; 200 when it says nothing new",
+            SENDERS,
+            Body.OBJECT,
+            edge.GoodsIn,
+            answers.GoodsTaken,
+            (200, 201),
+        ),
+        Route(
+            "POST",
+            "/v1/batches",
+            intake.batch,
+            "Send up to 5,000 papers and goods records, one a line",
+            SENDERS,
+            Body.BATCH,
+            None,
+            answers.BatchTaken,
+        ),
+    )
+
+
+def _case_routes(cases: Cases) -> Sequence[Route]:
+    one, get, post = "/v1/cases/{case_id}", "GET", "POST"
+    stage = answers.StageOut
+    return (
+        Route(
+            get,
+            "/v1/cases",
+            cases.listing,
+            "List and find cases",
+            READERS,
+            gives=answers.CasePage,
+            query=tuple(CASES),
+        ),
+        Route(
+            get, one, cases.detail, "One case with everything on it", READERS,
+            gives=answers.CaseFull,
+        ),
+        Route(
+            post, f"{one}/hold", cases.hold, "Stop a case before it is sent", DESK,
+            Body.OBJECT, edge.HoldIn, stage,
+        ),
+        Route(post, f"{one}/release", cases.release, "Let a held case go on", DESK, gives=stage),
+        Route(post, f"{one}/recheck", cases.recheck, "Match a case again", DESK, gives=stage),
+        Route(
+            get, "/v1/messages/{message_id}", cases.message, "The signed bytes of a message",
+            BYTES_READERS, media=XML_TYPE,
+        ),
+        Route(
+            get, "/v1/receipts/{receipt_id}", cases.receipt, "The bytes of a receipt file",
+            BYTES_READERS, media=XML_TYPE,
+        ),
+        Route(
+            get, "/v1/events", cases.events, "The stream of events", READERS,
+            gives=answers.EventPage, query=tuple(EVENTS),
+        ),
+    )  # fmt: skip
+
+
+def _notice_routes(cases: Cases) -> Sequence[Route]:
+    return (
+        Route(
+            "POST", "/v1/notices/acks", cases.acknowledge, "Acknowledge notices", NOTIFIED,
+            Body.OBJECT, edge.AcksIn, answers.AcksOut,
+        ),
+        Route(
+            "GET", "/v1/endpoints", cases.endpoints, "Where your notices go", ENDPOINT_OWNERS,
+            gives=answers.EndpointList,
+        ),
+        Route(
+            "POST", "/v1/endpoints", cases.new_endpoint, "Have notices sent to an address",
+            ENDPOINT_OWNERS, Body.OBJECT, edge.EndpointIn, answers.EndpointMade, (201,),
+        ),
+    )  # fmt: skip
+
+
+def _health_routes(services: Services, draining: asyncio.Event) -> Sequence[Route]:
+    async def health(call: Call) -> Answer:
+        return Answer(orjson.dumps({"status": "ok"}))
+
+    async def ready(call: Call) -> Answer:
+        parts = {**await services.ready(), "accepting": not draining.is_set()}
+        is_ready = all(parts.values())
+        doc = {"status": "ok" if is_ready else "not_ready", "parts": parts}
+        return Answer(orjson.dumps(doc), 200 if is_ready else 503)
+
+    async def metrics(call: Call) -> Answer:
+        return Answer(generate_latest(services.registry), media=CONTENT_TYPE_LATEST)
+
+    return (
+        Route("GET", "/healthz", health, "The process lives", None, gives=answers.Health),
+        Route(
+            "GET", "/readyz", ready, "Requests may be sent here", None,
+            gives=answers.Health, status=(200, 503),
+        ),
+        Route("GET", "/metrics", metrics, "Prometheus metrics", None, media=CONTENT_TYPE_LATEST),
+    )  # fmt: skip
+
+
+def _openapi_route(routes: Sequence[Route]) -> Route:
+    built = orjson.dumps(document(routes, DOCUMENT_VERSION))
+
+    async def openapi(call: Call) -> Answer:
+        return Answer(built)
+
+    return Route("GET", "/v1/openapi.json", openapi, "This document", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A running listener; ``address`` is the base URL, ``stop`` drains and ends it."""
+
+    address: str
+    port: int
+    stop: Callable[[], Awaitable[None]]
+
+
+async def serve(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> Serving:
+    """Listen on an address with deadlines and caps; port 0 takes a free one.
+
+    ``app`` comes from :func:`create_app` and may have further applications mounted in it.
+    """
+    runner = EdgeRunner(app, app[GUARD].failed, app[SETTINGS])
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=1024)
+    await site.start()
+    shown = f"[{host}]" if ":" in host else host
+    return Serving(f"http://{shown}:{site.port}", site.port, runner.cleanup)
+
+
+@asynccontextmanager
+async def serving(
+    app: web.Application, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Serving]:
+    """:func:`serve` for the length of a block."""
+    running = await serve(app, host, port)
+    try:
+        yield running
+    finally:
+        await running.stop()

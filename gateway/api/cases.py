@@ -1,0 +1,156 @@
+"""Routes about cases: lists, one case with everything on it, commands, exact bytes, the stream."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import orjson
+
+from gateway.api.decode import decode
+from gateway.api.edge import ACKS, ENDPOINT, HOLD
+from gateway.api.guard import Answer, Call
+from gateway.api.problems import P, refuse
+from gateway.api.query import CASES, EVENTS, Query, case_filter
+from gateway.api.services import Ack, Services
+from gateway.api.settings import APISettings
+from gateway.api.views import detail_view, endpoint_view, event_view, row_view, stage_view
+from gateway.domain.case import CaseStage
+from gateway.domain.codec import to_micros
+from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
+
+XML_TYPE: Final = "application/xml"
+_PAGE: Final = 50
+_ID_LIMIT: Final = 64
+
+
+class Cases:
+    """The routes that read cases and act on them."""
+
+    def __init__(self, services: Services, settings: APISettings, draining: asyncio.Event) -> None:
+        self._services = services
+        self._reads = services.reads
+        self._settings = settings
+        self._draining = draining
+
+    async def listing(self, call: Call) -> Answer:
+        """A page of the tenant's cases, newest change first."""
+        query = Query(call, CASES)
+        wanted = case_filter(query)
+        limit = query.whole("limit", 1, self._settings.page_limit, _PAGE)
+        query.finish()
+        page = await self._reads.cases(call.tenant, wanted, query.text("after"), limit)
+        return _json({"cases": [row_view(row) for row in page.items], "after": page.after})
+
+    async def detail(self, call: Call) -> Answer:
+        """One case with everything that hangs on it."""
+        case_id = CaseId(_id(call, "case_id"))
+        found = await self._reads.case(call.tenant, case_id)
+        if found is None:
+            raise refuse(P.NOT_FOUND)
+        messages = await self._reads.messages_of(call.tenant, case_id)
+        return _json(detail_view(found, messages, call.caller.role, self._services.explain))
+
+    async def hold(self, call: Call) -> Answer:
+        """Stop a case, with a reason that stands in its history."""
+        reason = decode(HOLD, call.body).reason
+        desk, by = self._services.desk, _by(call)
+        return await self._command(call, lambda t, c: desk.hold(t, c, by, reason))
+
+    async def release(self, call: Call) -> Answer:
+        """Let a held case go on."""
+        desk, by = self._services.desk, _by(call)
+        return await self._command(call, lambda t, c: desk.release(t, c, by))
+
+    async def recheck(self, call: Call) -> Answer:
+        """Match a case again with today's goods records, profile and rules."""
+        desk, by = self._services.desk, _by(call)
+        return await self._command(call, lambda t, c: desk.recheck(t, c, by))
+
+    async def _command(
+        self, call: Call, act: Callable[[TenantId, CaseId], Awaitable[CaseStage | None]]
+    ) -> Answer:
+        case_id = CaseId(_id(call, "case_id"))
+        stage = await act(call.tenant, case_id)
+        if stage is None:
+            raise refuse(P.NOT_FOUND)
+        return _json(stage_view(case_id, stage))
+
+    async def message(self, call: Call) -> Answer:
+        """The exact signed bytes of a message, for the tenant that filed it."""
+        name = _id(call, "message_id")
+        return _bytes(name, await self._reads.message(call.tenant, MessageId(name)))
+
+    async def receipt(self, call: Call) -> Answer:
+        """The exact bytes of a receipt file, when every record in it is the tenant's."""
+        name = _id(call, "receipt_id")
+        return _bytes(name, await self._reads.receipt(call.tenant, ReceiptId(name)))
+
+    async def events(self, call: Call) -> Answer:
+        """The stream after a cursor, in commit order; optionally waits for the first event."""
+        query = Query(call, EVENTS)
+        limit = query.whole("limit", 1, self._settings.page_limit, _PAGE)
+        wait_s = query.whole("wait", 0, self._settings.wait_limit_s, 0)
+        query.finish()
+        after = query.text("after")
+        now = asyncio.get_running_loop().time
+        until = now() + wait_s
+        page = await self._reads.events(call.tenant, after, limit)
+        while not page.items and now() < until and not self._draining.is_set():
+            await self._services.clock.sleep(self._settings.wait_poll_s)
+            page = await self._reads.events(call.tenant, after, limit)
+        last = page.items[-1].cursor if page.items else after
+        return _json({"events": [event_view(one) for one in page.items], "after": last})
+
+    async def acknowledge(self, call: Call) -> Answer:
+        """Answers to notices, in one go; a repeated one changes nothing."""
+        given = decode(ACKS, call.body).acks
+        acks = [Ack(one.notice_id, one.status, to_micros(one.at)) for one in given]
+        answers = await self._services.desk.acknowledge(call.tenant, acks)
+        return _json(
+            {
+                "results": [
+                    {"notice_id": ack.notice_id, "status": status}
+                    for ack, status in zip(acks, answers, strict=True)
+                ]
+            }
+        )
+
+    async def endpoints(self, call: Call) -> Answer:
+        """Where notices go; secrets are never shown again."""
+        found = await self._services.admin.list_endpoints(call.tenant)
+        return _json({"endpoints": [endpoint_view(one) for one in found]})
+
+    async def new_endpoint(self, call: Call) -> Answer:
+        """A new endpoint; its signing secret is in this answer and nowhere else."""
+        given = decode(ENDPOINT, call.body)
+        made = await self._services.admin.new_endpoint(
+            call.tenant,
+            url=given.url,
+            role=given.role,
+            event_types=frozenset(given.event_types),
+            batch_size=given.batch_size,
+        )
+        return Answer(orjson.dumps(endpoint_view(made, secret=True)), 201)
+
+
+def _json(doc: Any) -> Answer:
+    return Answer(orjson.dumps(doc))
+
+
+def _by(call: Call) -> str:
+    """Who acts, as histories name them."""
+    return f"{call.caller.role}:{call.caller.key_id}"
+
+
+def _id(call: Call, name: str) -> str:
+    value = call.request.match_info[name]
+    if len(value) > _ID_LIMIT or not value.isascii() or not value.replace("-", "").isalnum():
+        raise refuse(P.NOT_FOUND)
+    return value
+
+
+def _bytes(name: str, body: bytes | None) -> Answer:
+    if body is None:
+        raise refuse(P.NOT_FOUND)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.xml"'}
+    return Answer(body, media=XML_TYPE, headers=headers)

@@ -1,0 +1,319 @@
+"""The guard in front of every route: identity, role, size, time, one answer for every refusal.
+
+A route never sees an unauthenticated caller, a tenant that the caller chose, or a body that is too
+large or too slow. What a route raises becomes a problem here; what nobody expected becomes a 500
+in the listener. Logs and metrics name the route's pattern, never its values.
+"""
+
+import asyncio
+import re
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from typing import Any, Final, assert_never
+
+import structlog
+from aiohttp import StreamReader, web
+from multidict import CIMultiDict
+
+from gateway.api.faults import Fault, InvalidFields, InvalidJSON
+from gateway.api.metrics import APIMetrics
+from gateway.api.problems import PROBLEM_TYPE, P, Problem, Refusal, language_of, refuse
+from gateway.api.services import Credential, Services
+from gateway.api.settings import APISettings
+from gateway.domain.errors import InvalidValue, Retry, StoreError
+from gateway.domain.ids import TenantId
+
+JSON_TYPE: Final = "application/json"
+NDJSON_TYPE: Final = "application/x-ndjson"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
+_ENCODINGS: Final = frozenset({"", "gzip", "deflate", "identity"})
+_TOKEN_LIMIT: Final = 256
+_SAFE_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Server": "clearance",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Body(Enum):
+    """Which body a route takes, by its media types; the size limit follows."""
+
+    NONE = frozenset[str]()
+    OBJECT = frozenset({JSON_TYPE})
+    BATCH = frozenset({NDJSON_TYPE, "application/ndjson", "application/jsonl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One admitted request, as a route sees it."""
+
+    request: web.Request
+    request_id: str
+    credential: Credential | None
+    body: bytes
+
+    @property
+    def tenant(self) -> TenantId:
+        """The tenant of the caller's key; routes that are open to all have none to ask for."""
+        return self.caller.tenant
+
+    @property
+    def caller(self) -> Credential:
+        """Who is calling."""
+        assert self.credential is not None, "an open route asked who is calling"
+        return self.credential
+
+    @property
+    def language(self) -> str:
+        """``zh`` or ``en``."""
+        return language_of(self.request.headers.get("Accept-Language"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route says: exact bytes, their media type, further headers."""
+
+    body: bytes
+    status: int = 200
+    media: str = JSON_TYPE
+    headers: Mapping[str, str] | None = None
+    code: str = ""
+
+
+# What a route may raise to be answered with a problem.
+Expected = Refusal | InvalidJSON | InvalidFields | InvalidValue | StoreError
+Handle = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: ``roles`` who may call it (None: everybody, without a key), and what it does.
+
+    ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document, ``query`` its
+    parameters with their meaning.
+    """
+
+    method: str
+    path: str
+    handle: Handle
+    summary: str
+    roles: frozenset[str] | None
+    body: Body = Body.NONE
+    takes: Any = None
+    gives: Any = None
+    status: tuple[int, ...] = (200,)
+    query: tuple[tuple[str, str], ...] = ()
+    media: str = JSON_TYPE
+
+
+class Guard:
+    """Admits requests to routes and turns what happens into answers."""
+
+    def __init__(self, services: Services, settings: APISettings) -> None:
+        self._authenticate = services.authenticator.authenticate
+        self._settings = settings
+        self._metrics = APIMetrics(services.registry)
+        self._log = structlog.stdlib.get_logger("gateway.api")
+        self._prefix = services.rng.bytes(6).hex()
+        self._numbers = count(1)
+        self._unknown = self._metrics.of("other", "other")
+
+    def wrap(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of a route."""
+        observe = self._metrics.of(route.method, route.path)
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            now = asyncio.get_running_loop().time
+            started = now()
+            request_id = self.request_id(request)
+            request["request_id"], request["route"] = request_id, route.path
+            credential = None
+            try:
+                if route.roles is not None:
+                    credential = self._admit(request, route.roles)
+                body = b"" if route.body is Body.NONE else await self._body(request, route.body)
+                answer = await route.handle(Call(request, request_id, credential, body))
+            except (Refusal, InvalidJSON, InvalidFields, InvalidValue, StoreError) as error:
+                answer = self.refused(request, request_id, self._problem(error))
+            seconds = now() - started
+            observe(answer.status, seconds)
+            is_notable = answer.status >= 400 or seconds >= self._settings.slow_s
+            if is_notable or self._settings.log_all:
+                self._note(route, answer, request_id, credential, seconds)
+            return respond(answer, request_id)
+
+        return guarded
+
+    def request_id(self, request: web.BaseRequest) -> str:
+        """The caller's own id of a request when it is a plain word, else one of ours."""
+        given = request.headers.get("X-Request-Id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given
+        return f"{self._prefix}-{next(self._numbers):x}"
+
+    def count_unknown(self, status: int) -> None:
+        """Count a request for an address or method that does not exist."""
+        self._unknown(status, 0)
+
+    def refused(self, request: web.BaseRequest, request_id: str, problem: Problem) -> Answer:
+        """The answer that carries a problem."""
+        language = language_of(request.headers.get("Accept-Language"))
+        return Answer(
+            problem.to_bytes(language, request_id),
+            problem.status,
+            PROBLEM_TYPE,
+            {**problem.headers, "Content-Language": language},
+            problem.kind.value.code,
+        )
+
+    def failed(self, request: web.BaseRequest | None, error: BaseException | None) -> str:
+        """Note a fault that no route answered for: its class and place, never its text."""
+        known = {} if request is None else request
+        request_id = str(known.get("request_id") or f"{self._prefix}-{next(self._numbers):x}")
+        frames = traceback.extract_tb(error.__traceback__)[-6:] if error is not None else []
+        self._metrics.failures.inc()
+        self._log.error(
+            "request_failed",
+            request_id=request_id,
+            route=known.get("route", ""),
+            error=type(error).__name__,
+            at=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames],
+        )
+        return request_id
+
+    def _admit(self, request: web.Request, roles: frozenset[str]) -> Credential:
+        header = request.headers.get("Authorization", "")
+        scheme, _, token = header.partition(" ")
+        credential = None
+        if scheme.lower() == "bearer" and 0 < len(token) <= _TOKEN_LIMIT:
+            credential = self._authenticate(token)
+        if credential is None:
+            raise Refusal(Problem(P.UNAUTHENTICATED, headers={"WWW-Authenticate": "Bearer"}))
+        if credential.role not in roles:
+            raise refuse(P.FORBIDDEN)
+        return credential
+
+    async def _body(self, request: web.Request, body: Body) -> bytes:
+        headers, settings = request.headers, self._settings
+        limit = settings.batch_limit if body is Body.BATCH else settings.body_limit
+        media = headers.get("Content-Type", "")
+        if media not in body.value and not _is_taken(media, body.value):
+            raise refuse(P.MEDIA_TYPE)
+        if headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+            raise refuse(P.MEDIA_TYPE)
+        if (request.content_length or 0) > limit:
+            raise refuse(P.TOO_LARGE, limit=limit)
+        try:
+            content = request.content
+            if content.is_eof() and content.exception() is None:
+                whole = content.read_nowait(-1)
+                if len(whole) > limit:
+                    raise refuse(P.TOO_LARGE, limit=limit)
+                return whole
+            async with asyncio.timeout(settings.body_deadline_s):
+                return await _read(content, limit)
+        except TimeoutError:
+            raise Refusal(Problem(P.TIMEOUT, headers={"Connection": "close"})) from None
+        except web.RequestPayloadError:
+            raise Refusal(Problem(P.BAD_REQUEST, headers={"Connection": "close"})) from None
+
+    def _problem(self, error: Expected) -> Problem:
+        match error:
+            case Refusal():
+                return error.problem
+            case InvalidJSON():
+                return Problem(P.INVALID_JSON, (error.fault,))
+            case InvalidFields():
+                return Problem(P.INVALID_FIELDS, error.faults)
+            case InvalidValue():
+                return Problem(P.INVALID_FIELDS, (value_fault(error),))
+            case StoreError():
+                if error.retry is Retry.NEVER:
+                    return Problem(P.CONFLICT, extra={"reason": error.code})
+                wait = str(self._settings.retry_after_s)
+                return Problem(P.OVERLOADED, headers={"Retry-After": wait})
+            case _:
+                assert_never(error)
+
+    def _note(
+        self,
+        route: Route,
+        answer: Answer,
+        request_id: str,
+        credential: Credential | None,
+        seconds: float,
+    ) -> None:
+        self._log.info(
+            "request",
+            request_id=request_id,
+            method=route.method,
+            route=route.path,
+            status=answer.status,
+            code=answer.code,
+            ms=round(seconds * 1000, 1),
+            tenant=None if credential is None else credential.tenant,
+            key=None if credential is None else credential.key_id,
+        )
+
+
+def respond(answer: Answer, request_id: str) -> web.Response:
+    """The aiohttp response of an answer."""
+    headers = CIMultiDict(_SAFE_HEADERS)
+    headers["Content-Type"] = answer.media
+    headers["X-Request-Id"] = request_id
+    if answer.headers:
+        headers.update(answer.headers)
+    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+    if headers.get("Connection") == "close":
+        response.force_close()
+    return response
+
+
+def problems_for_unknown_addresses(guard: Guard) -> Any:
+    """The middleware that gives aiohttp's own 404 and 405 the shape of our problems (Any: aiohttp's
+    middleware type). Applications mounted below keep their own pages.
+    """
+
+    @web.middleware
+    async def unknown(request: web.Request, handler: Any) -> web.StreamResponse:
+        fault = request.match_info.http_exception
+        if fault is None or len(request.match_info.apps) > 1:
+            response: web.StreamResponse = await handler(request)
+            return response
+        request_id = guard.request_id(request)
+        guard.count_unknown(fault.status)
+        if fault.status == web.HTTPMethodNotAllowed.status_code:
+            problem = Problem(P.METHOD_NOT_ALLOWED, headers={"Allow": fault.headers["Allow"]})
+        else:
+            problem = Problem(P.NOT_FOUND)
+        return respond(guard.refused(request, request_id, problem), request_id)
+
+    return unknown
+
+
+def value_fault(error: InvalidValue) -> Fault:
+    """The fault of a value that the domain refuses; the reason is the domain's own text."""
+    return Fault(error.path, error.reason, f"取值有误：{error.reason}")
+
+
+def _is_taken(media: str, taken: frozenset[str]) -> bool:
+    """Whether a media type with parameters is one of those taken, in UTF-8."""
+    kind, _, parameters = media.partition(";")
+    if kind.strip().lower() not in taken:
+        return False
+    charset = parameters.strip().lower().replace('"', "")
+    return charset in ("", "charset=utf-8", "charset=utf8")
+
+
+async def _read(content: StreamReader, limit: int) -> bytes:
+    body = bytearray()
+    while chunk := await content.readany():
+        body += chunk
+        if len(body) > limit:
+            raise refuse(P.TOO_LARGE, limit=limit)
+    return bytes(body)

@@ -1,0 +1,110 @@
+"""The OpenAPI 3.1 document, generated from edge models, answers and route table."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway.api.answers import ProblemOut
+from gateway.api.guard import JSON_TYPE, NDJSON_TYPE, Body, Route
+from gateway.api.problems import PROBLEM_TYPE
+
+Doc = dict[str, Any]  # Any: JSON
+
+_REF: Final = "#/components/schemas/{model}"
+_PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
+_BATCH: Final = (
+    "Lines of JSON objects, each with its type: order, payment, waybill or goods; at most 5,000"
+    " lines and 10 MiB after decompression. Ask for application/x-ndjson to get one result a line."
+)
+
+
+def document(routes: Sequence[Route], version: str) -> Doc:
+    """The whole document."""
+    paths: Doc = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Clearance gateway",
+            "version": version,
+            "description": "Papers in, matched, declared, followed until customs releases them.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(routes),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _schemas(routes: Sequence[Route]) -> Doc:
+    taken = {route.takes for route in routes if _is_model(route.takes)}
+    given = {route.gives for route in routes if _is_model(route.gives)} | {ProblemOut}
+    wanted = [(model, "validation") for model in taken]
+    wanted += [(model, "serialization") for model in given]
+    wanted.sort(key=lambda pair: pair[0].__name__)
+    _, schemas = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type]
+    found: Doc = schemas["$defs"]
+    return found
+
+
+def _operation(route: Route) -> Doc:
+    operation: Doc = {
+        "operationId": _name(route),
+        "summary": route.summary,
+        "responses": _responses(route),
+    }
+    if route.roles is not None:
+        operation["security"] = [{"key": []}]
+        operation["x-roles"] = sorted(route.roles)
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(route.path)
+    ] + [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in route.query
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is Body.OBJECT:
+        content = {JSON_TYPE: {"schema": _ref(route.takes)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    elif route.body is Body.BATCH:
+        content = {NDJSON_TYPE: {"schema": {"type": "string", "description": _BATCH}}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _responses(route: Route) -> Doc:
+    schema = _ref(route.gives) if _is_model(route.gives) else {"type": "string"}
+    good = {"description": route.summary, "content": {route.media: {"schema": schema}}}
+    problem = {
+        "description": "A problem: see code, errors and detail.",
+        "content": {PROBLEM_TYPE: {"schema": _ref(ProblemOut)}},
+    }
+    answers: Doc = {str(status): good for status in route.status}
+    if route.roles is not None:
+        answers |= dict.fromkeys(("401", "403"), problem)
+    if route.body is not Body.NONE:
+        answers |= dict.fromkeys(("400", "408", "413", "415", "422", "503"), problem)
+    answers["default"] = problem
+    return answers
+
+
+def _name(route: Route) -> str:
+    words = re.sub(r"[^a-z]+", "_", f"{route.method.lower()}_{route.path.lower()}")
+    return words.strip("_")
+
+
+def _ref(model: type[BaseModel]) -> Doc:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

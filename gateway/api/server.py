@@ -1,0 +1,163 @@
+"""The listener: aiohttp's server with the deadlines and caps that it does not have.
+
+Measured on aiohttp 3.14: a partial request line, partial headers, a partial body and an idle fresh
+connection all stay open for minutes. Here a timer runs from the connection (or from the first byte
+of a later request) until a request is parsed; bodies have their deadline where they are read.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.api.problems import PROBLEM_TYPE, P, Problem, language_of
+from gateway.api.settings import APISettings
+
+MAX_HEADERS: Final = 64
+MAX_HEADER_BYTES: Final = 8190
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_BUSY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
+
+# Notes a failure and gives the request id to name it by.
+Failed = Callable[[web.BaseRequest | None, BaseException | None], str]
+
+
+class EdgeHandler(RequestHandler):
+    """One connection: closed when its headers take too long, refused when its peer has too many."""
+
+    __slots__ = ("_deadline", "_edge", "_peer")
+
+    def __init__(self, edge: "EdgeServer", **settings: Any) -> None:
+        super().__init__(edge, **settings)
+        self._edge = edge
+        self._deadline: asyncio.TimerHandle | None = None
+        self._peer: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit a connection and give its first request a deadline."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if not self._edge.admit(self._peer):
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.write(_BUSY)
+            self.force_close()
+            return
+        self._start_deadline()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the connection's place back."""
+        self._stop_deadline()
+        if self._peer is not None:
+            self._edge.leave(self._peer)
+            self._peer = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; the deadline ends with a parsed request and begins with the first bytes of one."""
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._stop_deadline()
+        elif self._deadline is None and self._waiter is not None and not self._force_close:
+            self._start_deadline()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What no handler answered for: broken HTTP (400), or a fault of ours (500), as a problem.
+
+        The fault's place is logged, its text is not: it may quote what was sent.
+        """
+        request_id = self._edge.failed(request, exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer was already on its way")
+        kind = P.INTERNAL if status >= 500 else P.BAD_REQUEST
+        language = language_of(request.headers.get("Accept-Language"))
+        response = web.Response(
+            body=Problem(kind).to_bytes(language, request_id),
+            status=kind.value.status,
+            headers={"Content-Type": PROBLEM_TYPE, "X-Request-Id": request_id},
+        )
+        response.force_close()
+        return response
+
+    def log_exception(self, *arguments: Any, **named: Any) -> None:
+        """Log the place of a fault outside any request, not its text."""
+        fault = named.get("exc_info")
+        self._edge.failed(None, fault if isinstance(fault, BaseException) else None)
+
+    def _start_deadline(self) -> None:
+        self._deadline = self._loop.call_later(self._edge.settings.header_deadline_s, self._expire)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.write(_TOO_SLOW)
+        self.force_close()
+
+
+class EdgeServer(web.Server):
+    """Makes connections and counts them, in all and by peer."""
+
+    def __init__(self, plain: web.Server, failed: Failed, settings: APISettings) -> None:
+        super().__init__(plain.request_handler, request_factory=plain.request_factory)
+        self.settings = settings
+        self.failed = failed
+        self._peers: Counter[str] = Counter()
+
+    def __call__(self) -> RequestHandler:
+        """The protocol of a new connection."""
+        return EdgeHandler(
+            self,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=self.settings.idle_s,
+            lingering_time=self.settings.lingering_s,
+            max_headers=MAX_HEADERS,
+            max_field_size=MAX_HEADER_BYTES,
+            max_line_size=MAX_HEADER_BYTES,
+            access_log=None,
+        )
+
+    def admit(self, peer: str) -> bool:
+        """Count a connection in; False when there are too many of its peer, or in all."""
+        self._peers[peer] += 1
+        if self._peers.total() > self.settings.connections:
+            return False
+        is_exempt = peer in self.settings.exempt_peers
+        return is_exempt or self._peers[peer] <= self.settings.connections_per_peer
+
+    def leave(self, peer: str) -> None:
+        """Count a connection out."""
+        self._peers[peer] -= 1
+        if self._peers[peer] <= 0:
+            del self._peers[peer]
+
+
+class EdgeRunner(web.AppRunner):
+    """An application's runner whose connections are :class:`EdgeHandler`."""
+
+    __slots__ = ("_failed", "_settings")
+
+    def __init__(self, app: web.Application, failed: Failed, settings: APISettings) -> None:
+        super().__init__(app, shutdown_timeout=settings.drain_s)
+        self._failed = failed
+        self._settings = settings
+
+    async def _make_server(self) -> web.Server:
+        return EdgeServer(await super()._make_server(), self._failed, self._settings)
