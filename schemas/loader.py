@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from typing import Final
 
 from lxml import etree
@@ -63,7 +64,6 @@ _QUOTED: Final = re.compile(rb"\"[^\"]*\"|'[^']*'")
 _TAG: Final = re.compile(rb"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+")
 _UTF8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _CHINESE: Final = frozenset({b"gb2312", b"gbk", b"gb18030", b"cp936"})
-_SCHEMA_URL: Final = "schemas:///{folder}/"
 _SHORTEST_ELEMENT: Final = len("<a/>")
 
 
@@ -180,37 +180,28 @@ def _refuse_depth(root: etree._Element, limit: int) -> None:
         raise TooDeepError(limit)
 
 
-class _CatalogResolver(etree.Resolver):
-    """Serves includes and imports from one schema set; anything else stops the load."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-
-    def resolve(
-        self, system_url: str | None, public_id: str | None, context: object, /
-    ) -> etree._docloader._InputDocument | None:
-        """Return the listed file of that name; nothing is ever taken from elsewhere."""
-        name = (system_url or "").removeprefix(_SCHEMA_URL.format(folder=self._catalog.folder))
-        return self.resolve_string(self._catalog.read(name), context)
-
-
 def load_schema(
     catalog: Catalog, name: str, *, signature_optional: bool = False
 ) -> etree.XMLSchema:
     """Compile one schema file of a set, with everything it includes taken from the same set.
 
+    Every file of the set is held against its digest first, so what the compiler then loads by its
+    relative name is ours. (A resolver of our own would not do: libxml2 has one loader for the
+    whole process, and two threads compiling at once would take it away from each other.)
+
     ``signature_optional`` compiles the variant in which ``ds:Signature`` may be absent, for
     messages that are validated before they are signed. One compiled schema must not be used by
     two threads at once: its error log is shared. Raises CatalogError.
     """
-    parser = _parser()
-    parser.resolvers.add(_CatalogResolver(catalog))
-    url = _SCHEMA_URL.format(folder=catalog.folder) + name
-    root = etree.fromstring(catalog.read(name), parser, base_url=url)
-    if signature_optional:
-        for element in root.iterfind(".//{*}element[@ref='ds:Signature']"):
-            element.set("minOccurs", "0")
-    try:
-        return etree.XMLSchema(root)
-    except etree.XMLSchemaParseError as error:
-        raise StaleFileError(f"{catalog.folder}/{name} does not compile: {error}") from error
+    content = catalog.read(name)
+    for other in catalog.sha256:
+        catalog.read(other)
+    with as_file(files("schemas") / catalog.folder / name) as path:
+        root = etree.fromstring(content, _parser(), base_url=str(path))
+        if signature_optional:
+            for element in root.iterfind(".//{*}element[@ref='ds:Signature']"):
+                element.set("minOccurs", "0")
+        try:
+            return etree.XMLSchema(root)
+        except etree.XMLSchemaParseError as error:
+            raise StaleFileError(f"{catalog.folder}/{name} does not compile: {error}") from error

@@ -132,15 +132,18 @@ class MessageWriter:
         parts = [self._start, guid, '" version="', VERSION, '">', *records]
         try:
             parts += self._trailer(transfer, subscribe)
+            if extend is not None:
+                parts += self._extension(extend)
         except nodes.FaultsError as error:
             listed = ", ".join(f"{fault.path}: {fault.kind}" for fault in error.faults)
             raise MessageRefusedError(f"{self.plan.name}: {listed}") from None
+        parts.append(self._end)
+        data = "".join(parts).encode()
         if extend is None:
-            parts.append(self._end)
-            return "".join(parts).encode()
-        if not self._extends:
-            raise MessageRefusedError(f"{self.plan.name} has no ExtendMessage")
-        return _with_extension("".join(parts), extend, self._end)
+            return data
+        # Foreign content is made canonical here; it was not written by us.
+        canonical: bytes = etree.tostring(parse(data, LARGE), method="c14n")
+        return canonical
 
     def _trailer(self, transfer: Transfer | None, subscribe: Sequence[Subscribe]) -> list[str]:
         """Return BaseTransfer and BaseSubscribe as far as this kind of message has them."""
@@ -154,6 +157,23 @@ class MessageWriter:
         if self._subscribe is not None:
             parts.extend(map(self._subscribe, subscribe))
         return parts
+
+    def _extension(self, extend: Extend) -> list[str]:
+        """Return ExtendMessage around the given content, which must be well-formed by itself."""
+        if not self._extends:
+            raise MessageRefusedError(f"{self.plan.name} has no ExtendMessage")
+        faults: list[ValueFault] = []
+        name = nodes.clean_text(extend.name, "ExtendMessage/name", faults)
+        version = nodes.clean_text(extend.version, "ExtendMessage/version", faults)
+        if faults:
+            raise nodes.FaultsError(faults)
+        # Parsed on its own first: content must not be able to close the elements around it.
+        parse(f"<content>{extend.content}</content>".encode(), LARGE)
+        return [
+            f"<{PREFIX}:ExtendMessage><{PREFIX}:name>{name}</{PREFIX}:name>",
+            f"<{PREFIX}:version>{version}</{PREFIX}:version>",
+            f"<{PREFIX}:Message>{extend.content}</{PREFIX}:Message></{PREFIX}:ExtendMessage>",
+        ]
 
 
 def compile_writer(
@@ -184,24 +204,6 @@ def _compile(
 ) -> Callable[..., str]:
     node = nodes.build(element, sources, arguments, PREFIX)
     return generate(node, arguments)
-
-
-def _with_extension(head: str, extend: Extend, end: str) -> bytes:
-    """Close the message with an extension; foreign content is canonicalised, it was not ours."""
-    faults: list[ValueFault] = []
-    name = nodes.clean_text(extend.name, "ExtendMessage/name", faults)
-    version = nodes.clean_text(extend.version, "ExtendMessage/version", faults)
-    if faults:
-        raise nodes.FaultsError(faults)
-    # Parsed on its own first: content must not be able to close the elements around it.
-    parse(f"<content>{extend.content}</content>".encode(), LARGE)
-    text = (
-        f"{head}<{PREFIX}:ExtendMessage><{PREFIX}:name>{name}</{PREFIX}:name>"
-        f"<{PREFIX}:version>{version}</{PREFIX}:version>"
-        f"<{PREFIX}:Message>{extend.content}</{PREFIX}:Message></{PREFIX}:ExtendMessage>{end}"
-    )
-    canonical: bytes = etree.tostring(parse(text.encode(), LARGE), method="c14n")
-    return canonical
 
 
 def plain_number(value: Decimal | int, total_digits: int = 19, fraction_digits: int = 5) -> str:

@@ -25,6 +25,7 @@ class Line:
     total: Decimal = Decimal("278.00")
     country: str = "142"
     note: str | None = None
+    second: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ INVENTORY: Mapping[str, Source] = {
             "unit": attr("line.unit"),
             "qty1": attr("line.quantity"),
             "unit1": attr("line.unit"),
+            "qty2": attr("line.second"),
             "price": attr("line.price"),
             "totalPrice": attr("line.total"),
         },

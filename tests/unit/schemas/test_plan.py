@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import schemas
+from schemas import walker
 from schemas.catalog import Catalog, load_catalog
 from schemas.errors import StaleFileError, UnknownPathError, UnknownSchemaError
 from schemas.loader import load_schema, parse
@@ -20,6 +21,25 @@ LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 def test_committed_plan_data_is_fresh() -> None:
     assert main(["--check"]) == 0
+
+
+def test_fresh_plan_data_is_not_written_again() -> None:
+    before = {path: path.stat().st_mtime_ns for path in FOLDER.rglob("*") if path.is_file()}
+    assert main([]) == 0
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert before == after
+
+
+def test_stale_files_are_named_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "plan.json"
+    monkeypatch.setattr(walker, "stale_files", lambda: {target: "{}\n"})
+    assert main(["--check"]) == 1
+    assert not target.exists()
+    assert "plan.json" in capsys.readouterr().err
+    assert main([]) == 0
+    assert target.read_text("utf-8") == "{}\n"
 
 
 def test_a_wrong_argument_is_told() -> None:

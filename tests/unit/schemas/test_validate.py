@@ -68,20 +68,26 @@ def test_the_first_breach_is_told_without_content() -> None:
     assert "secret" not in str(error)
 
 
-def test_each_thread_has_its_own_validator() -> None:
-    pool = ValidatorPool("ceb", "202205", "CEB311Message")
-    found: list[Validator] = []
+def test_threads_compile_and_validate_at_the_same_time() -> None:
+    data = order_message()
+    found: list[tuple[Validator, bool]] = []
 
-    def work() -> None:
-        found.append(pool.get())
+    def work(pool: ValidatorPool, start: threading.Barrier) -> None:
+        start.wait()
+        found.append((pool.get(), pool.is_valid(parse(data))))
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({id(one) for one in (*found, pool.get())}) == 4
-    assert pool.get() is pool.get()
+    for _ in range(20):
+        pool = ValidatorPool("ceb", "202205", "CEB311Message")
+        start = threading.Barrier(4)
+        threads = [threading.Thread(target=work, args=(pool, start)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len({id(validator) for validator, _ in found}) == len(found) == 80
+    assert all(valid for _, valid in found)
+    mine = ValidatorPool("ceb", "202205", "CEB311Message")
+    assert mine.get() is mine.get()
 
 
 def test_unknown_messages_are_refused() -> None:
@@ -188,6 +194,13 @@ def test_a_missing_signature_is_a_fault_unless_it_may_be_absent() -> None:
 
 def test_good_and_foreign_documents(order_explainer: Explainer) -> None:
     assert order_explainer.explain(order_message()) == ()
+    extended = order_message().replace(
+        b"</ceb:CEB311Message>",
+        b"<ceb:ExtendMessage><ceb:name>a</ceb:name><ceb:version>1</ceb:version>"
+        b"<ceb:Message>text<o/></ceb:Message></ceb:ExtendMessage></ceb:CEB311Message>",
+    )
+    assert order_explainer.explain(extended) == ()
+    ValidatorPool("ceb", "202205", "CEB311Message").check(parse(extended))
     (fault,) = order_explainer.explain(b"<other/>")
     assert (fault.rule, fault.record) == (Rule.UNEXPECTED, None)
     with pytest.raises(MalformedDocumentError):

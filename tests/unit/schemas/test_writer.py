@@ -117,6 +117,19 @@ def test_the_number_of_lines_is_bounded(count: int, kind: str) -> None:
         order_writer().record(replace(Order(), lines=(Line(),) * count))
 
 
+def test_a_text_of_another_type_is_a_fault() -> None:
+    with pytest.raises(RecordRefusedError, match="OrderHead/note: wrong-type"):
+        order_writer().record(replace(Order(), note=0))  # type: ignore[arg-type]
+
+
+def test_an_optional_number_is_written_when_it_is_there() -> None:
+    lines = (Line(), replace(Line(), second=Decimal("0.0")), replace(Line(), second=Decimal(7)))
+    record = inventory_writer().record(replace(Order(), lines=lines))
+    assert record.count("<ceb:qty2>") == 2
+    assert "<ceb:qty2>0</ceb:qty2>" in record
+    assert "<ceb:qty2>7</ceb:qty2>" in record
+
+
 def test_a_mistake_in_the_data_is_not_hidden_by_the_careful_path() -> None:
     with pytest.raises(AttributeError):
         order_writer().record(object())
@@ -186,6 +199,8 @@ def test_unknown_and_missing_paths_are_found_when_compiling() -> None:
         )
     with pytest.raises(MissingPathError, match="OrderList"):
         compile_writer(message, without("OrderList"), arguments=["order"])
+    with pytest.raises(MappingError, match="not a name"):
+        compile_writer(message, ORDER, arguments=["order, other"])
     with pytest.raises(UnknownPathError, match="starts at no argument"):
         compile_writer(message, ORDER, arguments=["orders"])
 
@@ -250,6 +265,27 @@ def test_an_extension_is_made_canonical_and_cannot_break_out() -> None:
         writer.message(
             GUID, [record], TRANSFER, (), replace(extend, content="</ceb:Message><ceb:Message>")
         )
+
+
+def test_an_extension_with_illegal_characters_is_refused() -> None:
+    writer = order_writer()
+    with pytest.raises(MessageRefusedError, match="ExtendMessage/name: illegal-character"):
+        writer.message(GUID, [writer.record(Order())], TRANSFER, (), Extend("\x00", "1", ""))
+
+
+def test_lines_that_are_no_list_are_a_fault() -> None:
+    for wrong, kind in ((None, "too-few"), (7, "wrong-type")):
+        with pytest.raises(RecordRefusedError, match=f"OrderList: {kind}"):
+            order_writer().record(replace(Order(), lines=wrong))  # type: ignore[arg-type]
+
+
+def test_an_optional_path_may_meet_nothing_on_its_way() -> None:
+    sources: dict[str, Source] = {**ORDER, "OrderHead/payName": attr("order.carrier.name.real")}
+    writer = compile_writer(plan("CEB311Message"), sources, arguments=["order"])
+    assert "payName" not in writer.record(Order())
+    record = writer.record(replace(Order(), note="&"))
+    assert "payName" not in record
+    assert "<ceb:note>&amp;</ceb:note>" in record
 
 
 def leaf(name: str, least: int = 1) -> ElementPlan:
