@@ -6,7 +6,8 @@
     ├── DomainError                a value that the domain refuses
     │   ├── InvalidValue           DOMAIN-101  one field holds a value that can never be right
     │   ├── CurrencyMismatch       DOMAIN-102  arithmetic over two currencies
-    │   └── IllegalTransition      DOMAIN-103  the lifecycle table has no such row
+    │   ├── IllegalTransition      DOMAIN-103  the lifecycle table has no such row
+    │   └── PackInvalid            DOMAIN-104  a rule pack cannot be used
     ├── StoreError
     │   ├── Overloaded             STORE-201   the command queue is full
     │   ├── Fenced                 STORE-202   somebody else owns this work now
@@ -68,6 +69,16 @@ class IllegalTransition(DomainError):
     """The lifecycle table has no row for this state and event."""
 
     code = "DOMAIN-103"
+
+
+class PackInvalid(DomainError):
+    """A rule pack cannot be used; ``faults`` are all of its faults, each naming its place."""
+
+    code = "DOMAIN-104"
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class StoreError(GatewayError):

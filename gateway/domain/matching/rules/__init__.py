@@ -1,0 +1,1 @@
+"""The rules of matching, one module per group; none registers itself."""

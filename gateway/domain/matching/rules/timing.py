@@ -1,0 +1,125 @@
+"""Rules about times. They only warn: 311 has no order time, and waybills are drawn early."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.domain.codec import from_micros
+from gateway.domain.findings import Severity
+from gateway.domain.matching.facts import Facts
+from gateway.domain.matching.rule import (
+    HOLDS,
+    Fault,
+    Faults,
+    Owner,
+    Rule,
+    RuleInfo,
+    Text,
+    form_fix,
+)
+from gateway.domain.papers import PaperKind
+
+_BOTH: Final = (PaperKind.ORDER, PaperKind.PAYMENT)
+_ORDER: Final = (PaperKind.ORDER,)
+_PAYMENT: Final = (PaperKind.PAYMENT,)
+
+
+def paid_before_ordered(facts: Facts, *, tolerance_s: int) -> Faults:
+    """Nobody pays an order before it was placed."""
+    ordered, paid = facts.order.ordered_at, facts.payment.paid_at
+    if ordered is None or paid is None or paid >= ordered:
+        return HOLDS
+    if ordered - paid <= timedelta(seconds=tolerance_s):
+        return HOLDS
+    values = {"order.ordered_at": ordered.isoformat(), "payment.paid_at": paid.isoformat()}
+    return (
+        Fault(
+            paths=values,
+            params={"ordered": ordered.isoformat(), "paid": paid.isoformat()},
+            fixes=(form_fix("order.ordered_at", Owner.SELLER),),
+        ),
+    )
+
+
+def ordered_in_future(facts: Facts, *, tolerance_s: int) -> Faults:
+    """An order was placed in the past."""
+    return _in_future(facts, "order.ordered_at", facts.order.ordered_at, tolerance_s)
+
+
+def paid_in_future(facts: Facts, *, tolerance_s: int) -> Faults:
+    """A payment was made in the past."""
+    return _in_future(facts, "payment.paid_at", facts.payment.paid_at, tolerance_s)
+
+
+def _in_future(facts: Facts, path: str, moment: datetime | None, tolerance_s: int) -> Faults:
+    if moment is None or moment <= from_micros(facts.now) + timedelta(seconds=tolerance_s):
+        return HOLDS
+    owner = Owner.SELLER if path.startswith("order") else Owner.PAYMENT_COMPANY
+    shown = moment.isoformat()
+    return (Fault(paths={path: shown}, params={"at": shown}, fixes=(form_fix(path, owner),)),)
+
+
+RULES: Final = (
+    Rule(
+        RuleInfo(
+            id="TIME-PAID-BEFORE-ORDERED",
+            reads=_BOTH,
+            severity=Severity.WARN,
+            owner=Owner.SELLER,
+            source="time rules warn",
+            parameters={"tolerance_s": 300},
+            zh=Text(
+                "支付早于下单",
+                "支付时间 {paid} 早于下单时间 {ordered}。",
+                "请核对时区与时间。",
+            ),
+            en=Text(
+                "Paid before ordered",
+                "Paid at {paid}, before the order of {ordered}.",
+                "Check the times and their zones.",
+            ),
+        ),
+        paid_before_ordered,
+    ),
+    Rule(
+        RuleInfo(
+            id="TIME-ORDERED-IN-FUTURE",
+            reads=_ORDER,
+            severity=Severity.WARN,
+            owner=Owner.SELLER,
+            source="time rules warn",
+            parameters={"tolerance_s": 600},
+            zh=Text(
+                "下单时间在未来",
+                "下单时间 {at} 晚于当前时间。",
+                "请核对时区与时间。",
+            ),
+            en=Text(
+                "Ordered in the future",
+                "The order's time {at} has not come yet.",
+                "Check the time and its zone.",
+            ),
+        ),
+        ordered_in_future,
+    ),
+    Rule(
+        RuleInfo(
+            id="TIME-PAID-IN-FUTURE",
+            reads=_PAYMENT,
+            severity=Severity.WARN,
+            owner=Owner.PAYMENT_COMPANY,
+            source="time rules warn",
+            parameters={"tolerance_s": 600},
+            zh=Text(
+                "支付时间在未来",
+                "支付时间 {at} 晚于当前时间。",
+                "请核对时区与时间。",
+            ),
+            en=Text(
+                "Paid in the future",
+                "The payment's time {at} has not come yet.",
+                "Check the time and its zone.",
+            ),
+        ),
+        paid_in_future,
+    ),
+)
