@@ -131,14 +131,7 @@ def to_doc(value: Any) -> Any:
     if encode is not None:
         return encode(value)
     if is_dataclass(value) and not isinstance(value, type):
-        doc = {}
-        for name in _names(type(value)):
-            item = getattr(value, name)
-            if item is not None and item not in ((), ""):
-                encoded = to_doc(item)
-                if encoded != {}:
-                    doc[name] = encoded
-        return doc
+        return _fields_to_doc(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -146,6 +139,18 @@ def to_doc(value: Any) -> Any:
     if isinstance(value, tuple | frozenset):
         return [to_doc(item) for item in (value if isinstance(value, tuple) else sorted(value))]
     raise InvalidValue(type(value).__name__, "has no document form")
+
+
+def _fields_to_doc(value: Any) -> dict[str, Any]:
+    doc = {}
+    for name in _names(type(value)):
+        item = getattr(value, name)
+        if item is None or item in ((), ""):
+            continue
+        encoded = to_doc(item)
+        if encoded != {}:
+            doc[name] = encoded
+    return doc
 
 
 _ENCODERS: Final[Mapping[type, Callable[[Any], Any]]] = {

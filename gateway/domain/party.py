@@ -6,6 +6,7 @@ A normal form only compares; what is filed keeps the spelling of its source (DOM
 import re
 import unicodedata
 from datetime import date
+from operator import mul
 from typing import Final
 
 # Dots that people and systems write between the parts of a transliterated name.
@@ -16,6 +17,7 @@ _NOT_DIGITS = re.compile(r"[^0-9]")
 _PLAIN_PHONE = re.compile(r"[0-9]{5,20}", re.ASCII)
 _RESIDENT_ID = re.compile(r"[1-9][0-9]{16}[0-9Xx]", re.ASCII)
 _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ID_OFFSET: Final = 48 * sum(_ID_WEIGHTS)
 _ID_CHECK: Final = "10X98765432"
 _CREDIT_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
@@ -57,7 +59,8 @@ def is_resident_id(number: str) -> bool:
     """
     if not _RESIDENT_ID.fullmatch(number):
         return False
-    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, number, strict=False))
+    # Bytes of digits are 48 too large each; both run in C, once for every order.
+    total = sum(map(mul, _ID_WEIGHTS, number.encode())) - _ID_OFFSET
     if _ID_CHECK[total % 11] != number[17].upper():
         return False
     try:

@@ -1,14 +1,14 @@
 """What people may do to a case: hold, release, recheck, and a warehouse's acknowledgements."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationStage
 from gateway.domain.events import Event, EventKind
-from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.domain.lifecycle import case_stage
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, declare_effect, settle
@@ -57,18 +57,18 @@ class Desk:
 
     async def acknowledge(self, tenant: TenantId, acks: Sequence[Ack]) -> list[str]:
         """Record what a warehouse did with notices; each is ``ok``, ``repeated`` or ``unknown``."""
-        rows = await self.context.store.find_notices([ack.notice_id for ack in acks])
+        rows = await self.context.store.find_notices([EffectId(ack.notice_id) for ack in acks])
         answers: list[str] = []
-        fresh: list[Ack] = []
+        fresh: list[tuple[CaseId, Ack]] = []
         for ack in acks:
-            row = rows.get(ack.notice_id)
+            row = rows.get(EffectId(ack.notice_id))
             if row is None or row.effect.tenant != tenant or row.effect.case_id is None:
                 answers.append("unknown")
             elif row.acked_at is not None:
                 answers.append("repeated")
             else:
                 answers.append("ok")
-                fresh.append(replace(ack, case_id=row.effect.case_id))
+                fresh.append((row.effect.case_id, ack))
         if fresh:
             await self.context.store.submit(acknowledge_command(fresh, self.context.clock.now()))
         return answers

@@ -196,6 +196,19 @@ class Engine:
     async def _deadline(self, effect: Effect) -> None:
         await check_deadline(self.context, effect)
 
+    def recheck(self, tenant: TenantId, cases: Sequence[CaseId]) -> None:
+        """Match cases anew because something that they waited for is here."""
+        if self._tasks is not None and not self.stopping.is_set():
+            self._tasks.create_task(self._recheck_all(tenant, cases))
+
+    async def _recheck_all(self, tenant: TenantId, cases: Sequence[CaseId]) -> None:
+        desk = Desk(self.context)
+        for case_id in cases:
+            try:
+                await desk.recheck(tenant, case_id, "gateway")
+            except Exception as error:
+                self.observer.failed("recheck", error)
+
     async def _recheck(self, effect: Effect) -> None:
         assert effect.tenant is not None
         desk = Desk(self.context)

@@ -18,12 +18,11 @@ Papers = dict[tuple[CaseId, PaperKind], PaperRevision]
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A warehouse's answer to a notice: what it did with it, by its own clock."""
+    """A warehouse's answer to a notice: what it did with it, and when (UTC microseconds)."""
 
-    notice_id: EffectId
+    notice_id: str
     status: str
-    case_id: CaseId | None = None
-    at: str = ""
+    at: int
 
 
 async def deliver_notices(context: Context, endpoint: Endpoint, effects: Sequence[Effect]) -> int:
@@ -120,13 +119,13 @@ def _items(
 
 
 def decide_acknowledge(
-    facts: tuple[Sequence[Ack], int], views: Views, found: Found
+    facts: tuple[Sequence[tuple[CaseId, Ack]], int], views: Views, found: Found
 ) -> Changes[None]:
     """Pure: a warehouse's acknowledgement becomes part of the case's history."""
     acks, now = facts
     changes: Changes[None] = Changes(result=None)
-    for ack in acks:
-        view = views.get(ack.case_id) if ack.case_id else None
+    for case_id, ack in acks:
+        view = views.get(case_id)
         if view is None:
             continue
         view.record(
@@ -135,13 +134,16 @@ def decide_acknowledge(
                 {"notice": ack.notice_id, "status": ack.status, "at": ack.at},
             )
         )
-        changes.notices_acked.append((ack.notice_id, now))
+        changes.notices_acked.append((EffectId(ack.notice_id), now))
     return changes
 
 
-def acknowledge_command(acks: Sequence[Ack], now: int) -> Command[None]:
-    """The command that records acknowledgements whose case is known."""
-    cases = tuple(dict.fromkeys(ack.case_id for ack in acks if ack.case_id is not None))
+def acknowledge_command(acks: Sequence[tuple[CaseId, Ack]], now: int) -> Command[None]:
+    """The command that records acknowledgements of notices about known cases."""
     return Command(
-        decide=decide_acknowledge, facts=(acks, now), load=cases, lane="acks", stage="notify"
+        decide=decide_acknowledge,
+        facts=(acks, now),
+        load=tuple(dict.fromkeys(case_id for case_id, _ in acks)),
+        lane="acks",
+        stage="notify",
     )

@@ -1,0 +1,1 @@
+"""Notify adapters: how notices are written and signed, without I/O."""

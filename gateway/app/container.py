@@ -1,0 +1,209 @@
+"""Wiring: one function builds a gateway from its settings, and closes it in the right order."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from adapters.customs.channels.folder import FolderChannel
+from adapters.discovery import regime
+from adapters.http import HTTPClient
+from gateway.api.services import Services
+from gateway.app.config import ConfigError, KeySection, Settings, passphrase
+from gateway.app.keyring import FileKeyRing
+from gateway.app.master_key import read_master_key
+from gateway.app.metrics import EngineMetrics
+from gateway.app.notifier import WebhookNotifier
+from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
+from gateway.domain.ids import CaseId, EndpointId, TenantId
+from gateway.domain.matching.explain import explain
+from gateway.domain.matching.matcher import PaperMatcher
+from gateway.domain.matching.pack import builtin_names, builtin_text, compile_pack
+from gateway.flow.context import SECOND_US, Context, FlowSettings
+from gateway.flow.desk import Desk
+from gateway.flow.engine import Engine
+from gateway.flow.ingest import Ingest
+from gateway.ports import Channel, Clock, CrashPoints, Endpoint, Executor, KeyRing, Notifier, Rng
+from signing import FileKey, SigningError, load_file
+from store.admin import MasterAdmin
+from store.keys import KeyDirectory
+from store.master_cache import MasterCache
+from store.open import OpenStore, StoreOptions, open_store
+from store.read_models import StoreReads
+
+_REGIME = "ceb"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A built gateway: everything that an entry point may use."""
+
+    settings: Settings
+    store: OpenStore
+    cache: MasterCache
+    keys: KeyDirectory
+    admin: MasterAdmin
+    reads: StoreReads
+    context: Context
+    engine: Engine
+    ingest: Ingest
+    desk: Desk
+    services: Services
+    registry: CollectorRegistry
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Open everything a gateway needs; nothing runs yet.
+
+    Raises :class:`ConfigError` for settings that cannot be used.
+    """
+    clock, rng = SystemClock(), SystemRng()
+    crash = crash_points(settings.environment)
+    async with AsyncExitStack() as stack:
+        executor = ThreadExecutor(settings.flow.cpu_threads)
+        stack.callback(executor.close)
+        store = await stack.enter_async_context(
+            open_store(
+                settings.store.url,
+                read_master_key(settings.store.master_key_file),
+                clock=clock,
+                rng=rng,
+                crash=crash,
+                options=StoreOptions(
+                    queue=settings.store.queue,
+                    lease_us=int(settings.flow.lease_s * SECOND_US),
+                ),
+            )
+        )
+        client = await stack.enter_async_context(HTTPClient())
+        files = ThreadExecutor(len(settings.channels) or 1)
+        stack.callback(files.close)
+        yield await assemble(
+            settings,
+            store,
+            clock=clock,
+            rng=rng,
+            crash=crash,
+            executor=executor,
+            channels={name: folder_channel(name, settings, files) for name in settings.channels},
+            notifier=WebhookNotifier(client),
+            key_ring=FileKeyRing(load_keys(settings.keys), executor),
+        )
+
+
+async def assemble(
+    settings: Settings,
+    store: OpenStore,
+    *,
+    clock: Clock,
+    rng: Rng,
+    crash: CrashPoints,
+    executor: Executor,
+    channels: Mapping[str, Channel],
+    notifier: Notifier,
+    key_ring: KeyRing,
+) -> Gateway:
+    """Wire a gateway from its ports: the same for a real process and for the simulation."""
+    rechecks: list[Callable[[TenantId, Sequence[CaseId]], None]] = []
+
+    def woken(tenant: TenantId, cases: Sequence[CaseId]) -> None:
+        for told in rechecks:
+            told(tenant, cases)
+
+    cache = MasterCache(store, store.keys, woken)
+    keys = KeyDirectory(store, clock, rng)
+    await cache.refresh()
+    await keys.refresh()
+    context = Context(
+        clock=clock,
+        rng=rng,
+        crash=crash,
+        executor=executor,
+        store=store,
+        master=cache,
+        matcher=PaperMatcher([compile_pack(builtin_text(name)) for name in builtin_names()]),
+        regime=regime(_REGIME).create(),
+        channels=channels,
+        keys=key_ring,
+        notifier=notifier,
+        settings=flow_settings(settings),
+    )
+    registry = CollectorRegistry()
+
+    def endpoint(tenant: TenantId, endpoint_id: str) -> Endpoint | None:
+        return cache.endpoint(tenant, EndpointId(endpoint_id))
+
+    engine = Engine(context, EngineMetrics(registry), endpoint)
+    rechecks.append(engine.recheck)
+    ingest, desk = Ingest(context), Desk(context)
+    reads = StoreReads(store, store.keys)
+    admin = MasterAdmin(store, cache, store.keys, clock, rng)
+    services = Services(
+        authenticator=keys,
+        ingest=ingest,
+        desk=desk,
+        reads=reads,
+        master=cache,
+        admin=admin,
+        clock=clock,
+        rng=rng,
+        explain=explain,
+        registry=registry,
+    )
+    return Gateway(
+        settings,
+        store,
+        cache,
+        keys,
+        admin,
+        reads,
+        context,
+        engine,
+        ingest,
+        desk,
+        services,
+        registry,
+    )
+
+
+def flow_settings(settings: Settings) -> FlowSettings:
+    """The flow's settings from the deployment's."""
+    flow = settings.flow
+    return FlowSettings(
+        linger_s=flow.linger_s,
+        poll_s=flow.poll_s,
+        receive_poll_s=flow.receive_poll_s,
+        lease_us=int(flow.lease_s * SECOND_US),
+        senders={name: channel.senders for name, channel in settings.channels.items()},
+        accepts_bare=flow.accepts_bare,
+    )
+
+
+def folder_channel(name: str, settings: Settings, executor: Executor) -> FolderChannel:
+    """The DXP folders of a channel; missing folders are made."""
+    section = settings.channels[name]
+    for folder in (section.send, section.receive, section.done, section.error):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    return FolderChannel(
+        name,
+        section.send,
+        section.receive,
+        done_dir=section.done,
+        error_dir=section.error,
+        executor=executor,
+        fsync=section.fsync,
+    )
+
+
+def load_keys(sections: Mapping[str, KeySection]) -> dict[str, FileKey]:
+    """Load every key file, once. Raises :class:`ConfigError` naming the ring of a faulty one."""
+    keys: dict[str, FileKey] = {}
+    for ring, section in sections.items():
+        try:
+            keys[ring] = load_file(section.file, name=ring, passphrase=passphrase(section))
+        except (OSError, SigningError) as error:
+            raise ConfigError(f"keys.{ring}: {error}") from error
+    return keys

@@ -1,0 +1,40 @@
+"""The key ring of file keys: signs on the thread pool and checks what it made."""
+
+from collections.abc import Mapping
+
+from gateway.ports import Executor, SignedMessage
+from signing import FileKey, sign, verify_own
+from signing.errors import SigningError
+
+
+class RingUnknown(SigningError):
+    """No key is configured for this key ring."""
+
+    code = "SIGN-301"
+
+
+class FileKeyRing:
+    """One file key for each ring, loaded once."""
+
+    def __init__(self, keys: Mapping[str, FileKey], executor: Executor) -> None:
+        self._keys = dict(keys)
+        self._executor = executor
+
+    @property
+    def keys(self) -> Mapping[str, FileKey]:
+        """The keys by ring name."""
+        return self._keys
+
+    async def sign(self, ring: str, body: bytes) -> SignedMessage:
+        """Sign canonical bytes and verify the result. Raises ``SigningError``."""
+        key = self._keys.get(ring)
+        if key is None:
+            raise RingUnknown
+        return await self._executor.run(sign_and_check, key, body)
+
+
+def sign_and_check(key: FileKey, body: bytes) -> SignedMessage:
+    """Sign and verify with independent code before anyone stores the bytes."""
+    signed = sign(body, key, canonical=True)
+    verify_own(signed, key)
+    return SignedMessage(signed.content, signed.certificate_serial, signed.profile.name)

@@ -1,0 +1,40 @@
+"""The master key file: 32 random bytes that every data key is wrapped with."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from gateway.app.config import ConfigError
+from gateway.ports import Rng
+
+_LENGTH: Final = 32
+_MODE: Final = 0o600
+
+
+def read_master_key(path: Path) -> bytes:
+    """Read the key. Raises :class:`ConfigError` when it is missing, wrong or readable by others."""
+    try:
+        mode = path.stat().st_mode & 0o077
+        key = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: the master key cannot be read; make one with `clearance keys master`"
+        ) from error
+    if mode:
+        raise ConfigError(f"{path}: others may read the master key; set its mode to 600")
+    if len(key) != _LENGTH:
+        raise ConfigError(f"{path}: a master key has exactly {_LENGTH} bytes")
+    return key
+
+
+def make_master_key(path: Path, rng: Rng) -> None:
+    """Write a new key. Raises :class:`ConfigError` when the file exists: a key is never replaced.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+    except FileExistsError as error:
+        raise ConfigError(f"{path}: exists already; a master key is never overwritten") from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(rng.bytes(_LENGTH))
+        file.flush()
+        os.fsync(file.fileno())

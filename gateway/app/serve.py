@@ -1,0 +1,95 @@
+"""One process that serves: API and workers on one loop, or workers alone."""
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+from sqlalchemy import make_url
+
+from gateway.api.app import Serving, create_app, serve
+from gateway.app.config import ConfigError, Settings
+from gateway.app.container import Gateway, open_gateway
+
+_LOG = structlog.get_logger("clearance.app")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, api: bool = True, work: bool = True
+) -> AsyncIterator[tuple[Gateway, Serving | None]]:
+    """A gateway that works and serves for the length of the block, then drains."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(only_process(settings))
+        gateway = await stack.enter_async_context(open_gateway(settings))
+        background = await stack.enter_async_context(_background(gateway, work=work))
+        serving: Serving | None = None
+        if api:
+            app = create_app(gateway.services)
+            reuse = make_url(settings.store.url).get_backend_name() != "sqlite"
+            http = settings.http
+            serving = await serve(app, http.host, http.port, reuse_port=reuse and http.port != 0)
+            stack.push_async_callback(serving.stop)
+        background()
+        yield gateway, serving
+
+
+@asynccontextmanager
+async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable[[], None]]:
+    """The engine and the followers of master data; ended in order on leaving."""
+    clock = gateway.context.clock
+    async with asyncio.TaskGroup() as tasks:
+        followers = [
+            tasks.create_task(gateway.cache.follow(clock)),
+            tasks.create_task(gateway.keys.follow(clock)),
+        ]
+        engine: list[asyncio.Task[None]] = []
+
+        def start() -> None:
+            if work:
+                engine.append(tasks.create_task(gateway.engine.run()))
+
+        try:
+            yield start
+        finally:
+            gateway.engine.stop()
+            for task in engine:
+                await task
+            for follower in followers:
+                follower.cancel()
+
+
+@contextlib.contextmanager
+def only_process(settings: Settings) -> Iterator[None]:
+    """On SQLite one process works: hold the lock file beside the database, or say who does."""
+    url = make_url(settings.store.url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        yield
+        return
+    path = Path(url.database + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: another process works on this SQLite database; "
+                "use PostgreSQL to run several"
+            ) from error
+        yield
+
+
+async def run_until_stopped(settings: Settings, *, api: bool, work: bool) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with running(settings, api=api, work=work) as (_, serving):
+        _LOG.info("started", address=serving.address if serving else None, work=work)
+        await stopped.wait()
+    _LOG.info("stopped")
