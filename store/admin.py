@@ -1,0 +1,132 @@
+"""Writing master data while the gateway runs: one transaction each, visible here at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+from sqlalchemy import Connection
+
+from gateway.domain.errors import InvalidValue
+from gateway.domain.goods import GoodsRecord
+from gateway.domain.ids import EndpointId, TenantId
+from gateway.domain.profile import Enterprise, FilingProfile, Mandate
+from gateway.ports import Clock, Endpoint, Rng
+from store import endpoints, keys, master
+from store.access import Access
+from store.endpoints import SealSecret
+from store.master import GoodsStored, Tenant
+from store.master_cache import MasterCache
+
+MAX_IMPORT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class MasterAdmin:
+    """Stores master data and refreshes this process's cache; other processes follow by polling."""
+
+    access: Access
+    cache: MasterCache
+    vault: SealSecret
+    clock: Clock
+    rng: Rng
+
+    async def create_tenant(self, tenant: TenantId, name: str) -> Tenant:
+        """A new tenant. Raises ``InvalidValue`` or ``Conflict``."""
+        now = self.clock.now()
+        return await self.access.execute(lambda on: master.create_tenant(on, tenant, name, now))
+
+    async def list_tenants(self) -> Sequence[Tenant]:
+        """Every tenant of the deployment."""
+        async with self.access.read() as reading:
+            return await reading.run_sync(master.list_tenants)
+
+    async def set_tenant_active(self, tenant: TenantId, is_active: bool) -> bool:
+        """Open or close a tenant's access with all its keys; False for an unknown tenant."""
+
+        def change(connection: Connection) -> bool:
+            keys.note_tenants_changed(connection)
+            return master.set_tenant_active(connection, tenant, is_active)
+
+        return await self.access.execute(change)
+
+    async def put_enterprise(self, value: Enterprise) -> None:
+        """Store or replace an enterprise. Raises ``InvalidValue`` or ``Conflict``."""
+        now = self.clock.now()
+        await self.access.execute(lambda on: master.put_enterprise(on, value, now))
+
+    async def add_mandate(self, value: Mandate) -> None:
+        """Let a tenant use an enterprise. Raises ``InvalidValue``."""
+        await self.access.execute(lambda on: master.add_mandate(on, value))
+
+    async def put_profile(self, value: FilingProfile) -> FilingProfile:
+        """Store a profile; gives its present version. Raises ``InvalidValue`` or ``Conflict``."""
+        now = self.clock.now()
+        stored = await self.access.execute(lambda on: master.put_profile(on, value, now))
+        await self.cache.refresh()
+        return stored
+
+    async def put_goods(
+        self, tenant: TenantId, records: Sequence[GoodsRecord]
+    ) -> Sequence[GoodsStored]:
+        """Store goods records, one answer each, in order; cases that waited are checked again.
+
+        Nothing is stored when a record contradicts itself (``InvalidValue`` names it). Thousands
+        are stored in several transactions, so that orders go on beside an import; repeating an
+        import that broke off changes only what is missing.
+        """
+        if len(records) > MAX_IMPORT:
+            raise InvalidValue("goods", f"at most {MAX_IMPORT} records at a time")
+        master.check_goods(records)
+        now = self.clock.now()
+        stored = [
+            await self.access.execute(
+                partial(master.put_goods, tenant_id=tenant, records=some, now=now)
+            )
+            for some in master.chunks(records)
+        ]
+        await self.cache.refresh()
+        return list(chain.from_iterable(stored))
+
+    async def list_endpoints(self, tenant: TenantId) -> Sequence[Endpoint]:
+        """Every active endpoint of a tenant."""
+        async with self.access.read() as reading:
+            found = await reading.run_sync(
+                lambda on: endpoints.load_endpoints(on, self.vault, tenant)
+            )
+        return found.get(tenant, ())
+
+    async def new_endpoint(
+        self,
+        tenant: TenantId,
+        *,
+        url: str,
+        role: str,
+        event_types: frozenset[str],
+        batch_size: int,
+    ) -> Endpoint:
+        """Create an endpoint; the answer holds its secret. Raises ``InvalidValue``."""
+        made = endpoints.new_endpoint(
+            tenant,
+            url=url,
+            role=role,
+            event_types=event_types,
+            batch_size=batch_size,
+            rng=self.rng,
+        )
+        now = self.clock.now()
+        await self.access.execute(
+            lambda on: endpoints.put_endpoint(on, made, self.vault, self.rng, now)
+        )
+        await self.cache.refresh()
+        return made
+
+    async def set_endpoint_active(
+        self, tenant: TenantId, endpoint_id: EndpointId, is_active: bool
+    ) -> bool:
+        """Switch an endpoint on or off; False when the tenant has none of this id."""
+        done = await self.access.execute(
+            lambda on: endpoints.set_endpoint_active(on, tenant, endpoint_id, is_active)
+        )
+        await self.cache.refresh()
+        return done

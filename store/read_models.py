@@ -1,0 +1,483 @@
+"""What API, console and CLI read: every query carries the tenant it is asked for.
+
+Lists go newest first by the time a case was created, which never changes, so that paging neither
+skips nor repeats. A number is looked up by its keyed hash. Bytes go to whom they belong (DOMAIN 1):
+a message to the tenant that filed it, a receipt file to a tenant whose records are all there is in
+it, raw papers to the tenant that sent them.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, text, tuple_
+
+from gateway.domain.case import CaseKey, CaseStage
+from gateway.domain.codec import state_from_doc
+from gateway.domain.declaration import DeclarationKind
+from gateway.domain.errors import InvalidValue
+from gateway.domain.events import EventKind
+from gateway.domain.ids import (
+    CaseId,
+    Direction,
+    EndpointId,
+    MessageId,
+    ProfileId,
+    RawId,
+    ReceiptId,
+    TenantId,
+)
+from gateway.domain.lifecycle import FINAL_STAGES
+from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.profile import FilingProfile
+from gateway.ports import (
+    CaseDetail,
+    CaseFilter,
+    CaseRow,
+    Effect,
+    EffectKind,
+    Lookup,
+    MessageStage,
+    NoticeRow,
+    Page,
+    StoredEvent,
+)
+from store.access import Access
+from store.crypto import StoreKeys
+from store.cursors import ListPlace, StreamPlace, list_place, stream_place
+from store.events import event_of
+from store.evidence import element_texts
+from store.master import chunks
+from store.papers import PaperPlace, open_revision
+from store.tables import case_, claim, event, inbox, message, outbox, paper, parked, raw
+
+MAX_PAGE: Final = 1_000
+_MAX_CASE_EVENTS: Final = 5_000
+_MAX_CASE_NOTICES: Final = 1_000
+_MAX_NUMBER_LENGTH: Final = 64
+
+_CASE_COLUMNS: Final = (
+    case_.c.case_id,
+    case_.c.tenant,
+    case_.c.direction,
+    case_.c.platform,
+    case_.c.order_no,
+    case_.c.profile_id,
+    case_.c.stage,
+    case_.c.is_held,
+    case_.c.findings,
+    case_.c.created_at,
+    case_.c.updated_at,
+    case_.c.version,
+)
+_EVENT_COLUMNS: Final = (
+    event.c.pos,
+    event.c.case_id,
+    event.c.seq,
+    event.c.tenant,
+    event.c.kind,
+    event.c.payload,
+    event.c.at,
+    event.c.hash,
+)
+# A transaction that is still open may yet commit rows below this; what lies before is settled.
+_SETTLED: Final = text(
+    "event.pos < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
+)
+
+# Any: a row holds whatever its columns hold.
+_Row = Row[*tuple[Any, ...]]
+_T = TypeVar("_T")
+
+
+class Profiles(Protocol):
+    """Which profiles a tenant has (``store.master_cache.MasterCache``)."""
+
+    def profiles(self, tenant: TenantId) -> Sequence[FilingProfile]:
+        """The newest version of each."""
+        ...
+
+
+class SqlReadModels:
+    """Implements ``ports.ReadModels`` over an opened store."""
+
+    def __init__(self, access: Access, keys: StoreKeys, profiles: Profiles) -> None:
+        self._access = access
+        self._keys = keys
+        self._profiles = profiles
+
+    async def cases(
+        self, tenant: TenantId, wanted: CaseFilter, after: str | None, limit: int
+    ) -> Page[CaseRow]:
+        """A page of cases, newest first. Raises ``InvalidValue`` for a foreign cursor."""
+        place = list_place(after) if after is not None else None
+        hashes = self._hashes(tenant, wanted.number) if wanted.number is not None else ()
+        statement = _list_statement(tenant, wanted, place, _page_size(limit))
+        async with self._access.read() as reading:
+            rows = await reading.run_sync(partial(_list, statement, tenant, wanted, hashes))
+        more = len(rows) > _page_size(limit)
+        shown = rows[: _page_size(limit)]
+        last = ListPlace(shown[-1].created_at, shown[-1].case_id) if more else None
+        return Page(tuple(map(_case_row, shown)), last.cursor if last else None)
+
+    def _hashes(self, tenant: TenantId, number: str) -> Sequence[bytes]:
+        """Under which keyed hashes a number of any paper of this tenant may be claimed."""
+        if not number or len(number) > _MAX_NUMBER_LENGTH:
+            raise InvalidValue("number", "use 1 to 64 characters")
+        lookups = {Lookup("cop_no", number)}
+        for profile in self._profiles.profiles(tenant):
+            lookups.add(Lookup("order", f"{profile.platform.code}|{number}"))
+            lookups |= {
+                Lookup("payment", f"{party.code}|{number}") for party in profile.payment_companies
+            }
+            lookups |= {Lookup("waybill", f"{party.code}|{number}") for party in profile.carriers}
+        return [self._keys.lookup_hash(lookup) for lookup in sorted(lookups)]
+
+    async def case(self, tenant: TenantId, case_id: CaseId) -> CaseDetail | None:
+        """One case of this tenant, its papers decrypted; without papers once it is shredded."""
+        async with self._access.read() as reading:
+            return await reading.run_sync(partial(_detail, self._keys, tenant, case_id))
+
+    async def events(self, tenant: TenantId, after: str | None, limit: int) -> Page[StoredEvent]:
+        """The stream after a cursor, in commit order, skipping nothing that commits later."""
+        place = stream_place(after) if after is not None else None
+        size = _page_size(limit)
+        async with self._access.read() as reading:
+            rows = await reading.run_sync(partial(_stream, tenant, place, size + 1))
+        shown = tuple(_stored_event(row, row.order_no) for row in rows[:size])
+        return Page(shown, shown[-1].cursor if len(rows) > size else None)
+
+    async def message(self, tenant: TenantId, message_id: MessageId) -> bytes | None:
+        """The exact signed bytes, for the tenant that filed the message only."""
+        statement = select(message.c.wrapped_key, message.c.body).where(
+            message.c.message_id == message_id,
+            message.c.tenant == tenant,
+            message.c.body.is_not(None),
+        )
+        async with self._access.read() as reading:
+            row = await reading.run_sync(partial(_first, statement))
+        if row is None:
+            return None
+        key = self._keys.unwrap("message", message_id, row.wrapped_key)
+        return key.open("message", message_id, row.body)
+
+    async def messages_of(
+        self, tenant: TenantId, case_id: CaseId
+    ) -> Sequence[tuple[MessageId, DeclarationKind, int, MessageStage]]:
+        """The messages that carried a case's declarations, also those split since, in order."""
+        async with self._access.read() as reading:
+            return await reading.run_sync(partial(_messages_of, tenant, case_id))
+
+    async def receipt(self, tenant: TenantId, receipt_id: ReceiptId) -> bytes | None:
+        """The exact bytes of a receipt file, if every record in it is this tenant's.
+
+        A record is this tenant's when it stands in the history of one of its cases, or was parked
+        for one. A file that proves nothing of the kind (not yet read, unreadable, about a whole
+        message, only repeating what was known) is shown to nobody.
+        """
+        async with self._access.read() as reading:
+            return await reading.run_sync(partial(_own_receipt, self._keys, tenant, receipt_id))
+
+    async def raw(self, tenant: TenantId, raw_id: RawId) -> bytes | None:
+        """The exact bytes of one intake."""
+        statement = (
+            select(raw.c.case_id, raw.c.body, case_.c.wrapped_key)
+            .join(case_, case_.c.case_id == raw.c.case_id)
+            .where(raw.c.raw_id == raw_id, raw.c.tenant == tenant, case_.c.tenant == tenant)
+        )
+        async with self._access.read() as reading:
+            row = await reading.run_sync(partial(_first, statement))
+        if row is None or row.wrapped_key is None:
+            return None
+        return self._keys.unwrap("case_", row.case_id, row.wrapped_key).open(
+            "raw", raw_id, row.body
+        )
+
+
+def _page_size(limit: int) -> int:
+    if limit < 1:
+        raise InvalidValue("limit", "must be at least 1")
+    return min(limit, MAX_PAGE)
+
+
+def _first(statement: Select[Any], connection: Connection) -> _Row | None:
+    return connection.execute(statement).first()
+
+
+# --- lists ------------------------------------------------------------------------------------
+
+
+def _list_statement(
+    tenant: TenantId, wanted: CaseFilter, place: ListPlace | None, size: int
+) -> Select[Any]:
+    statement = (
+        select(*_CASE_COLUMNS)
+        .where(case_.c.tenant == tenant)
+        .order_by(case_.c.created_at.desc(), case_.c.case_id.desc())
+        .limit(size + 1)
+    )
+    if place is not None:
+        statement = statement.where(tuple_(case_.c.created_at, case_.c.case_id) < tuple(place))
+    if wanted.stages:
+        stages = sorted(stage.value for stage in wanted.stages)
+        statement = statement.where(case_.c.stage.in_(stages))
+        if not wanted.stages & FINAL_STAGES:
+            # Says nothing new, and lets the database walk the index of open cases.
+            statement = statement.where(case_.c.is_open)
+    if wanted.held is not None:
+        statement = statement.where(case_.c.is_held.is_(wanted.held))
+    if wanted.profile_id is not None:
+        statement = statement.where(case_.c.profile_id == wanted.profile_id)
+    if wanted.order_no is not None:
+        statement = statement.where(case_.c.order_no == wanted.order_no)
+    if wanted.updated_since is not None:
+        statement = statement.where(case_.c.updated_at >= wanted.updated_since)
+    return statement
+
+
+def _list(
+    statement: Select[Any],
+    tenant: TenantId,
+    wanted: CaseFilter,
+    hashes: Sequence[bytes],
+    connection: Connection,
+) -> list[_Row]:
+    if wanted.number is not None:
+        holders = connection.execute(
+            select(claim.c.case_id).where(claim.c.key_hash.in_(hashes), claim.c.tenant == tenant)
+        )
+        statement = statement.where(
+            or_(
+                case_.c.case_id.in_([row.case_id for row in holders]),
+                case_.c.order_no == wanted.number,
+            )
+        )
+    return list(connection.execute(statement))
+
+
+def _case_key(row: _Row) -> CaseKey:
+    return CaseKey(
+        CaseId(row.case_id),
+        TenantId(row.tenant),
+        Direction(row.direction),
+        row.platform,
+        row.order_no,
+        ProfileId(row.profile_id),
+    )
+
+
+def _case_row(row: _Row) -> CaseRow:
+    return CaseRow(
+        key=_case_key(row),
+        stage=CaseStage(row.stage),
+        held=bool(row.is_held),
+        findings=row.findings,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        version=row.version,
+    )
+
+
+# --- one case ---------------------------------------------------------------------------------
+
+
+def _detail(
+    keys: StoreKeys, tenant: TenantId, case_id: CaseId, connection: Connection
+) -> CaseDetail | None:
+    row = connection.execute(
+        select(*_CASE_COLUMNS, case_.c.doc, case_.c.wrapped_key).where(
+            case_.c.case_id == case_id, case_.c.tenant == tenant
+        )
+    ).first()
+    if row is None:
+        return None
+    events = connection.execute(
+        select(*_EVENT_COLUMNS)
+        .where(event.c.case_id == case_id, event.c.tenant == tenant)
+        .order_by(event.c.seq)
+        .limit(_MAX_CASE_EVENTS)
+    )
+    return CaseDetail(
+        row=_case_row(row),
+        state=state_from_doc(orjson.loads(row.doc)),
+        papers=_newest_papers(keys, case_id, row.wrapped_key, connection),
+        events=tuple(_stored_event(one, row.order_no) for one in events),
+        notices=_notices(tenant, case_id, connection),
+    )
+
+
+def _newest_papers(
+    keys: StoreKeys, case_id: CaseId, wrapped_key: bytes | None, connection: Connection
+) -> dict[PaperKind, PaperRevision]:
+    if wrapped_key is None:
+        return {}
+    rows = connection.execute(
+        select(paper.c.kind, paper.c.revision, paper.c.body)
+        .where(paper.c.case_id == case_id)
+        .order_by(paper.c.kind, paper.c.revision)
+    )
+    newest = {PaperKind(row.kind): row for row in rows}
+    key = keys.unwrap("case_", case_id, wrapped_key)
+    return {
+        kind: open_revision(PaperPlace(case_id, kind, row.revision), row.body, key)
+        for kind, row in newest.items()
+    }
+
+
+def _notices(tenant: TenantId, case_id: CaseId, connection: Connection) -> tuple[NoticeRow, ...]:
+    rows = connection.execute(
+        select(outbox)
+        .where(
+            outbox.c.case_id == case_id,
+            outbox.c.tenant == tenant,
+            outbox.c.kind == EffectKind.NOTICE.value,
+        )
+        .order_by(outbox.c.due_at, outbox.c.effect_id)
+        .limit(_MAX_CASE_NOTICES)
+    )
+    return tuple(
+        NoticeRow(
+            effect=Effect(
+                effect_id=row.effect_id,
+                kind=EffectKind(row.kind),
+                group=row.group_key,
+                due_at=row.due_at,
+                case_id=row.case_id,
+                tenant=row.tenant,
+                ref=row.ref,
+                payload=orjson.loads(row.payload),
+                attempt=row.attempt,
+            ),
+            endpoint_id=EndpointId(row.group_key),
+            status=row.stage,
+            detail=row.detail or "",
+            done_at=row.done_at,
+            acked_at=row.acked_at,
+        )
+        for row in rows
+    )
+
+
+def _messages_of(
+    tenant: TenantId, case_id: CaseId, connection: Connection
+) -> list[tuple[MessageId, DeclarationKind, int, MessageStage]]:
+    kinds = (EventKind.DECLARATION_CLAIMED.value, EventKind.DECLARATION_MOVED.value)
+    rows = connection.execute(
+        select(event.c.payload)
+        .where(event.c.case_id == case_id, event.c.tenant == tenant, event.c.kind.in_(kinds))
+        .order_by(event.c.seq)
+    )
+    carried = [orjson.loads(row.payload) for row in rows]
+    ids = {one["message"] for one in carried}
+    stages = {
+        row.message_id: MessageStage(row.stage)
+        for row in connection.execute(
+            select(message.c.message_id, message.c.stage).where(message.c.message_id.in_(ids))
+        )
+    }
+    return [
+        (one["message"], DeclarationKind(one["kind"]), one["version"], stages[one["message"]])
+        for one in carried
+        if one["message"] in stages
+    ]
+
+
+# --- the stream -------------------------------------------------------------------------------
+
+
+def _stream(
+    tenant: TenantId, place: StreamPlace | None, size: int, connection: Connection
+) -> list[_Row]:
+    key = (event.c.pos, event.c.case_id, event.c.seq)
+    statement = (
+        select(*_EVENT_COLUMNS, case_.c.order_no)
+        .join(case_, case_.c.case_id == event.c.case_id)
+        .where(event.c.tenant == tenant)
+        .order_by(*key)
+        .limit(size)
+    )
+    if place is not None:
+        statement = statement.where(tuple_(*key) > tuple(place))
+    if connection.dialect.name == "postgresql":
+        statement = statement.where(_SETTLED)
+    return list(connection.execute(statement))
+
+
+def _stored_event(row: _Row, order_no: str) -> StoredEvent:
+    return StoredEvent(
+        cursor=StreamPlace(row.pos, row.case_id, row.seq).cursor,
+        tenant=row.tenant,
+        case_id=row.case_id,
+        order_no=order_no,
+        seq=row.seq,
+        at=row.at,
+        event=event_of(row.kind, row.payload),
+        hash=row.hash,
+    )
+
+
+# --- whose receipt ----------------------------------------------------------------------------
+
+
+def _own_receipt(
+    keys: StoreKeys, tenant: TenantId, receipt_id: ReceiptId, connection: Connection
+) -> bytes | None:
+    row = connection.execute(
+        select(inbox.c.wrapped_key, inbox.c.body, inbox.c.records).where(
+            inbox.c.receipt_id == receipt_id, inbox.c.stage != "new"
+        )
+    ).first()
+    if row is None or row.wrapped_key is None or not row.records:
+        return None
+    body = keys.unwrap("inbox", receipt_id, row.wrapped_key).open("inbox", receipt_id, row.body)
+    own = _own_positions(keys, tenant, receipt_id, body, connection)
+    return body if len(own) == row.records else None
+
+
+def _own_positions(
+    keys: StoreKeys,
+    tenant: TenantId,
+    receipt_id: ReceiptId,
+    body: bytes,
+    connection: Connection,
+) -> set[int]:
+    """The records of a file that are provably about cases of one tenant."""
+    own = {
+        row.position
+        for row in connection.execute(
+            select(parked.c.position).where(
+                parked.c.receipt_id == receipt_id,
+                parked.c.tenant == tenant,
+                parked.c.case_id.is_not(None),
+            )
+        )
+    }
+    numbers = sorted(element_texts(body))
+    hashes = [keys.lookup_hash(Lookup("cop_no", number)) for number in numbers]
+    cases = _found(connection, claim.c.case_id, claim.c.tenant == tenant, claim.c.key_hash, hashes)
+    cases |= _found(
+        connection, case_.c.case_id, case_.c.tenant == tenant, case_.c.order_no, numbers
+    )
+    of_tenant = (event.c.tenant == tenant) & (event.c.kind == EventKind.RECEIPT_RECORDED.value)
+    for text_ in _found(connection, event.c.payload, of_tenant, event.c.case_id, sorted(cases)):
+        payload = orjson.loads(text_)
+        if payload["receipt"] == receipt_id:
+            own.add(payload["position"])
+    return own
+
+
+def _found(
+    connection: Connection,
+    column: ColumnElement[_T],
+    condition: ColumnElement[bool],
+    key: ColumnElement[Any],
+    values: Sequence[Any],
+) -> set[_T]:
+    """The values of a column in the rows whose key is listed (Any: ids or hashes)."""
+    parts: Iterable[Sequence[Any]] = chunks(values)
+    return {
+        row[0]
+        for some in parts
+        for row in connection.execute(select(column).where(condition, key.in_(some)))
+    }
