@@ -4,7 +4,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.base import RegimeAdapter
@@ -178,7 +178,7 @@ class CEBRegime:
         compiled: _Compiled,
         edition: _Edition,
     ) -> list[BuildFault]:
-        """Every fault of every record; each is tested alone first, explaining is 70 times slower."""
+        """Every fault of every record; each is tested alone first, explaining is far slower."""
         faults: list[BuildFault] = []
         for position, text in enumerate(texts):
             single = _message(guid, (text,), compiled)
@@ -232,6 +232,9 @@ class CEBRegime:
         with self._lock:
             found = self._writers.get(key)
             if found is not None and (found.profile is profile or found.profile == profile):
+                if found.profile is not profile:
+                    # Loaded anew: keep the newer object, so that the next look is by identity.
+                    found = self._writers[key] = replace(found, profile=profile)
                 self._writers.move_to_end(key)
                 return found
         plan = self._edition(profile.edition).plans[_MESSAGES[kind]]

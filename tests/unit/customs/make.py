@@ -11,7 +11,7 @@ from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, Direction, MessageId, ProfileId, TenantId, record_guid
 from gateway.domain.money import Money
 from gateway.domain.papers import Consignee, Order, OrderLine, PaymentRef, Person, Waybill
-from gateway.domain.profile import FilingProfile, Party, Subscription, TradeMode
+from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.ports import DeclarationInput, MessageStage, StoredMember, StoredMessage
 
 GUID = "0A1B2C3D-0000-4000-8000-00000000ABCD"
