@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from gateway.domain.case import CaseKey, CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationState
@@ -19,7 +19,9 @@ from gateway.domain.ids import (
 )
 from gateway.domain.lifecycle import apply
 from gateway.domain.papers import PaperKind, PaperRevision
-from gateway.ports.reads import NoticeRow
+
+if TYPE_CHECKING:
+    from gateway.ports.reads import NoticeRow
 
 R = TypeVar("R")
 
