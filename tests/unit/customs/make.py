@@ -1,9 +1,15 @@
-"""Invented cases for the tests of customs adapters."""
+"""Invented cases for the tests of customs adapters.
+
+``changes`` are fields of the value that is made (Any: they are of as many types as fields).
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
+
+from lxml import etree
 
 from gateway.domain.case import CaseKey
 from gateway.domain.declaration import DeclarationKind, DeclarationState
@@ -23,7 +29,7 @@ def money(text: str) -> Money:
     return Money(Decimal(text))
 
 
-def profile(**changes: object) -> FilingProfile:
+def profile(**changes: Any) -> FilingProfile:
     base = FilingProfile(
         profile_id=ProfileId("ningbo-bonded"),
         tenant=TENANT,
@@ -43,12 +49,12 @@ def profile(**changes: object) -> FilingProfile:
         account_book="T3105W000001",
         wrap_type="2",
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
-def direct_profile(**changes: object) -> FilingProfile:
+def direct_profile(**changes: Any) -> FilingProfile:
     """Direct purchase (9610): no account book, a means of transport instead."""
-    direct: dict[str, object] = {
+    direct: dict[str, Any] = {
         "profile_id": ProfileId("airport-direct"),
         "mode": TradeMode.DIRECT,
         "area": None,
@@ -60,7 +66,7 @@ def direct_profile(**changes: object) -> FilingProfile:
     return profile(**(direct | changes))
 
 
-def line(number: int = 1, **changes: object) -> OrderLine:
+def line(number: int = 1, **changes: Any) -> OrderLine:
     base = OrderLine(
         line_no=number,
         sku=f"SKU-{number:03d}",
@@ -73,10 +79,10 @@ def line(number: int = 1, **changes: object) -> OrderLine:
         origin="304",
         barcode=f"690000000000{number}",
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
-def order(number: int = 1, lines: int = 3, **changes: object) -> Order:
+def order(number: int = 1, lines: int = 3, **changes: Any) -> Order:
     value = Decimal("199.00") * lines
     base = Order(
         order_no=f"HT2026-{number:06d}",
@@ -92,10 +98,10 @@ def order(number: int = 1, lines: int = 3, **changes: object) -> Order:
         ),
         payment=PaymentRef("3105960E05", "易付支付有限公司", f"PAY{number:010d}"),
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
-def waybill(number: int = 1, **changes: object) -> Waybill:
+def waybill(number: int = 1, **changes: Any) -> Waybill:
     base = Waybill(
         waybill_no=f"YD{number:010d}",
         carrier_code="3105980D04",
@@ -104,10 +110,10 @@ def waybill(number: int = 1, **changes: object) -> Waybill:
         insurance=money("0.50"),
         gross_weight_kg=Decimal("6.2"),
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
-def goods(number: int = 1, owner: FilingProfile | None = None, **changes: object) -> GoodsRecord:
+def goods(number: int = 1, owner: FilingProfile | None = None, **changes: Any) -> GoodsRecord:
     base = GoodsRecord(
         sku=f"SKU-{number:03d}",
         scope=(owner or profile()).goods_scope,
@@ -123,7 +129,7 @@ def goods(number: int = 1, owner: FilingProfile | None = None, **changes: object
         gross_weight_kg=Decimal("0.95"),
         item_record_no=f"{number:05d}",
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def key(number: int = 1, owner: FilingProfile | None = None) -> CaseKey:
@@ -138,9 +144,9 @@ def key(number: int = 1, owner: FilingProfile | None = None) -> CaseKey:
     )
 
 
-def declaration(kind: DeclarationKind, number: int = 1, **changes: object) -> DeclarationState:
+def declaration(kind: DeclarationKind, number: int = 1, **changes: Any) -> DeclarationState:
     base = DeclarationState(kind, 1, cop_no=f"CG{number:016d}", app_time=APP_TIME)
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def given(
@@ -149,7 +155,7 @@ def given(
     *,
     lines: int = 3,
     owner: FilingProfile | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> DeclarationInput:
     used = owner or profile()
     case = key(number, used)
@@ -163,7 +169,7 @@ def given(
         payment_transaction_id=f"PAY{number:010d}",
         goods={f"SKU-{one:03d}": goods(one, used) for one in range(1, lines + 1)},
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def full_given(kind: DeclarationKind, owner: FilingProfile) -> DeclarationInput:
@@ -196,3 +202,8 @@ def stored(kind: DeclarationKind, *members: StoredMember) -> StoredMessage:
         body=None,
         members=members,
     )
+
+
+def local(element: etree._Element) -> str:
+    """The name of an element without its namespace."""
+    return etree.QName(element).localname

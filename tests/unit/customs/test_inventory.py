@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given as for_all
@@ -14,7 +15,7 @@ from adapters.customs.ceb import CEBRegime
 from adapters.customs.ceb.inventory import rounded
 from gateway.domain.declaration import AppType, DeclarationKind
 from gateway.domain.money import Currency, Money
-from gateway.domain.profile import Party, TradeMode
+from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.ports import DeclarationInput
 from schemas.loader import parse
 from tests.unit.customs import make
@@ -33,7 +34,7 @@ def built(given: DeclarationInput) -> bytes:
 def lists(given: DeclarationInput) -> list[dict[str, str]]:
     root = parse(built(given))
     return [
-        {child.tag.removeprefix(CEB): child.text or "" for child in element}
+        {make.local(child): child.text or "" for child in element}
         for element in root.iter(f"{CEB}InventoryList")
     ]
 
@@ -41,7 +42,7 @@ def lists(given: DeclarationInput) -> list[dict[str, str]]:
 def head(given: DeclarationInput) -> dict[str, str]:
     element = parse(built(given)).find(f".//{CEB}InventoryHead")
     assert element is not None
-    return {child.tag.removeprefix(CEB): child.text or "" for child in element}
+    return {make.local(child): child.text or "" for child in element}
 
 
 def faults(given: DeclarationInput) -> dict[str, str]:
@@ -50,7 +51,7 @@ def faults(given: DeclarationInput) -> dict[str, str]:
     return {fault.path: fault.reason for fault in message.faults}
 
 
-def with_goods(**changes: object) -> DeclarationInput:
+def with_goods(**changes: Any) -> DeclarationInput:
     return make.given(KIND, lines=1, goods={"SKU-001": make.goods(1, **changes)})
 
 
@@ -62,7 +63,7 @@ def with_goods(**changes: object) -> DeclarationInput:
     ],
 )
 def test_a_full_inventory_is_written_as_the_golden_file_says(
-    owner: make.FilingProfile, golden: str
+    owner: FilingProfile, golden: str
 ) -> None:
     expected = (SAMPLES / golden).read_bytes().rstrip(b"\n")
     assert built(make.full_given(KIND, owner)) == expected
@@ -150,7 +151,7 @@ def test_rounding_is_near_and_has_at_most_five_decimals(value: Decimal) -> None:
 
 
 def test_a_new_inventory_has_no_numbers_of_customs_and_a_change_names_them() -> None:
-    numbers = {"pre_no": "B00000000000000001", "invt_no": "31052026I000000001"}
+    numbers: dict[str, Any] = {"pre_no": "B00000000000000001", "invt_no": "31052026I000000001"}
     new = head(make.given(KIND, declaration=make.declaration(KIND, **numbers)))
     assert not {"preNo", "invtNo"} & set(new)
     declaration = make.declaration(KIND, app_type=AppType.CHANGE, **numbers)

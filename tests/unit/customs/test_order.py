@@ -20,7 +20,6 @@ from tests.unit.customs import make
 
 KIND = DeclarationKind.ORDER
 SAMPLES = Path(__file__).parents[2] / "samples" / "customs"
-CEB = "{http://www.chinaport.gov.cn/ceb}"
 
 
 def built(given: DeclarationInput) -> bytes:
@@ -31,7 +30,7 @@ def built(given: DeclarationInput) -> bytes:
 
 def values(given: DeclarationInput) -> dict[str, str]:
     return {
-        element.tag.removeprefix(CEB): element.text or ""
+        make.local(element): element.text or ""
         for element in parse(built(given)).iter()
         if not len(element)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given as for_all
@@ -378,7 +379,7 @@ class TestHostile:
             },
         )
     )
-    def test_any_values(self, values: dict[str, str]) -> None:
+    def test_any_values(self, values: dict[str, Any]) -> None:
         record = one(files.inventories(files.inventory_return(**values)))
         assert (record.fact is None) is (record.fault is not None)
 

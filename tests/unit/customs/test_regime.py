@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -79,7 +80,7 @@ def test_a_control_character_is_a_fault_of_its_record() -> None:
         {"dxp_id": "DXPENT-FAR-TOO-LONG-FOR-AN-ENVELOPE"},
     ],
 )
-def test_a_profile_that_cannot_declare_is_a_fault_not_a_crash(changes: dict[str, object]) -> None:
+def test_a_profile_that_cannot_declare_is_a_fault_not_a_crash(changes: dict[str, Any]) -> None:
     broken = make.profile(**changes)
     inputs = [make.given(ORDER, 1, owner=broken), make.given(ORDER, 2, owner=broken)]
     found = CEBRegime().build(ORDER, make.GUID, inputs)
