@@ -180,8 +180,8 @@ def _parameter(
     if type(value) is not type(default):
         faults.append(f"{where}: must be a {_TYPE_WORDS[type(default)]}")
         return default
-    if isinstance(value, Decimal | int) and not value >= 0:
-        faults.append(f"{where}: must not be below 0")
+    if isinstance(value, Decimal | int) and not (Decimal(value).is_finite() and value >= 0):
+        faults.append(f"{where}: must be a number, and must not be below 0")
         return default
     return value
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.domain.codec import from_micros
+from gateway.domain.codec import to_micros
 from gateway.domain.findings import Severity
 from gateway.domain.matching.facts import Facts
 from gateway.domain.matching.rule import (
@@ -51,7 +51,7 @@ def paid_in_future(facts: Facts, *, tolerance_s: int) -> Faults:
 
 
 def _in_future(facts: Facts, path: str, moment: datetime | None, tolerance_s: int) -> Faults:
-    if moment is None or moment <= from_micros(facts.now) + timedelta(seconds=tolerance_s):
+    if moment is None or to_micros(moment) <= facts.now + tolerance_s * 1_000_000:
         return HOLDS
     owner = Owner.SELLER if path.startswith("order") else Owner.PAYMENT_COMPANY
     shown = moment.isoformat()
