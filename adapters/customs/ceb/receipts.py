@@ -215,11 +215,11 @@ def _lookup(kind: DeclarationKind, fields: Mapping[str, str]) -> Lookup:
 
 def _codes(info: str) -> tuple[tuple[str, ...], str]:
     """The codes of a returnInfo and the text they come with (all of it without brackets)."""
-    if "[" not in info:
-        return (), info[:_INFO_LENGTH]
-    found = _CODE.findall(info[:_INFO_LENGTH])
+    info = info[:_INFO_LENGTH]
+    # Up to the last bracket only: behind it every opening one would be scanned in vain.
+    found = _CODE.findall(info, 0, info.rfind("]") + 1)
     if not found:
-        return (), info[:_INFO_LENGTH]
+        return (), info
     return (
         tuple(dict.fromkeys(code for code, _ in found))[:_MOST_CODES],
         "\n".join(text for _, text in found),

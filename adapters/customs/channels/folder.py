@@ -151,12 +151,14 @@ class FolderChannel:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with open(handle, "rb") as file:
                 facts = os.fstat(handle)
-                body = file.read(self._most_bytes + 1)
+                # A file over the limit is not read; one that grows past it is not read whole.
+                fits = facts.st_size <= self._most_bytes
+                body = file.read(self._most_bytes + 1) if fits else b""
         except OSError:
             return None
         if not stat.S_ISREG(facts.st_mode):
             return None
-        if len(body) > self._most_bytes:
+        if not fits or len(body) > self._most_bytes:
             if self._error_dir is not None:
                 _move(path, self._error_dir / name)
             return None

@@ -387,6 +387,12 @@ class TestHostile:
         info = "[code:1;desc:" * 80
         assert word(files.orders(files.order_return(status="100", info=info))) is Word.REJECTED
 
+    def test_text_behind_the_last_bracket_hides_no_code(self) -> None:
+        info = "[Code:1327;Desc:甲] 更多 [Code:1332;Desc:未完"
+        fact = one(files.orders(files.order_return(status="100", info=info))).fact
+        assert fact is not None
+        assert fact.codes == ("1327",)
+
 
 class TestContradictions:
     def checks(self, **changes: str) -> dict[str, str | None]:
