@@ -28,6 +28,8 @@ from gateway.domain.ids import TenantId
 
 JSON_TYPE: Final = "application/json"
 NDJSON_TYPE: Final = "application/x-ndjson"
+REQUEST_ID: Final = web.RequestKey("REQUEST_ID", str)
+ROUTE: Final = web.RequestKey("ROUTE", str)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _ENCODINGS: Final = frozenset({"", "gzip", "deflate", "identity"})
 _TOKEN_LIMIT: Final = 256
@@ -131,7 +133,7 @@ class Guard:
             now = asyncio.get_running_loop().time
             started = now()
             request_id = self.request_id(request)
-            request["request_id"], request["route"] = request_id, route.path
+            request[REQUEST_ID], request[ROUTE] = request_id, route.path
             credential = None
             try:
                 if route.roles is not None:
@@ -160,9 +162,10 @@ class Guard:
         """Count a request for an address or method that does not exist."""
         self._unknown(status, 0)
 
-    def refused(self, request: web.BaseRequest, request_id: str, problem: Problem) -> Answer:
-        """The answer that carries a problem."""
-        language = language_of(request.headers.get("Accept-Language"))
+    def refused(self, request: web.BaseRequest | None, request_id: str, problem: Problem) -> Answer:
+        """The answer that carries a problem, in the caller's language."""
+        headers = {} if request is None else request.headers
+        language = language_of(headers.get("Accept-Language"))
         return Answer(
             problem.to_bytes(language, request_id),
             problem.status,
@@ -171,20 +174,27 @@ class Guard:
             problem.kind.value.code,
         )
 
-    def failed(self, request: web.BaseRequest | None, error: BaseException | None) -> str:
-        """Note a fault that no route answered for: its class and place, never its text."""
-        known = {} if request is None else request
-        request_id = str(known.get("request_id") or f"{self._prefix}-{next(self._numbers):x}")
-        frames = traceback.extract_tb(error.__traceback__)[-6:] if error is not None else []
-        self._metrics.failures.inc()
-        self._log.error(
-            "request_failed",
-            request_id=request_id,
-            route=known.get("route", ""),
-            error=type(error).__name__,
-            at=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames],
-        )
-        return request_id
+    def failed(
+        self, request: web.BaseRequest | None, error: BaseException | None, status: int
+    ) -> web.Response:
+        """The answer to what no route answered for, noted by class and place, never by its text."""
+        request_id = None if request is None else request.get(REQUEST_ID)
+        request_id = request_id or f"{self._prefix}-{next(self._numbers):x}"
+        is_ours = status >= 500
+        if is_ours:
+            frames = traceback.extract_tb(error.__traceback__)[-6:] if error is not None else []
+            self._metrics.failures.inc()
+            self._log.error(
+                "request_failed",
+                request_id=request_id,
+                route="" if request is None else request.get(ROUTE, ""),
+                error=type(error).__name__,
+                at=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames],
+            )
+        else:
+            self._unknown(status, 0)
+        problem = Problem(P.INTERNAL if is_ours else P.BAD_REQUEST, headers={"Connection": "close"})
+        return respond(self.refused(request, request_id, problem), request_id)
 
     def _admit(self, request: web.Request, roles: frozenset[str]) -> Credential:
         header = request.headers.get("Authorization", "")

@@ -27,7 +27,7 @@ class APIMetrics:
         )
         self.failures = Counter(
             "clearance_http_failures",
-            "Requests that ended in a fault of ours or in broken HTTP.",
+            "Requests that ended in a fault of ours.",
             registry=registry,
         )
 

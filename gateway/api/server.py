@@ -13,7 +13,6 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.api.problems import PROBLEM_TYPE, P, Problem, language_of
 from gateway.api.settings import APISettings
 
 MAX_HEADERS: Final = 64
@@ -24,8 +23,8 @@ _BUSY: Final = (
     b"Content-Length: 0\r\n\r\n"
 )
 
-# Notes a failure and gives the request id to name it by.
-Failed = Callable[[web.BaseRequest | None, BaseException | None], str]
+# Notes a failure (the request, what was raised, the status) and gives the answer to it.
+Failed = Callable[[web.BaseRequest | None, BaseException | None, int], web.Response]
 
 
 class EdgeHandler(RequestHandler):
@@ -75,27 +74,15 @@ class EdgeHandler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What no handler answered for: broken HTTP (400), or a fault of ours (500), as a problem.
-
-        The fault's place is logged, its text is not: it may quote what was sent.
-        """
-        request_id = self._edge.failed(request, exc)
+        """What no handler answered for: broken HTTP (400) or a fault of ours (500)."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer was already on its way")
-        kind = P.INTERNAL if status >= 500 else P.BAD_REQUEST
-        language = language_of(request.headers.get("Accept-Language"))
-        response = web.Response(
-            body=Problem(kind).to_bytes(language, request_id),
-            status=kind.value.status,
-            headers={"Content-Type": PROBLEM_TYPE, "X-Request-Id": request_id},
-        )
-        response.force_close()
-        return response
+        return self._edge.failed(request, exc, status)
 
     def log_exception(self, *arguments: Any, **named: Any) -> None:
         """Log the place of a fault outside any request, not its text."""
         fault = named.get("exc_info")
-        self._edge.failed(None, fault if isinstance(fault, BaseException) else None)
+        self._edge.failed(None, fault if isinstance(fault, BaseException) else None, 500)
 
     def _start_deadline(self) -> None:
         self._deadline = self._loop.call_later(self._edge.settings.header_deadline_s, self._expire)
