@@ -1,9 +1,9 @@
 """The statement catalogue: one set-based text per operation and dialect, made from the tables.
 
-Constructing ``insert()`` and ``update()`` for every write costs 40 % of the throughput of a complete
-order, running prepared texts with ``exec_driver_sql`` 8 %. On PostgreSQL every column of a set-based
-statement comes from ``unnest`` of one array per column; on SQLite the driver repeats the statement
-over the rows. Parameters stand in the order in which the columns are named.
+Constructing ``insert()`` and ``update()`` for every write costs 40 % of the throughput of a
+complete order, running prepared texts with ``exec_driver_sql`` 8 %. On PostgreSQL every column of a
+set-based statement comes from ``unnest`` of one array per column; on SQLite the driver repeats the
+statement over the rows. Parameters stand in the order in which the columns are named.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,10 +119,10 @@ class Composer:
         A column may be both: the key is then what it must still be, the value what it becomes.
         """
         count = len(keys)
-        mark = (lambda n: f"u.c{n}") if self._arrays else (lambda n: f"?{n + 1}")
-        sets = [f"{name} = {mark(count + n)}" for n, name in enumerate(values)]
+        marks = [f"u.c{n}" if self._arrays else f"?{n + 1}" for n in range(len(keys) + len(values))]
+        sets = [f"{name} = {mark}" for name, mark in zip(values, marks[count:], strict=True)]
         sets += [f"{name} = {text}" for name, text in (computed or {}).items()]
-        tests = [f"{table.name}.{name} = {mark(n)}" for n, name in enumerate(keys)]
+        tests = [f"{table.name}.{name} = {mark}" for name, mark in zip(keys, marks, strict=False)]
         tests += [condition] if condition else []
         source = f" FROM {self._unnest(table, (*keys, *values))}" if self._arrays else ""
         text = f"UPDATE {table.name} SET {', '.join(sets)}{source} WHERE {' AND '.join(tests)}"  # noqa: S608

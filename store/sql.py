@@ -1,0 +1,221 @@
+"""The store behind :class:`gateway.ports.Store`: one implementation for both databases."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from gateway.domain.ids import CaseId, EffectId, MessageId
+from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.ports import (
+    Command,
+    Effect,
+    EffectKind,
+    InboxItem,
+    Lookup,
+    NoticeRow,
+    StoredMessage,
+)
+from store.access import Reading
+from store.boxes import find_notices, keep_receipts, lease, open_receipts
+from store.crypto import StoreKeys
+from store.errors import DamagedBlob
+from store.group import Job, Marks, Tools
+from store.messages import read_message
+from store.papers import PaperPlace, open_revision
+from store.tables import OutboxStage
+from store.writer import Writer
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class SQLStore:
+    """Commands, receipts, effects and reads over one database; made by ``store.open.open_store``.
+
+    Submitted work is written in groups; a caller that is cancelled while it waits does not take its
+    command back.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        writer: Writer,
+        reading: Callable[[], AbstractAsyncContextManager[Reading]],
+        listeners: list[Callable[[Sequence[Effect]], None]],
+    ) -> None:
+        self._tools = tools
+        self._writer = writer
+        self._reading = reading
+        self._listeners = listeners
+
+    # --- commands -----------------------------------------------------------------------------
+
+    async def submit(self, command: Command[R]) -> R:
+        """Decide and commit with a group; returns the decision's result after the commit.
+
+        Raises ``Overloaded``, ``StoreClosed``, ``Fenced``, ``Conflict``, ``UnknownCommit`` or what
+        ``decide`` raised; but for ``UnknownCommit`` nothing of this command was stored.
+        """
+        result: R = await self._writer.put(command, command.lane)
+        return result
+
+    async def submit_all(self, commands: Sequence[Command[R]]) -> list[R | Exception]:
+        """Submit many at once: the result or the error of every command, in order.
+
+        Raises ``Overloaded`` before anything is queued when not all of them fit.
+        """
+        if not commands:
+            return []
+        futures = self._writer.put_all([(command, command.lane) for command in commands])
+        await asyncio.wait(futures)
+        results: list[R | Exception] = []
+        for future in futures:
+            error = future.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            results.append(future.result() if error is None else error)
+        return results
+
+    def subscribe(self, listener: Callable[[Sequence[Effect]], None]) -> None:
+        """Hand over effects of this process's own commits in memory, after each commit."""
+        self._listeners.append(listener)
+        self._tools.hands_over = True
+
+    # --- receipts -----------------------------------------------------------------------------
+
+    async def keep_receipts(self, items: Sequence[InboxItem]) -> list[InboxItem]:
+        """R1: store receipt bytes; returns those whose content the channel never gave before."""
+        if not items:
+            return []
+        return await self._join(
+            lambda connection, now: keep_receipts(connection, self._tools, items), "inbox"
+        )
+
+    async def open_receipts(self, limit: int) -> list[InboxItem]:
+        """Receipt files that R2 has not dealt with, oldest first."""
+        return await self._read(lambda connection: open_receipts(connection, self._tools, limit))
+
+    # --- reads for the flow -------------------------------------------------------------------
+
+    async def find_claims(self, lookups: Sequence[Lookup]) -> dict[Lookup, CaseId]:
+        """The cases that hold these references."""
+        by_hash = {self._tools.keys.lookup_hash(lookup): lookup for lookup in lookups}
+        if not by_hash:
+            return {}
+        statement = self._tools.statements.case.load_claims
+        rows = await self._read(
+            lambda connection: statement.run(connection, [(one,) for one in sorted(by_hash)])
+        )
+        return {by_hash[bytes(key_hash)]: CaseId(case_id) for key_hash, case_id in rows}
+
+    async def load_papers(
+        self, wanted: Sequence[tuple[CaseId, PaperKind, int]]
+    ) -> dict[tuple[CaseId, PaperKind], PaperRevision]:
+        """Exact paper revisions, from the cache or from the database; missing ones are absent."""
+        found: dict[tuple[CaseId, PaperKind], PaperRevision] = {}
+        missing: list[PaperPlace] = []
+        for place in (PaperPlace(*one) for one in wanted):
+            revision = self._tools.papers.get(place)
+            if revision is None:
+                missing.append(place)
+            else:
+                found[place.case_id, place.kind] = revision
+        if missing:
+            found |= await self._read(lambda connection: self._opened(connection, missing))
+        return found
+
+    def _opened(
+        self, connection: Connection, places: Sequence[PaperPlace]
+    ) -> dict[tuple[CaseId, PaperKind], PaperRevision]:
+        tools = self._tools
+        cases = [(one,) for one in sorted({place.case_id for place in places})]
+        keys = {
+            CaseId(case_id): tools.keys.unwrap("case_", case_id, wrapped)
+            for case_id, wrapped in tools.statements.case.load_keys.run(connection, cases)
+        }
+        by_key = {(place.case_id, place.kind.value, place.revision): place for place in places}
+        rows = tools.statements.case.load_papers.run(connection, sorted(by_key))
+        opened: dict[tuple[CaseId, PaperKind], PaperRevision] = {}
+        for case_id, kind, revision, body in rows:
+            place = by_key[case_id, kind, revision]
+            if place.case_id not in keys:
+                raise DamagedBlob("a paper has no case")
+            opened[place.case_id, place.kind] = open_revision(place, body, keys[place.case_id])
+        return opened
+
+    async def load_message(self, message_id: MessageId, *, with_body: bool) -> StoredMessage | None:
+        """A message with the members it carries now, each with its folded declaration."""
+        tools = self._tools
+        return await self._read(
+            lambda connection: read_message(
+                connection, tools.statements.message, tools.keys, message_id, with_body
+            )
+        )
+
+    async def find_notices(self, ids: Sequence[EffectId]) -> dict[EffectId, NoticeRow]:
+        """Notices by id, of every tenant: the caller checks whose they are."""
+        return await self._read(lambda connection: find_notices(connection, self._tools, ids))
+
+    # --- effects ------------------------------------------------------------------------------
+
+    async def lease(
+        self, kinds: Sequence[EffectKind], limit: int, now: int, lease_us: int
+    ) -> list[Effect]:
+        """Claim due effects whose lease has run out; each comes with its attempt number raised."""
+        return await self._join(
+            lambda connection, _: lease(connection, self._tools, kinds, limit, now, lease_us),
+            "outbox",
+        )
+
+    async def reschedule(self, effects: Sequence[tuple[EffectId, int, int]]) -> None:
+        """Give effects back: (id, attempt as a fence, due_at). Stale ones are ignored."""
+        if effects:
+            await self._writer.put(Marks(delayed=effects), "outbox")
+
+    async def finish(
+        self, done: Sequence[tuple[EffectId, int]], parked: Sequence[tuple[EffectId, int, str]]
+    ) -> None:
+        """Effects delivered, or parked with a reason, fenced by attempt number."""
+        settled: list[tuple[EffectId, int, OutboxStage, str | None]] = [
+            (one, attempt, OutboxStage.DONE, None) for one, attempt in done
+        ]
+        settled += [(one, attempt, OutboxStage.PARKED, why) for one, attempt, why in parked]
+        if settled:
+            await self._writer.put(Marks(settled=settled), "outbox")
+
+    # --- for master data, read models and checks ----------------------------------------------
+
+    @property
+    def keys(self) -> StoreKeys:
+        """The keys of this database."""
+        return self._tools.keys
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait or are being written."""
+        return self._writer.waiting
+
+    def read(self) -> AbstractAsyncContextManager[Reading]:
+        """A connection for reading, in one transaction; given back on leaving."""
+        return self._reading()
+
+    async def execute(self, function: Callable[[Connection], T]) -> T:
+        """Run a function in a write transaction of its own; what it raises rolls back.
+
+        It may run again when the database asks for that.
+        """
+        result: T = await self._writer.put(
+            Job(lambda connection, now: function(connection), is_alone=True), ""
+        )
+        return result
+
+    async def _read(self, function: Callable[[Connection], T]) -> T:
+        async with self._reading() as connection:
+            return await connection.run_sync(function)
+
+    async def _join(self, function: Callable[[Connection, int], T], lane: str) -> T:
+        result: T = await self._writer.put(Job(function), lane)
+        return result

@@ -1,0 +1,368 @@
+"""Every statement of the command store, composed once per dialect."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from store.catalogue import Composer, Dialect, Select, Write
+from store.tables import (
+    attempt,
+    case_,
+    claim,
+    declaration,
+    event,
+    inbox,
+    message,
+    outbox,
+    paper,
+    parked,
+    raw,
+    wait,
+)
+
+# What a decision needs of a case, in the order in which store.batch reads it.
+CASE_COLUMNS: Final = (
+    "case_id",
+    "tenant",
+    "direction",
+    "platform",
+    "order_no",
+    "profile_id",
+    "version",
+    "doc",
+    "seq",
+    "head_hash",
+    "wrapped_key",
+)
+CASE_INSERTED: Final = (
+    *CASE_COLUMNS,
+    "stage",
+    "is_open",
+    "is_held",
+    "findings",
+    "created_at",
+    "updated_at",
+)
+CASE_UPDATED: Final = (
+    "version",
+    "doc",
+    "seq",
+    "head_hash",
+    "stage",
+    "is_open",
+    "is_held",
+    "findings",
+    "updated_at",
+)
+EFFECT_COLUMNS: Final = (
+    "effect_id",
+    "kind",
+    "group_key",
+    "tenant",
+    "case_id",
+    "ref",
+    "payload",
+    "due_at",
+    "attempt",
+)
+NOTICE_COLUMNS: Final = (*EFFECT_COLUMNS, "stage", "detail", "done_at", "acked_at")
+MESSAGE_COLUMNS: Final = (
+    "message_id",
+    "guid",
+    "kind",
+    "tenant",
+    "profile_id",
+    "group_key",
+    "stage",
+    "created_at",
+    "attempt",
+    "wrapped_key",
+    "body",
+)
+_EVENT_COLUMNS: Final = (
+    "case_id",
+    "seq",
+    "tenant",
+    "kind",
+    "payload",
+    "at",
+    "prev_hash",
+    "hash",
+)
+_DECLARATION_KEY: Final = ("case_id", "kind", "version")
+# The transaction's own id orders the stream; see store.tables.event.
+_TRANSACTION_ID: Final = "pg_current_xact_id()::text::bigint"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStatements:
+    """Cases and what hangs on them."""
+
+    load: Select
+    load_keys: Select
+    insert: Write
+    update: Write
+    load_papers: Select
+    insert_papers: Write
+    insert_raws: Write
+    load_claims: Select
+    insert_claims: Write
+    delete_waits: Write
+    insert_waits: Write
+    insert_events: Write
+    last_position: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatements:
+    """Messages, their declarations and their attempts."""
+
+    load: Select
+    load_whole: Select
+    lock: Select
+    insert: Write
+    sign: Write
+    stage: Write
+    load_attempts: Select
+    insert_attempts: Write
+    close_attempts: Write
+    load_declarations: Select
+    load_members: str
+    insert_declarations: Write
+    move_declarations: Write
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStatements:
+    """Inbox, outbox and what waits for a person."""
+
+    find_receipts: Select
+    insert_receipts: Write
+    open_receipts: str
+    lock_receipts: Select
+    close_receipts: Write
+    insert_parked: Write
+    insert_effects: Write
+    end_effects: Write
+    settle_effects: Write
+    delay_effects: Write
+    acknowledge: Write
+    find_notices: Select
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The whole catalogue of one dialect."""
+
+    dialect: Dialect
+    case: CaseStatements
+    message: MessageStatements
+    box: BoxStatements
+
+
+def compose(dialect: Dialect) -> Statements:
+    """The catalogue of a dialect."""
+    composer = Composer(dialect)
+    return Statements(
+        dialect, _case_statements(composer), _message_statements(composer), _box(composer)
+    )
+
+
+def _case_statements(make: Composer) -> CaseStatements:
+    if make.dialect is Dialect.POSTGRESQL:
+        events = make.insert(event, _EVENT_COLUMNS, computed={"pos": _TRANSACTION_ID})
+    else:
+        events = make.insert(event, (*_EVENT_COLUMNS, "pos"))
+    return CaseStatements(
+        load=make.select(case_, ("case_id",), CASE_COLUMNS, lock=True),
+        load_keys=make.select(case_, ("case_id",), ("case_id", "wrapped_key")),
+        insert=make.insert(case_, CASE_INSERTED, or_nothing=True),
+        update=make.update(case_, ("case_id", "version"), CASE_UPDATED),
+        load_papers=make.select(
+            paper, ("case_id", "kind", "revision"), ("case_id", "kind", "revision", "body")
+        ),
+        insert_papers=make.insert(
+            paper, ("case_id", "kind", "revision", "digest", "body", "received_at")
+        ),
+        insert_raws=make.insert(
+            raw,
+            (
+                "raw_id",
+                "case_id",
+                "tenant",
+                "source",
+                "sha256",
+                "size_bytes",
+                "body",
+                "received_at",
+            ),
+            or_nothing=True,
+        ),
+        load_claims=make.select(claim, ("key_hash",), ("key_hash", "case_id")),
+        insert_claims=make.insert(
+            claim, ("key_hash", "kind", "case_id", "tenant"), or_nothing=True
+        ),
+        delete_waits=make.delete(wait, ("case_id",)),
+        insert_waits=make.insert(wait, ("tenant", "ref", "case_id"), or_nothing=True),
+        insert_events=events,
+        # SQLite appends rows in commit order, so the last one has the highest position.
+        last_position="SELECT pos FROM event ORDER BY rowid DESC LIMIT 1",
+    )
+
+
+def _message_statements(make: Composer) -> MessageStatements:
+    marker = "$1" if make.dialect is Dialect.POSTGRESQL else "?"
+    return MessageStatements(
+        load=make.select(
+            message, ("message_id",), (*MESSAGE_COLUMNS[:-1], "CAST(NULL AS text) AS body")
+        ),
+        load_whole=make.select(message, ("message_id",), MESSAGE_COLUMNS),
+        lock=make.select(
+            message,
+            ("message_id",),
+            ("message_id", "stage", "attempt", "t.body IS NOT NULL"),
+            lock=True,
+        ),
+        insert=make.insert(
+            message,
+            (
+                "message_id",
+                "guid",
+                "kind",
+                "tenant",
+                "profile_id",
+                "group_key",
+                "stage",
+                "attempt",
+                "created_at",
+                "parent",
+                "record_count",
+            ),
+        ),
+        sign=make.update(
+            message,
+            ("message_id",),
+            (
+                "wrapped_key",
+                "body",
+                "sha256",
+                "certificate_serial",
+                "signature_profile",
+                "stage",
+                "attempt",
+                "detail",
+            ),
+            condition="message.body IS NULL AND message.stage = 'claimed'",
+        ),
+        stage=make.update(message, ("message_id",), ("stage", "attempt", "detail")),
+        load_attempts=make.select(
+            attempt, ("message_id", "attempt"), ("message_id", "attempt", "outcome"), lock=True
+        ),
+        insert_attempts=make.insert(attempt, ("message_id", "attempt", "channel", "opened_at")),
+        close_attempts=make.update(
+            attempt,
+            ("message_id", "attempt"),
+            ("closed_at", "outcome", "detail"),
+            condition="attempt.outcome IS NULL",
+        ),
+        load_declarations=make.select(
+            declaration, _DECLARATION_KEY, (*_DECLARATION_KEY, "message_id")
+        ),
+        load_members=(
+            "SELECT d.version, d.position, c.case_id, c.tenant, c.direction, c.platform, "  # noqa: S608
+            "c.order_no, c.profile_id, c.doc FROM declaration d JOIN case_ c "
+            f"ON c.case_id = d.case_id WHERE d.message_id = {marker} ORDER BY d.position"
+        ),
+        insert_declarations=make.insert(
+            declaration,
+            (*_DECLARATION_KEY, "message_id", "position", "cop_no", "app_time"),
+            or_nothing=True,
+        ),
+        move_declarations=make.update(
+            declaration,
+            (*_DECLARATION_KEY, "message_id"),
+            ("message_id", "position", "cop_no", "app_time"),
+        ),
+    )
+
+
+def _box(make: Composer) -> BoxStatements:
+    postgres = make.dialect is Dialect.POSTGRESQL
+    fence = ("effect_id", "attempt")
+    is_open = "outbox.stage = 'open'"
+    return BoxStatements(
+        find_receipts=make.select(inbox, ("channel", "sha256"), ("channel", "sha256")),
+        insert_receipts=make.insert(
+            inbox,
+            (
+                "receipt_id",
+                "channel",
+                "name",
+                "sha256",
+                "wrapped_key",
+                "body",
+                "received_at",
+                "stage",
+            ),
+            or_nothing=True,
+        ),
+        open_receipts=(
+            "SELECT receipt_id, channel, name, wrapped_key, body, received_at FROM inbox "  # noqa: S608
+            "WHERE stage = 'new' ORDER BY received_at, receipt_id "
+            f"LIMIT {'$1' if postgres else '?'}"
+        ),
+        lock_receipts=make.select(inbox, ("receipt_id",), ("receipt_id", "stage"), lock=True),
+        close_receipts=make.update(
+            inbox,
+            ("receipt_id",),
+            ("stage", "kind", "records", "parked", "problem"),
+            condition="inbox.stage = 'new'",
+        ),
+        insert_parked=make.insert(
+            parked,
+            (
+                "parked_id",
+                "subject",
+                "reason",
+                "at",
+                "receipt_id",
+                "position",
+                "case_id",
+                "tenant",
+                "detail",
+            ),
+            or_nothing=True,
+        ),
+        insert_effects=make.insert(
+            outbox, (*EFFECT_COLUMNS, "lease_until", "stage"), or_nothing=True
+        ),
+        end_effects=make.update(outbox, ("effect_id",), ("stage", "done_at"), condition=is_open),
+        settle_effects=make.update(
+            outbox, fence, ("stage", "detail", "done_at"), condition=is_open
+        ),
+        delay_effects=make.update(outbox, fence, ("due_at", "lease_until"), condition=is_open),
+        acknowledge=make.update(
+            outbox, ("effect_id",), ("acked_at",), condition="outbox.acked_at IS NULL"
+        ),
+        find_notices=make.select(outbox, ("effect_id",), NOTICE_COLUMNS),
+        lease=_lease(postgres),
+    )
+
+
+def _lease(postgres: bool) -> str:
+    """Claim open rows of one kind: parameters kind, now, limit, the end of the lease."""
+    marks = [f"${n}" if postgres else f"?{n}" for n in range(1, 5)]
+    casts = ("::text", "::bigint", "::bigint", "::bigint") if postgres else ("",) * 4
+    kind, now, limit, until = (mark + cast for mark, cast in zip(marks, casts, strict=True))
+    skip = " FOR UPDATE SKIP LOCKED" if postgres else ""
+    returned = ", ".join(EFFECT_COLUMNS)
+    if postgres:
+        returned = ", ".join(f"outbox.{name}" for name in EFFECT_COLUMNS)
+    # Materialised: a limit inside a join could be run again and lock more than it takes.
+    return (
+        "WITH due AS MATERIALIZED (SELECT o.effect_id FROM outbox o WHERE o.stage = 'open' "  # noqa: S608
+        f"AND o.kind = {kind} AND o.lease_until <= {now} ORDER BY o.lease_until "
+        f"LIMIT {limit}{skip}) "
+        f"UPDATE outbox SET lease_until = {until}, attempt = outbox.attempt + 1 "
+        f"FROM due WHERE outbox.effect_id = due.effect_id RETURNING {returned}"
+    )
