@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.errors import Retry, StoreError
 from gateway.domain.goods import GoodsRecord, GoodsScope
-from gateway.domain.ids import CaseId, ProfileId, TenantId
+from gateway.domain.ids import CaseId, EndpointId, ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
 from gateway.ports import Clock, Endpoint
 from store.access import Access
@@ -152,6 +152,17 @@ class MasterCache:
             )
             tables.chosen[tenant, event_type] = chosen
         return chosen
+
+    def endpoint(self, tenant: TenantId, endpoint_id: EndpointId) -> Endpoint | None:
+        """One active endpoint of a tenant, None when it was removed or switched off."""
+        return next(
+            (
+                one
+                for one in self._tables.endpoints.get(tenant, ())
+                if one.endpoint_id == endpoint_id
+            ),
+            None,
+        )
 
     # --- following ----------------------------------------------------------------------------
 

@@ -11,12 +11,13 @@ from gateway.api.edge import ACKS, ENDPOINT, HOLD
 from gateway.api.guard import Answer, Call
 from gateway.api.problems import P, refuse
 from gateway.api.query import CASES, EVENTS, Query, case_filter
-from gateway.api.services import Ack, Services
+from gateway.api.services import Services
 from gateway.api.settings import APISettings
 from gateway.api.views import detail_view, endpoint_view, event_view, row_view, stage_view
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
 from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
+from gateway.flow.notify import Ack
 
 XML_TYPE: Final = "application/xml"
 _PAGE: Final = 50

@@ -12,6 +12,7 @@ from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, KeyId, TenantId
 from gateway.flow.ingest import Incoming, IntakeResult
+from gateway.flow.notify import Ack
 from gateway.ports import Clock, Endpoint, MasterData, ReadModels, Rng
 
 
@@ -60,15 +61,6 @@ class Ingest(Protocol):
     async def take(self, items: Sequence[Incoming]) -> list[IntakeResult]:
         """One result each, in order, durable on return. Raises ``Overloaded``."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """A warehouse's or seller's answer to one notice; ``at`` UTC microseconds."""
-
-    notice_id: str
-    status: str
-    at: int
 
 
 class Desk(Protocol):

@@ -29,8 +29,10 @@ from signing import FileKey, SigningError, load_file
 from store.admin import MasterAdmin
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
-from store.open import OpenStore, StoreOptions, open_store
-from store.read_models import StoreReads
+from store.open import StoreLimits, Surroundings, open_store
+from store.read_models import SqlReadModels
+from store.sql import SQLStore
+from store.writer import WriterLimits
 
 _REGIME = "ceb"
 
@@ -40,11 +42,11 @@ class Gateway:
     """A built gateway: everything that an entry point may use."""
 
     settings: Settings
-    store: OpenStore
+    store: SQLStore
     cache: MasterCache
     keys: KeyDirectory
     admin: MasterAdmin
-    reads: StoreReads
+    reads: SqlReadModels
     context: Context
     engine: Engine
     ingest: Ingest
@@ -68,11 +70,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             open_store(
                 settings.store.url,
                 read_master_key(settings.store.master_key_file),
-                clock=clock,
-                rng=rng,
-                crash=crash,
-                options=StoreOptions(
-                    queue=settings.store.queue,
+                Surroundings(clock, rng, crash),
+                StoreLimits(
+                    writer=WriterLimits(queue_items=settings.store.queue),
                     lease_us=int(settings.flow.lease_s * SECOND_US),
                 ),
             )
@@ -95,7 +95,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 async def assemble(
     settings: Settings,
-    store: OpenStore,
+    store: SQLStore,
     *,
     clock: Clock,
     rng: Rng,
@@ -138,7 +138,7 @@ async def assemble(
     engine = Engine(context, EngineMetrics(registry), endpoint)
     rechecks.append(engine.recheck)
     ingest, desk = Ingest(context), Desk(context)
-    reads = StoreReads(store, store.keys)
+    reads = SqlReadModels(store, store.keys, cache)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
     services = Services(
         authenticator=keys,

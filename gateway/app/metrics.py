@@ -1,5 +1,4 @@
-"""What the engine counts, as Prometheus metrics on an explicit registry, and its failures as logs.
-"""
+"""What the engine counts, as Prometheus metrics on an explicit registry, and its failures as logs."""
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -28,8 +27,8 @@ class EngineMetrics:
 
     def failed(self, stage: str, error: Exception) -> None:
         """Count and log a failure by its code: a text might quote what was sent."""
-        known = isinstance(error, GatewayError | SchemaError | SigningError)
-        code = error.code if known else type(error).__name__
+        known = (GatewayError, SchemaError, SigningError)
+        code = error.code if isinstance(error, known) else type(error).__name__
         self._failed.labels(stage, code).inc()
         self._log.warning("stage_failed", stage=stage, code=code, place=_place(error))
 

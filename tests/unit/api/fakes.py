@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.api.services import Ack, Services
+from gateway.api.services import Services
 from gateway.domain.case import CaseKey, CaseStage, CaseState, Verdict, VerdictKind
 from gateway.domain.declaration import DeclarationKind, DeclarationState
 from gateway.domain.errors import InvalidValue, Overloaded
@@ -30,6 +30,7 @@ from gateway.domain.ids import (
 from gateway.domain.papers import PaperRevision, SourceFact, kind_of
 from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
+from gateway.flow.notify import Ack
 from gateway.ports import (
     CaseDetail,
     CaseFilter,
