@@ -107,11 +107,13 @@ async def open_store(
     master_key: bytes,
     surroundings: Surroundings,
     limits: StoreLimits | None = None,
+    memory: Engine | None = None,
 ) -> AsyncIterator[SQLStore]:
     """Open the store at an SQLAlchemy address; on leaving, what is queued is written first.
 
     ``sqlite:///file``, ``sqlite://`` (in memory, inline) or ``postgresql+asyncpg://...``. Brings
     the schema up to date. Raises ``WrongMasterKey`` when the database was made with another key.
+    ``memory`` is an in-memory database of :func:`memory_engine` that outlives this opening.
     """
     limits = limits or StoreLimits()
     address = make_url(url)
@@ -133,7 +135,7 @@ async def open_store(
             listener(effects)
 
     async with AsyncExitStack() as stack:
-        opened = await _open(stack, address, dialect, tools, limits)
+        opened = await _open(stack, address, dialect, tools, limits, memory)
         writer = Writer(opened.runners, limits.writer, surroundings.clock, committed)
         async with asyncio.TaskGroup() as tasks:
             writer.start(tasks)
@@ -144,12 +146,17 @@ async def open_store(
 
 
 async def _open(
-    stack: AsyncExitStack, address: URL, dialect: Dialect, tools: Tools, limits: StoreLimits
+    stack: AsyncExitStack,
+    address: URL,
+    dialect: Dialect,
+    tools: Tools,
+    limits: StoreLimits,
+    memory: Engine | None,
 ) -> _Opened:
     if dialect is Dialect.POSTGRESQL:
         return await _open_postgresql(stack, address, tools, limits)
     if address.database in (None, "", ":memory:"):
-        return _open_memory(stack, tools)
+        return _open_memory(stack, tools, memory)
     return await _open_file(stack, address, tools, limits)
 
 
@@ -191,15 +198,22 @@ def _listen(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
         connection.exec_driver_sql(begin)
 
 
-def _open_memory(stack: AsyncExitStack, tools: Tools) -> _Opened:
-    engine = _sqlite_engine(
+def memory_engine() -> Engine:
+    """A new in-memory database on one connection; it lives until the engine is disposed of."""
+    return _sqlite_engine(
         make_url("sqlite://"),
         "BEGIN IMMEDIATE",
         (),
         poolclass=StaticPool,
         connect_args={"check_same_thread": False},
     )
-    stack.callback(engine.dispose)
+
+
+def _open_memory(stack: AsyncExitStack, tools: Tools, memory: Engine | None) -> _Opened:
+    engine = memory
+    if engine is None:
+        engine = memory_engine()
+        stack.callback(engine.dispose)
     with engine.begin() as connection:
         prepare(connection, tools.keys)
 
