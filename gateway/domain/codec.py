@@ -143,12 +143,13 @@ def to_doc(value: Any) -> Any:
 
 def _fields_to_doc(value: Any) -> dict[str, Any]:
     doc = {}
-    for name in _names(type(value)):
+    kind: type = type(value)
+    for name, is_required in _names(kind):
         item = getattr(value, name)
-        if item is None or item in ((), ""):
+        if item is None or (not is_required and item in ((), "")):
             continue
         encoded = to_doc(item)
-        if encoded != {}:
+        if is_required or encoded != {}:
             doc[name] = encoded
     return doc
 
@@ -167,8 +168,12 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], Any]]] = {
 
 
 @cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls))
+def _names(cls: type) -> tuple[tuple[str, bool], ...]:
+    """The fields of a class, and whether each is required: such a one is written even if empty."""
+    return tuple(
+        (field.name, field.default is MISSING and field.default_factory is MISSING)
+        for field in fields(cls)
+    )
 
 
 def from_doc(cls: type, doc: Mapping[str, Any]) -> Any:

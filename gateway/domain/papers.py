@@ -216,7 +216,7 @@ def kind_of(paper: Paper) -> PaperKind:
 
 def field_state(value: object, attestation: IdentityCheck | None = None) -> FieldState:
     """How much is known of a value; an ``attestation`` speaks for a value that is not shown."""
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return FieldState.ATTESTED if attestation is not None else FieldState.ABSENT
     if isinstance(value, Masked):
         return FieldState.ATTESTED if attestation is not None else FieldState.MASKED
@@ -253,7 +253,6 @@ def _merged(earlier: _V, later: _V) -> _V:
     merged = {
         field.name: _merged(getattr(earlier, field.name), getattr(later, field.name))
         for field in fields(later)
-        if field.name != "lines"
     }
     result: _V = replace(later, **merged)
     return result
