@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from gateway.domain.ids import CaseId, EffectId, MessageId
 from gateway.domain.papers import PaperKind, PaperRevision
@@ -25,7 +25,7 @@ from store.errors import DamagedBlob
 from store.group import Job, Marks, Tools
 from store.messages import read_message
 from store.papers import PaperPlace, open_revision
-from store.tables import OutboxStage
+from store.tables import OutboxStage, message
 from store.writer import Writer
 
 R = TypeVar("R")
@@ -154,6 +154,12 @@ class SQLStore:
                 connection, tools.statements.message, tools.keys, message_id, with_body
             )
         )
+
+    async def find_message(self, guid: str) -> MessageId | None:
+        """The message whose root guid this is, in whatever case it is written."""
+        statement = select(message.c.message_id).where(message.c.guid == guid.upper())
+        found = await self._read(lambda connection: connection.execute(statement).scalar())
+        return None if found is None else MessageId(found)
 
     async def find_notices(self, ids: Sequence[EffectId]) -> dict[EffectId, NoticeRow]:
         """Notices by id, of every tenant: the caller checks whose they are."""

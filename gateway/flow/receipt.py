@@ -18,6 +18,7 @@ from gateway.flow.context import Context
 from gateway.flow.match import Bench, plan
 from gateway.flow.status import alarms_call_for_stop, revoke_notice, stage_notices
 from gateway.flow.transmit import load_live, split_refused
+from gateway.flow.watchdog import siblings_effect
 from gateway.ports import (
     CaseView,
     Changes,
@@ -177,6 +178,9 @@ def _follow(
         bench = Bench(current, context.master, context.matcher, context.crash, now)
         plan(view, changes, bench, order.pinned.goods)
     stage_notices(view, changes, context.master, before, now)
+    if any(event.payload.get("effect") == "deferred" for event in events):
+        due_at = now + context.settings.release_siblings_us
+        changes.effects.append(siblings_effect(view.key, due_at))
     if alarms_call_for_stop(view.new_events[first_new:]):
         revoke_notice(view, changes, context.master, now)
 
@@ -234,6 +238,20 @@ def _done(facts: tuple[InboxItem, ReadFile], views: Views, found: Found) -> Chan
     return changes
 
 
+async def _refused_message(context: Context, read: ReadFile) -> StoredMessage | None:
+    """The message that a refusal names: by CopMsgId, else by the guid in the copy that it carries."""
+    if read.message_id is not None:
+        found = await load_live(context, MessageId(read.message_id), with_body=False)
+        if found is not None:
+            return found
+    if read.message_guid is None:
+        return None
+    message_id = await context.store.find_message(read.message_guid)
+    if message_id is None:
+        return None
+    return await load_live(context, message_id, with_body=False)
+
+
 async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> list[StoredMessage]:
     """A refusal of a whole message: split it, or park what asks for a person.
 
@@ -241,8 +259,7 @@ async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> l
     security answer speaks of the key or the profile, so it is parked for a person and nothing is
     sent in haste.
     """
-    message_id = MessageId(read.message_id or read.message_guid or "")
-    message = await load_live(context, message_id, with_body=False)
+    message = await _refused_message(context, read)
     if message is None or message.attempt == 0:
         await _set_aside(context, item, read, "unknown_message")
         return []

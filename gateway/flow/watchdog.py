@@ -3,13 +3,27 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.domain.case import VerdictKind
+from gateway.domain.case import CaseKey, VerdictKind
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
-from gateway.domain.ids import CaseId
+from gateway.domain.ids import CaseId, effect_id
 from gateway.flow.context import Context
-from gateway.ports import Changes, Command, Effect, EffectKind, Found, Views
+from gateway.ports import CaseView, Changes, Command, Effect, EffectKind, Found, Views
 
-TIMERS: Final = (EffectKind.ANSWER, EffectKind.DEADLINE)
+_SIBLINGS: Final = "release_siblings"
+
+
+def siblings_effect(key: CaseKey, due_at: int) -> Effect:
+    """The timer of a release that came before any sign that customs had taken the inventory."""
+    return Effect(
+        effect_id=effect_id(key.case_id, _SIBLINGS, due_at),
+        kind=EffectKind.DEADLINE,
+        group="deadline",
+        due_at=due_at,
+        case_id=key.case_id,
+        tenant=key.tenant,
+        ref=_SIBLINGS,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,26 @@ def decide_deadline(facts: _DeadlineFacts, views: Views, found: Found) -> Change
     view = views.get(facts.case_id)
     if view is None or view.state.verdict is None:
         return changes
+    if facts.effect.ref == _SIBLINGS:
+        _alarm_lonely_release(view)
+        return changes
     if view.state.verdict.kind is VerdictKind.WAITING:
         missing = ",".join(view.state.verdict.missing)
         view.record(Event(EventKind.ALARM_RAISED, {"alarm": "papers_overdue", "missing": missing}))
     return changes
+
+
+def _alarm_lonely_release(view: CaseView) -> None:
+    """A release whose siblings never came moves nothing; a person looks at it."""
+    inventory = view.state.declaration(DeclarationKind.INVENTORY)
+    if inventory is not None and inventory.deferred is not None:
+        view.record(
+            Event(
+                EventKind.ALARM_RAISED,
+                {
+                    "alarm": "release_without_siblings",
+                    "kind": inventory.kind.value,
+                    "version": inventory.version,
+                },
+            )
+        )

@@ -335,6 +335,10 @@ class Store(Protocol):
         """A message with its members, each with its folded declaration."""
         ...
 
+    async def find_message(self, guid: str) -> MessageId | None:
+        """The message whose root guid this is: a transfer client may have drawn its own CopMsgId."""
+        ...
+
     async def lease(
         self, kinds: Sequence[EffectKind], limit: int, now: int, lease_us: int
     ) -> list[Effect]:
