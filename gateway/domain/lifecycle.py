@@ -332,10 +332,12 @@ _WORD_RULES: Final[Mapping[Word, Callable[[DeclarationState, ReceiptFact], list[
 
 
 def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
-    """A release that waited for its siblings is applied once one of them has come."""
+    """A release that waited is applied once customs' progress below it has come, whichever came
+    first.
+    """
     if declaration.deferred is None or not events or events[0].payload.get("effect") != "applied":
         return ()
-    if events[0].payload["stage"] not in (_S.LODGED, _S.ACCEPTED):
+    if not 0 < LEVEL.get(events[0].payload["stage"], 0) < _RELEASED_LEVEL:
         return ()
     payload = dict(declaration.deferred)
     return (
@@ -496,7 +498,7 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
         invt_no=payload.get("invt_no") or found.invt_no,
         deferred=None if stage is _S.RELEASED else found.deferred,
     )
-    if stage is _S.RELEASED:
+    if stage is _S.RELEASED and found.stage is not _S.RELEASED:
         state = replace(state, release_sequence=state.release_sequence + 1)
     return _put(state, changed)
 
