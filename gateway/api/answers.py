@@ -246,6 +246,7 @@ class NoticeOut(Out):
     detail: str
     attempt: int
     done_at: Time | None
+    acked_at: Time | None
 
 
 class CaseFull(CaseLine):

@@ -17,9 +17,11 @@ from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
 from gateway.api.cases import XML_TYPE, Cases
+from gateway.api.docs_page import PAGE_TYPE, problems_page
 from gateway.api.guard import Answer, Body, Call, Guard, Route, problems_for_unknown_addresses
 from gateway.api.intake import Intake
 from gateway.api.openapi import document
+from gateway.api.problems import DOCS
 from gateway.api.query import CASES, EVENTS
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
@@ -63,7 +65,7 @@ def create_app(services: Services, settings: APISettings | None = None) -> web.A
         middlewares=[problems_for_unknown_addresses(guard)],
     )
     app[GUARD], app[SETTINGS] = guard, settings
-    routes = (*routes, _openapi_route(routes))
+    routes = (*routes, *_document_routes(routes))
     for route in routes:
         app.router.add_route(route.method, route.path, guard.wrap(route))
 
@@ -104,7 +106,7 @@ def _intake_routes(intake: Intake) -> Sequence[Route]:
             Body.OBJECT,
             takes,
             answers.PaperTaken,
-            (200, 201, 409),
+            (200, 201),
         )
 
     async def goods(call: Call) -> Answer:
@@ -216,13 +218,20 @@ def _health_routes(services: Services, draining: asyncio.Event) -> Sequence[Rout
     )  # fmt: skip
 
 
-def _openapi_route(routes: Sequence[Route]) -> Route:
+def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     built = orjson.dumps(document(routes, DOCUMENT_VERSION))
+    page = problems_page()
 
     async def openapi(call: Call) -> Answer:
         return Answer(built)
 
-    return Route("GET", "/v1/openapi.json", openapi, "This document", None)
+    async def problems(call: Call) -> Answer:
+        return Answer(page, media=PAGE_TYPE)
+
+    return (
+        Route("GET", "/v1/openapi.json", openapi, "The OpenAPI document", None),
+        Route("GET", DOCS, problems, "What each problem means", None, media=PAGE_TYPE),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,10 +214,9 @@ class Guard:
         media = headers.get("Content-Type", "")
         if media not in body.value and not _is_taken(media, body.value):
             raise refuse(P.MEDIA_TYPE)
-        if headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        encoding = headers.get("Content-Encoding")
+        if encoding is not None and encoding.strip().lower() not in _ENCODINGS:
             raise refuse(P.MEDIA_TYPE)
-        if (request.content_length or 0) > limit:
-            raise refuse(P.TOO_LARGE, limit=limit)
         try:
             content = request.content
             if content.is_eof() and content.exception() is None:
@@ -225,6 +224,8 @@ class Guard:
                 if len(whole) > limit:
                     raise refuse(P.TOO_LARGE, limit=limit)
                 return whole
+            if (request.content_length or 0) > limit:
+                raise refuse(P.TOO_LARGE, limit=limit)
             async with asyncio.timeout(settings.body_deadline_s):
                 return await _read(content, limit)
         except TimeoutError:

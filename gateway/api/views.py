@@ -195,6 +195,7 @@ def notice_view(notice: NoticeRow) -> Doc:
         "detail": notice.detail,
         "attempt": notice.effect.attempt,
         "done_at": moment(notice.done_at),
+        "acked_at": moment(notice.acked_at),
     }
 
 

@@ -115,6 +115,14 @@ async def test_unknown_addresses_and_methods_are_problems_too(api: API) -> None:
     assert reply.headers["Allow"] == "POST"
 
 
+async def test_the_type_of_a_problem_leads_to_a_page(api: API) -> None:
+    kind = (await api.get("/nowhere")).doc["type"]
+    path, _, anchor = kind.partition("#")
+    page = await api.get(path, key=None)
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert f'id="{anchor}"' in page.body.decode()
+
+
 async def test_applications_mounted_below_keep_their_own_pages() -> None:
     async def page(request: web.Request) -> web.Response:
         return web.Response(text="hello")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
+from gateway.api.docs_page import problems_page
 from gateway.api.faults import Fault
 from gateway.api.openapi import document
 from gateway.api.problems import P, Problem, language_of
@@ -98,3 +100,34 @@ def test_a_problem_document() -> None:
 )
 def test_the_language_follows_the_header(header: str | None, language: str) -> None:
     assert language_of(header) == language
+
+
+def test_the_page_of_problems_has_every_anchor_and_both_languages() -> None:
+    page = problems_page().decode()
+    for kind in P:
+        assert f'id="{kind.value.slug}"' in page
+        assert kind.value.detail_zh in page
+    assert "<script" not in page
+
+
+def test_the_roles_in_the_documentation_are_those_of_the_routes(openapi: dict[str, Any]) -> None:
+    text = (files("gateway.api") / "docs.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    roles = [cell.strip() for cell in rows[0][1:]]
+    written = {}
+    for row in rows[2:]:
+        allowed = sorted(role for role, cell in zip(roles, row[1:], strict=True) if "x" in cell)
+        methods, paths = re.fullmatch(r"((?:[A-Z]+(?:, )?)+) (.*)", row[0].strip()).groups()  # type: ignore[union-attr]
+        base = ""
+        for name in paths.split(", "):
+            base = name.rpartition("/")[0] if "/" in name else base
+            full = name if "/" in name or not base.endswith("}") else f"{base}/{name}"
+            for method in methods.split(", "):
+                written[method, f"/v1/{full}".replace("{id}", "{}")] = allowed
+    actual = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path)): operation["x-roles"]
+        for path, operations in openapi["paths"].items()
+        for method, operation in operations.items()
+        if "x-roles" in operation
+    }
+    assert written == actual
