@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Connection, Engine, Select, event
 
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import CaseId, ProfileId, TenantId
@@ -20,9 +19,8 @@ from store.admin import MasterAdmin
 from store.crypto import StoreKeys
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
-from store.tables import metadata
-
-T = TypeVar("T")
+from store.open import Surroundings, open_store
+from store.sql import SQLStore
 
 ACME = TenantId("acme")
 OTHER = TenantId("other")
@@ -93,29 +91,39 @@ class TestRng:
         return str(UUID(bytes=self.source.randbytes(16))).upper()
 
 
-@dataclass
-class EngineAccess:
-    """Reads and writes through one engine."""
+class NoCrash:
+    """Crash points that nobody waits at."""
 
-    engine: AsyncEngine
-
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self.engine.connect()
-
-    async def execute(self, function: Callable[[Connection], T]) -> T:
-        async with self.engine.begin() as connection:
-            return await connection.run_sync(function)
+    def reach(self, point: str) -> None:
+        """Pass on."""
 
 
 @dataclass
 class Bench:
     """One database, and what one process holds of it."""
 
-    access: EngineAccess
-    keys: StoreKeys = field(default_factory=lambda: StoreKeys(bytes(range(32))))
-    clock: TestClock = field(default_factory=TestClock)
-    rng: TestRng = field(default_factory=TestRng)
+    access: SQLStore
+    clock: TestClock
+    rng: TestRng
     woken: list[tuple[TenantId, list[CaseId]]] = field(default_factory=list)
+
+    @property
+    def keys(self) -> StoreKeys:
+        """The keys of the database."""
+        return self.access.keys
+
+    async def write(self, function: Callable[[Connection], object]) -> None:
+        """Change the tables behind everybody's back."""
+
+        def run(connection: Connection) -> None:
+            function(connection)
+
+        await self.access.execute(run)
+
+    async def rows(self, statement: Select[*tuple[Any, ...]]) -> list[Any]:
+        """What a query finds."""
+        async with self.access.read() as reading:
+            return await reading.run_sync(lambda on: list(on.execute(statement)))
 
     def new_cache(self) -> MasterCache:
         """Another process's cache of the same database."""
@@ -134,11 +142,23 @@ class Bench:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Bench]:
-    """An empty database with all tables."""
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
+    """A store over an empty database."""
+    clock, rng = TestClock(), TestRng()
+    async with open_store(url, bytes(range(32)), Surroundings(clock, rng, NoCrash())) as store:
+        yield Bench(store, clock, rng)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The statements that are run meanwhile."""
+    seen: list[str] = []
+
+    def note(*call: Any) -> None:
+        if not call[2].startswith(("BEGIN", "COMMIT")):
+            seen.append(call[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
     try:
-        yield Bench(EngineAccess(engine))
+        yield seen
     finally:
-        await engine.dispose()
+        event.remove(Engine, "before_cursor_execute", note)

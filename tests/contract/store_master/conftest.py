@@ -11,11 +11,15 @@ from tests.contract.store_master.bench import Bench, opened
 
 
 @pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs_postgres)],
+    params=["memory", "file", pytest.param("postgresql", marks=pytest.mark.needs_postgres)],
 )
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'clearance.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
+    match request.param:
+        case "memory":
+            url = "sqlite://"
+        case "file":
+            url = f"sqlite:///{tmp_path / 'clearance.db'}"
+        case _:
+            url = request.getfixturevalue("postgres_url")
     async with opened(url) as bench:
         yield bench

@@ -32,8 +32,7 @@ async def test_only_a_hash_is_stored(bench: Bench) -> None:
     directory = bench.directory()
     made = await directory.new(ACME, KeyRole.SELLER, "shop")
     secret = made.token.split("_", 2)[2]
-    async with bench.access.read() as reading:
-        row = (await reading.execute(select(api_key))).one()
+    (row,) = await bench.rows(select(api_key))
     assert len(row.secret_hash) == 32
     assert secret not in "".join(map(str, row))
 

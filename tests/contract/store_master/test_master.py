@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 from sqlalchemy import Connection, insert, select
-from sqlalchemy import event as sqlalchemy_event
 
 from gateway.domain.errors import Conflict, InvalidValue
 from gateway.domain.goods import GoodsScope
@@ -18,7 +17,7 @@ from store import master
 from store.changes import SLOTS
 from store.master_cache import UnknownVersion
 from store.tables import endpoint, wait
-from tests.contract.store_master.bench import ACME, OTHER, PROFILE, SCOPE, Bench, goods
+from tests.contract.store_master.bench import ACME, OTHER, PROFILE, SCOPE, Bench, goods, statements
 
 TODAY = date(2026, 7, 1)
 
@@ -52,7 +51,8 @@ async def test_either_code_names_an_enterprise(bench: Bench) -> None:
     await admin.put_enterprise(value)
     async with bench.access.read() as reading:
         for code in (value.code, credit):
-            assert await reading.run_sync(master.find_enterprise, code) == value
+            find = partial(master.find_enterprise, code=code)
+            assert await reading.run_sync(find) == value
     with pytest.raises(Conflict):
         await admin.put_enterprise(replace(value, code="4401980OTH"))
 
@@ -175,15 +175,11 @@ async def test_thousands_are_imported_with_few_statements(bench: Bench) -> None:
     cache = bench.new_cache()
     admin = bench.admin(cache)
     records = [goods(f"SKU-{number:05}") for number in range(2_000)]
-    statements: list[str] = []
-    sync_engine = bench.access.engine.sync_engine
-    sqlalchemy_event.listen(
-        sync_engine, "before_cursor_execute", lambda *event: statements.append(event[2])
-    )
-    stored = await admin.put_goods(ACME, records)
+    with statements() as seen:
+        stored = await admin.put_goods(ACME, records)
     assert sum(one.changed for one in stored) == 2_000
     # Four chunks of seven statements, and what the cache reads.
-    assert len(statements) < 50
+    assert len(seen) < 50
     assert len(cache.goods(ACME, SCOPE, [record.sku for record in records], TODAY)) == 2_000
 
 
@@ -229,14 +225,9 @@ async def test_a_refresh_without_change_reads_one_row(bench: Bench) -> None:
     cache = bench.new_cache()
     await bench.admin(cache).put_goods(ACME, [goods("A")])
     await cache.refresh()
-    statements: list[str] = []
-    sqlalchemy_event.listen(
-        bench.access.engine.sync_engine,
-        "before_cursor_execute",
-        lambda *event: statements.append(event[2]),
-    )
-    await cache.refresh()
-    assert len(statements) == 1
+    with statements() as seen:
+        await cache.refresh()
+    assert len(seen) == 1
 
 
 async def test_cases_that_waited_for_goods_are_woken_twice(bench: Bench) -> None:
@@ -248,11 +239,11 @@ async def test_cases_that_waited_for_goods_are_woken_twice(bench: Bench) -> None
         {"tenant": ACME, "ref": "B", "case_id": "case-2"},
         {"tenant": OTHER, "ref": "A", "case_id": "case-3"},
     ]
-    await bench.access.execute(partial(_wait, rows))
+    await bench.write(partial(_wait, rows))
     await admin.put_goods(ACME, [goods("A")])
     assert bench.woken == [(ACME, [CaseId("case-1")])]
     late = {"tenant": ACME, "ref": "A", "case_id": "case-4"}
-    await bench.access.execute(partial(_wait, [late]))
+    await bench.write(partial(_wait, [late]))
     await cache.refresh()
     assert bench.woken[1:] == [(ACME, [CaseId("case-1"), CaseId("case-4")])]
     await cache.refresh()
@@ -262,7 +253,7 @@ async def test_cases_that_waited_for_goods_are_woken_twice(bench: Bench) -> None
 async def test_the_first_load_wakes_nobody(bench: Bench) -> None:
     await bench.admin(bench.new_cache()).put_goods(ACME, [goods("A")])
     row = {"tenant": ACME, "ref": "A", "case_id": "case-1"}
-    await bench.access.execute(partial(_wait, [row]))
+    await bench.write(partial(_wait, [row]))
     bench.woken.clear()
     await bench.new_cache().refresh()
     assert bench.woken == []
@@ -296,9 +287,8 @@ async def test_an_endpoint_hears_its_types_and_keeps_its_secret_sealed(bench: Be
     assert list(cache.endpoints(OTHER, "case.released")) == []
     assert list(await admin.list_endpoints(ACME)) == [made, every]
     assert list(await admin.list_endpoints(OTHER)) == []
-    async with bench.access.read() as reading:
-        blobs = (await reading.execute(select(endpoint.c.secret))).scalars().all()
-    assert all(made.secret.encode() not in blob for blob in blobs)
+    rows = await bench.rows(select(endpoint.c.secret))
+    assert all(made.secret.encode() not in row.secret for row in rows)
 
 
 async def test_an_endpoint_is_switched_by_its_own_tenant_only(bench: Bench) -> None:
