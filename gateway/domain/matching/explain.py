@@ -36,7 +36,7 @@ def explain(finding: Finding, locale: str) -> str:
         if locale == Locale.ZH:
             return f"{text.title}：无法核对，{paths} 缺失或被脱敏。"
         return f"{text.title}: cannot be compared, {paths} is absent or masked."
-    return f"{_filled(text.cause, finding.params)} {_filled(text.fix, finding.params)}"
+    return _joined(_filled(text.cause, finding.params), _filled(text.fix, finding.params), locale)
 
 
 def explain_missing(name: str, locale: str) -> str:
@@ -46,13 +46,10 @@ def explain_missing(name: str, locale: str) -> str:
     if info is None:
         return name
     text = text_of(info, locale)
-    if sku:
-        return (
-            f"{text.title} ({sku}). {text.fix}"
-            if locale != Locale.ZH
-            else (f"{text.title}（{sku}）。{text.fix}")
-        )
-    return f"{text.cause} {text.fix}"
+    cause = f"{text.title}: {sku}." if sku else text.cause
+    if sku and locale == Locale.ZH:
+        cause = f"{text.title}：{sku}。"
+    return _joined(cause, text.fix, locale)
 
 
 def text_of(info: RuleInfo, locale: str) -> Text:
@@ -62,3 +59,7 @@ def text_of(info: RuleInfo, locale: str) -> Text:
 
 def _filled(template: str, params: Mapping[str, str]) -> str:
     return template.format_map(_Named(params))
+
+
+def _joined(cause: str, fix: str, locale: str) -> str:
+    return f"{cause}{fix}" if locale == Locale.ZH else f"{cause} {fix}"
