@@ -9,7 +9,7 @@ import asyncio
 import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 from typing import Any, Final, assert_never
@@ -141,7 +141,7 @@ class Guard:
                 body = b"" if route.body is Body.NONE else await self._body(request, route.body)
                 answer = await route.handle(Call(request, request_id, credential, body))
             except (Refusal, InvalidJSON, InvalidFields, InvalidValue, StoreError) as error:
-                answer = self.refused(request, request_id, self._problem(error))
+                answer = self.refused(request, request_id, self._problem(error, route))
             seconds = now() - started
             observe(answer.status, seconds)
             is_notable = answer.status >= 400 or seconds >= self._settings.slow_s
@@ -233,7 +233,7 @@ class Guard:
         except web.RequestPayloadError:
             raise Refusal(Problem(P.BAD_REQUEST, headers={"Connection": "close"})) from None
 
-    def _problem(self, error: Expected) -> Problem:
+    def _problem(self, error: Expected, route: Route) -> Problem:
         match error:
             case Refusal():
                 return error.problem
@@ -242,7 +242,10 @@ class Guard:
             case InvalidFields():
                 return Problem(P.INVALID_FIELDS, error.faults)
             case InvalidValue():
-                return Problem(P.INVALID_FIELDS, (value_fault(error),))
+                fault = value_fault(error)
+                if route.body is not Body.NONE:
+                    return Problem(P.INVALID_FIELDS, (fault,))
+                return Problem(P.INVALID_QUERY, (replace(fault, path=f"query.{fault.path}"),))
             case StoreError():
                 if error.retry is Retry.NEVER:
                     return Problem(P.CONFLICT, extra={"reason": error.code})

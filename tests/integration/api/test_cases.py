@@ -62,8 +62,8 @@ async def test_faulty_queries_are_400_and_name_the_parameter(
 
 
 async def test_a_cursor_of_no_list_is_refused(api: API) -> None:
-    doc = problem(await api.get("/v1/cases?after=damaged"), 422, "API-102")
-    assert doc["errors"][0]["path"] == "after"
+    doc = problem(await api.get("/v1/cases?after=damaged"), 400, "API-104")
+    assert doc["errors"][0]["path"] == "query.after"
 
 
 async def test_a_case_shows_everything_on_it(api: API) -> None:
