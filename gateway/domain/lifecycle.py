@@ -29,6 +29,8 @@ _S: Final = DeclarationStage
 _ORDER: Final = DeclarationKind.ORDER
 _INVENTORY: Final = DeclarationKind.INVENTORY
 
+INVENTORY_DECLARED: Final = "inventory_declared"
+
 FUTURE_TOLERANCE_US: Final = 5 * 60 * 1_000_000
 EARLY_TOLERANCE_US: Final = 60 * 1_000_000
 _RELEASED_LEVEL: Final = 4
@@ -156,7 +158,7 @@ def frozen_reason(state: CaseState, kind: PaperKind) -> str | None:
     """Why a paper can no longer be changed by sending it again; None while it still can."""
     inventory = state.declaration(_INVENTORY)
     if inventory is not None and inventory.stage not in (_S.PLANNED, *_OVER):
-        return "inventory_declared"
+        return INVENTORY_DECLARED
     order = state.declaration(_ORDER)
     if kind is PaperKind.ORDER and order is not None:
         if order.stage in (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED):
@@ -498,6 +500,9 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
         invt_no=payload.get("invt_no") or found.invt_no,
         deferred=None if stage is _S.RELEASED else found.deferred,
     )
+    if stage is _S.SENT:
+        # Nothing was lodged: the same bytes may get numbers of their own the next time.
+        changed = replace(changed, pre_no=None, invt_no=None)
     if stage is _S.RELEASED and found.stage is not _S.RELEASED:
         state = replace(state, release_sequence=state.release_sequence + 1)
     return _put(state, changed)
