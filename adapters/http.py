@@ -60,15 +60,23 @@ class HTTPClient:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s),
             ) as answer:
-                body = bytearray()
-                async for chunk in answer.content.iter_any():
-                    body += chunk
-                    if len(body) > _BODY_CAP:
-                        return Response(NO_ANSWER, {}, b"")
-                return Response(answer.status, _lower(answer.headers), bytes(body))
+                body = await _capped(answer.content)
+                if body is None:
+                    return Response(NO_ANSWER, {}, b"")
+                return Response(answer.status, _lower(answer.headers), body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return Response(NO_ANSWER, {}, b"")
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+async def _capped(content: aiohttp.StreamReader) -> bytes | None:
+    """The whole body, None when it is larger than any answer should be."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > _BODY_CAP:
+            return None
+    return bytes(body)

@@ -16,6 +16,7 @@ from gateway.api.settings import APISettings
 from gateway.api.views import detail_view, endpoint_view, event_view, row_view, stage_view
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
+from gateway.domain.errors import TooLate
 from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
 from gateway.flow.notify import Ack
 
@@ -55,7 +56,10 @@ class Cases:
         """Stop a case, with a reason that stands in its history."""
         reason = decode(HOLD, call.body).reason
         desk, by = self._services.desk, _by(call)
-        return await self._command(call, lambda t, c: desk.hold(t, c, by, reason))
+        try:
+            return await self._command(call, lambda t, c: desk.hold(t, c, by, reason))
+        except TooLate:
+            raise refuse(P.TOO_LATE) from None
 
     async def release(self, call: Call) -> Answer:
         """Let a held case go on."""

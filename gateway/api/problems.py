@@ -98,6 +98,11 @@ class P(Enum):
         "What you ask for collides with something that is already stored. Nothing was stored.",
         "该请求与已保存的内容冲突，未保存任何内容。",
     )  # fmt: skip
+    TOO_LATE = Kind(
+        "API-306", "too-late", 409, "Too late", "为时已晚",
+        "The case is past the point where this can be done. Nothing was changed.",
+        "该单已越过可执行此操作的阶段，未作任何更改。",
+    )  # fmt: skip
     TOO_LARGE = Kind(
         "API-401", "too-large", 413, "Too large", "请求体过大",
         "The body is larger than this route takes, counted after decompression.",

@@ -36,6 +36,7 @@ class StoreSection(_Section):
     master_key_file: Path = Path("master.key")
     queue: int = Field(default=20_000, ge=1, description="commands that may wait to be committed")
     checkpoint_s: int = Field(default=3600, ge=1)
+    checkpoint_file: Path | None = None
 
 
 class HTTPSection(_Section):
@@ -127,7 +128,11 @@ def _faults(file: Path, error: ValidationError) -> str:
 def _located(settings: Settings, base: Path) -> Settings:
     """Paths in the file are relative to it."""
     store = settings.store.model_copy(
-        update={"master_key_file": base / settings.store.master_key_file}
+        update={
+            field: base / value
+            for field in ("master_key_file", "checkpoint_file")
+            if (value := getattr(settings.store, field)) is not None
+        }
     )
     channels = {
         name: channel.model_copy(
@@ -150,6 +155,34 @@ def _located(settings: Settings, base: Path) -> Settings:
         for name, key in settings.keys.items()
     }
     return settings.model_copy(update={"store": store, "channels": channels, "keys": keys})
+
+
+def refuse_stand_ins(settings: Settings) -> None:
+    """Raise :class:`ConfigError` for what may stand in for the real thing only in development."""
+    if settings.environment != "production":
+        return
+    faults = [
+        f"keys.{ring}: a key file without a passphrase is for development"
+        for ring, key in settings.keys.items()
+        if key.passphrase_file is None and key.passphrase_variable is None
+    ]
+    if settings.flow.accepts_bare:
+        faults.append("flow.accepts_bare: receipts without an envelope are for development")
+    faults += [
+        f"channels.{name}.fsync: switching it off is for development"
+        for name, channel in settings.channels.items()
+        if not channel.fsync
+    ]
+    if faults:
+        raise ConfigError("refused in production:\n  " + "\n  ".join(faults))
+
+
+def _located_url(url: str, base: Path) -> str:
+    """A SQLite file is found from the settings file too, wherever the process was started."""
+    scheme, mark, path = url.partition(":///")
+    if not mark or not scheme.startswith("sqlite") or not path or path == ":memory:":
+        return url
+    return f"{scheme}:///{base / path}"
 
 
 def passphrase(section: KeySection) -> bytes | None:

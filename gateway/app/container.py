@@ -1,8 +1,8 @@
 """Wiring: one function builds a gateway from its settings, and closes it in the right order."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry
 
@@ -10,13 +10,19 @@ from adapters.customs.channels.folder import FolderChannel
 from adapters.discovery import regime
 from adapters.http import HTTPClient
 from gateway.api.services import Services
-from gateway.app.config import ConfigError, KeySection, Settings, passphrase
+from gateway.app.config import (
+    ConfigError,
+    KeySection,
+    Settings,
+    passphrase,
+    refuse_stand_ins,
+)
 from gateway.app.keyring import FileKeyRing
 from gateway.app.master_key import read_master_key
 from gateway.app.metrics import EngineMetrics
 from gateway.app.notifier import WebhookNotifier
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
-from gateway.domain.ids import CaseId, EndpointId, TenantId
+from gateway.app.upkeep import readiness
 from gateway.domain.matching.explain import explain
 from gateway.domain.matching.matcher import PaperMatcher
 from gateway.domain.matching.pack import builtin_names, builtin_text, compile_pack
@@ -24,7 +30,7 @@ from gateway.flow.context import SECOND_US, Context, FlowSettings
 from gateway.flow.desk import Desk
 from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
-from gateway.ports import Channel, Clock, CrashPoints, Endpoint, Executor, KeyRing, Notifier, Rng
+from gateway.ports import Channel, Clock, CrashPoints, Executor, KeyRing, Notifier, Rng
 from signing import FileKey, SigningError, load_file
 from store.admin import MasterAdmin
 from store.keys import KeyDirectory
@@ -52,7 +58,6 @@ class Gateway:
     ingest: Ingest
     desk: Desk
     services: Services
-    registry: CollectorRegistry
 
 
 @asynccontextmanager
@@ -61,6 +66,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
     Raises :class:`ConfigError` for settings that cannot be used.
     """
+    refuse_stand_ins(settings)
     clock, rng = SystemClock(), SystemRng()
     crash = crash_points(settings.environment)
     async with AsyncExitStack() as stack:
@@ -77,6 +83,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 ),
             )
         )
+        key_ring = FileKeyRing(load_keys(settings.keys), executor)
         client = await stack.enter_async_context(HTTPClient())
         files = ThreadExecutor(len(settings.channels) or 1)
         stack.callback(files.close)
@@ -89,7 +96,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             executor=executor,
             channels={name: folder_channel(name, settings, files) for name in settings.channels},
             notifier=WebhookNotifier(client),
-            key_ring=FileKeyRing(load_keys(settings.keys), executor),
+            key_ring=key_ring,
+            ready=lambda: readiness(store, key_ring, settings, clock),
         )
 
 
@@ -104,15 +112,10 @@ async def assemble(
     channels: Mapping[str, Channel],
     notifier: Notifier,
     key_ring: KeyRing,
+    ready: Callable[[], Awaitable[Mapping[str, bool]]] | None = None,
 ) -> Gateway:
     """Wire a gateway from its ports: the same for a real process and for the simulation."""
-    rechecks: list[Callable[[TenantId, Sequence[CaseId]], None]] = []
-
-    def woken(tenant: TenantId, cases: Sequence[CaseId]) -> None:
-        for told in rechecks:
-            told(tenant, cases)
-
-    cache = MasterCache(store, store.keys, woken)
+    cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))
     keys = KeyDirectory(store, clock, rng)
     await cache.refresh()
     await keys.refresh()
@@ -131,15 +134,10 @@ async def assemble(
         settings=flow_settings(settings),
     )
     registry = CollectorRegistry()
-
-    def endpoint(tenant: TenantId, endpoint_id: str) -> Endpoint | None:
-        return cache.endpoint(tenant, EndpointId(endpoint_id))
-
-    engine = Engine(context, EngineMetrics(registry), endpoint)
-    rechecks.append(engine.recheck)
-    ingest, desk = Ingest(context), Desk(context)
+    engine = Engine(context, EngineMetrics(registry), cache.endpoint)
     reads = SqlReadModels(store, store.keys, cache)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
+    ingest, desk = Ingest(context), Desk(context)
     services = Services(
         authenticator=keys,
         ingest=ingest,
@@ -152,19 +150,20 @@ async def assemble(
         explain=explain,
         registry=registry,
     )
+    if ready is not None:
+        services = replace(services, ready=ready)
     return Gateway(
-        settings,
-        store,
-        cache,
-        keys,
-        admin,
-        reads,
-        context,
-        engine,
-        ingest,
-        desk,
-        services,
-        registry,
+        settings=settings,
+        store=store,
+        cache=cache,
+        keys=keys,
+        admin=admin,
+        reads=reads,
+        context=context,
+        engine=engine,
+        ingest=ingest,
+        desk=desk,
+        services=services,
     )
 
 

@@ -1,4 +1,4 @@
-"""The world around the demo: a tenant with its profile, and the sandbox strangers on this machine."""
+"""The world around the demo: a tenant with its profile, and the sandbox strangers."""
 
 import asyncio
 import socket
@@ -65,7 +65,7 @@ def demo_profile() -> FilingProfile:
 
 
 def prepare(folder: Path, *, url: str | None = None, port: int = 0) -> Settings:
-    """Settings of a demo in a folder, with a master key and a development signing key made there."""
+    """Settings of a demo in a folder, with a master key and a signing key made there."""
     rng = SystemRng()
     key_file = folder / "signing.pem"
     master = folder / "master.key"

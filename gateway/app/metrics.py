@@ -1,4 +1,4 @@
-"""What the engine counts, as Prometheus metrics on an explicit registry, and its failures as logs."""
+"""What the engine counts, as Prometheus metrics, and its failures as logs."""
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from gateway.api.app import Serving, create_app, serve
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
+from gateway.app.upkeep import keep_checkpoints
 
 _LOG = structlog.get_logger("clearance.app")
 
@@ -46,6 +47,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
         followers = [
             tasks.create_task(gateway.cache.follow(clock)),
             tasks.create_task(gateway.keys.follow(clock)),
+            tasks.create_task(keep_checkpoints(gateway.store, clock, gateway.settings)),
         ]
         engine: list[asyncio.Task[None]] = []
 

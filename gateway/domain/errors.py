@@ -14,7 +14,8 @@
     │   ├── Conflict               STORE-203   a unique fact is already taken
     │   └── StoreClosed            STORE-204   the store is shutting down
     └── FlowError
-        └── BuildFailed            FLOW-301    a record could not be written from its papers
+        ├── BuildFailed            FLOW-301    a record could not be written from its papers
+        └── TooLate                FLOW-302    the case has gone past what was asked of it
 
 Expected business outcomes (a mismatch, a rejection) are return values, never errors. Every class
 has a stable ``code`` and a ``retry`` class; texts carry no personal data.
@@ -129,3 +130,9 @@ class BuildFailed(FlowError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class TooLate(FlowError):
+    """The case has gone past the point where this can be done; nothing was changed."""
+
+    code = "FLOW-302"

@@ -7,9 +7,11 @@ from typing import Any
 
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationStage
+from gateway.domain.errors import TooLate
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, EffectId, TenantId
-from gateway.domain.lifecycle import case_stage
+from gateway.domain.lifecycle import INVENTORY_DECLARED, case_stage, frozen_reason
+from gateway.domain.papers import PaperKind
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, declare_effect, settle
 from gateway.flow.notify import Ack, acknowledge_command
@@ -44,7 +46,10 @@ class Desk:
     async def hold(
         self, tenant: TenantId, case_id: CaseId, by: str, reason: str
     ) -> CaseStage | None:
-        """Stop a case before it is sent; None when the tenant has no such case."""
+        """Stop a case before it is sent; None when the tenant has no such case.
+
+        Raises ``TooLate`` when its inventory is with customs: a hold would stop nothing.
+        """
         return await self._run(Action.HOLD, tenant, case_id, by, reason)
 
     async def release(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
@@ -102,6 +107,8 @@ def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage
     )
     match facts.action:
         case Action.HOLD:
+            if frozen_reason(view.state, PaperKind.ORDER) == INVENTORY_DECLARED:
+                raise TooLate("the inventory is with customs: a hold would stop nothing")
             view.record(Event(EventKind.CASE_HELD, {"by": facts.by, "reason": facts.reason}))
         case Action.RELEASE:
             _let_go(view, changes, facts, bench)

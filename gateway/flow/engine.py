@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from gateway.domain.ids import CaseId, MessageId, TenantId
+from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
 from gateway.flow.context import Context
 from gateway.flow.declare import claim_message
 from gateway.flow.desk import Desk
@@ -42,7 +42,7 @@ class Engine:
 
     context: Context
     observer: Observer
-    endpoint: Callable[[TenantId, str], Endpoint | None]
+    endpoint: Callable[[TenantId, EndpointId], Endpoint | None]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup | None = None
     _declarations: Grouper[Effect] | None = None
@@ -221,7 +221,7 @@ class Engine:
 
     def _endpoint_of(self, group: str) -> Endpoint | None:
         tenant, _, endpoint_id = group.partition("/")
-        return self.endpoint(TenantId(tenant), endpoint_id)
+        return self.endpoint(TenantId(tenant), EndpointId(endpoint_id))
 
     async def _notify(self, group: str, effects: Sequence[Effect]) -> None:
         endpoint = self._endpoint_of(group)

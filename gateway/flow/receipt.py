@@ -239,7 +239,7 @@ def _done(facts: tuple[InboxItem, ReadFile], views: Views, found: Found) -> Chan
 
 
 async def _refused_message(context: Context, read: ReadFile) -> StoredMessage | None:
-    """The message that a refusal names: by CopMsgId, else by the guid in the copy that it carries."""
+    """The message that a refusal names: by CopMsgId, else by the guid in its copy."""
     if read.message_id is not None:
         found = await load_live(context, MessageId(read.message_id), with_body=False)
         if found is not None:

@@ -87,14 +87,19 @@ class AckSender:
             if attempt:
                 await asyncio.sleep(self._settings.pause_s)
             self.calls += 1
-            try:
-                async with session.post(url, json={"acks": batch}) as response:
-                    if response.ok:
-                        self.sent += len(batch)
-                        return
-            except (aiohttp.ClientError, TimeoutError):
-                continue
+            if await self._took(session, url, batch):
+                self.sent += len(batch)
+                return
         self.failed += len(batch)
+
+    async def _took(
+        self, session: aiohttp.ClientSession, url: str, batch: list[dict[str, str]]
+    ) -> bool:
+        try:
+            async with session.post(url, json={"acks": batch}) as response:
+                return response.ok
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
 
 class RunningWarehouse:
