@@ -1,7 +1,7 @@
 """What API, console and CLI read: every query carries the tenant it is asked for.
 
 Lists go newest first by the time a case was created, which never changes, so that paging neither
-skips nor repeats. A number is looked up by its keyed hash. Bytes go to whom they belong (DOMAIN 1):
+skips nor repeats. A number is looked up by its keyed hash. Bytes go to whom they belong:
 a message to the tenant that filed it, a receipt file to a tenant whose records are all there is in
 it, raw papers to the tenant that sent them.
 """

@@ -115,7 +115,8 @@ async def assemble(
     ready: Callable[[], Awaitable[Mapping[str, bool]]] | None = None,
 ) -> Gateway:
     """Wire a gateway from its ports: the same for a real process and for the simulation."""
-    cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))
+    # The engine comes later: it needs the cache.
+    cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))  # noqa: PLW0108
     keys = KeyDirectory(store, clock, rng)
     await cache.refresh()
     await keys.refresh()

@@ -20,7 +20,7 @@ class VerdictKind(StrEnum):
 
 
 class CaseStage(StrEnum):
-    """Where a case stands (DOMAIN 4)."""
+    """Where a case stands."""
 
     COLLECTING = "collecting"
     MATCHED = "matched"

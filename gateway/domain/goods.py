@@ -9,7 +9,7 @@ from gateway.domain.errors import InvalidValue
 
 @dataclass(frozen=True, slots=True)
 class GoodsScope:
-    """Where a goods record holds: port, trade mode and account book (DOMAIN 1)."""
+    """Where a goods record holds: port, trade mode and account book."""
 
     port_code: str
     mode: str

@@ -34,7 +34,7 @@ class Direction(StrEnum):
 def case_id(tenant: TenantId, direction: Direction, platform: str, order_no: str) -> CaseId:
     """The id of the case of one declared order: 24 lower-case base32 characters.
 
-    A case is tenant + direction + platform enterprise + declared order number (DOMAIN 1).
+    A case is tenant + direction + platform enterprise + declared order number.
     """
     text = "\x1f".join((tenant, direction, platform, order_no))
     digest = hashlib.sha256(text.encode()).digest()
@@ -51,7 +51,7 @@ def cop_no(prefix: str, case: CaseId, kind: str, generation: int) -> str:
 
     ``prefix`` (2 to 4 characters) routes receipts to their channel. The number is stable over
     resends and refiling after a rejection; a new ``generation`` starts after a granted
-    cancellation (DOMAIN 2).
+    cancellation.
     """
     digest = hashlib.sha256(f"{case}/{kind}/{generation}".encode()).digest()
     return (prefix + base64.b32encode(digest[:10]).decode("ascii"))[:_COP_NO_LENGTH]

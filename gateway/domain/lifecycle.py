@@ -181,7 +181,7 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
     """Decide what one receipt record does to a case.
 
     A receipt is unsigned, so it moves nothing unless it fits a live declaration in every field
-    that it repeats, and in time (DOMAIN 4). A receipt seen before changes nothing and gives no
+    that it repeats, and in time. A receipt seen before changes nothing and gives no
     event.
     """
     declaration = state.declaration(fact.kind)
@@ -223,7 +223,7 @@ def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) 
 
 
 def _is_older_version(declaration: DeclarationState, fact: ReceiptFact) -> bool:
-    """A receipt stamped before this version was sent belongs to the one before (DOMAIN 2)."""
+    """A receipt stamped before this version was sent belongs to the one before."""
     assert declaration.sent_at is not None
     sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
     return declaration.version > 1 and fact.returned_at_us < sent_second
@@ -297,7 +297,7 @@ def _back_to_sent(declaration: DeclarationState, fact: ReceiptFact) -> list[Even
 
 
 def _failed_signature(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """A signature refusal speaks of the key, not of the case (DOMAIN 3)."""
+    """A signature refusal speaks of the key, not of the case."""
     return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "signature_refused")]
 
 

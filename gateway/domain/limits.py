@@ -55,6 +55,6 @@ class LimitTable:
 def dutiable_value(goods: Decimal, freight: Decimal, insurance: Decimal) -> Decimal:
     """What the single limit is compared with: goods, freight and insurance, without tax.
 
-    Not the amount paid: that includes tax and leaves non-cash parts out (DOMAIN 6).
+    Not the amount paid: that includes tax and leaves non-cash parts out.
     """
     return goods + freight + insurance

@@ -26,7 +26,7 @@ class PaperKind(StrEnum):
 
 
 class Basis(StrEnum):
-    """What a paper's content stands for (DOMAIN 1)."""
+    """What a paper's content stands for."""
 
     SOLD = "sold"
     TO_FILE = "to_file"

@@ -1,6 +1,6 @@
 """Persons and enterprises: normal forms, masks and check digits.
 
-A normal form only compares; what is filed keeps the spelling of its source (DOMAIN 6).
+A normal form only compares; what is filed keeps the spelling of its source.
 """
 
 import re
@@ -91,8 +91,7 @@ def is_enterprise_code(code: str) -> bool:
 def mask(value: str) -> str:
     """A personal value for a screen or an event: only the last four characters stay.
 
-    A longer mask is no mask: 6 + 4 of an identity number leave about 3,300 candidates (RELIABILITY
-    6).
+    A longer mask is no mask: 6 + 4 of an identity number leave about 3,300 candidates.
     """
     if len(value) <= _MASK_KEEPS:
         return "*" * len(value)

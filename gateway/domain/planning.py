@@ -1,4 +1,4 @@
-"""Planning: which declarations a case needs next (the gates of DOMAIN 4 and 5)."""
+"""Planning: which declarations a case needs next; the gates between papers and inventory."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -136,7 +136,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class FilingProfile:
-    """Everything a tenant's declarations at one port have in common (DOMAIN 1)."""
+    """Everything a tenant's declarations at one port have in common."""
 
     profile_id: ProfileId
     tenant: TenantId

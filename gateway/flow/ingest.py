@@ -166,7 +166,7 @@ def case_key(incoming: Incoming, order_no: str) -> CaseKey:
 
 
 def claim_of(paper: Paper, profile: FilingProfile) -> Lookup:
-    """The filing claim of a paper: unique over the whole deployment (DOMAIN 1)."""
+    """The filing claim of a paper: unique over the whole deployment."""
     match paper:
         case Order():
             return Lookup("order", f"{profile.platform.code}|{paper.order_no}")

@@ -78,7 +78,7 @@ def _case_data(view: CaseView, stage: CaseStage) -> dict[str, Any]:
 
 
 def _release_data(view: CaseView) -> dict[str, Any]:
-    """The release evidence that is in the state; the rest is joined in on delivery (DOMAIN 7)."""
+    """The release evidence that is in the state; the rest is joined in on delivery."""
     inventory = view.state.declaration(DeclarationKind.INVENTORY)
     assert inventory is not None
     released = next(

@@ -2,7 +2,7 @@
 
 The outcome of an attempt is handed over, refused or unknown. After unknown, nothing is sent in
 haste: the same bytes go again, once in the port's gap, until an answer comes or the limit is
-reached (DOMAIN 4).
+reached.
 """
 
 import asyncio
@@ -311,7 +311,7 @@ class _RefusedFacts:
 
 
 async def split_refused(context: Context, message: StoredMessage, code: str) -> list[StoredMessage]:
-    """Customs refused a whole message: halve it until the bad record stands alone (DOMAIN 4).
+    """Customs refused a whole message: halve it until the bad record stands alone.
 
     Gives the two new messages to deliver; none when one record was refused by itself.
     """

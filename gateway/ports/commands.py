@@ -336,7 +336,7 @@ class Store(Protocol):
         ...
 
     async def find_message(self, guid: str) -> MessageId | None:
-        """The message whose root guid this is: a transfer client may have drawn its own CopMsgId."""
+        """The message of a root guid: a transfer client may have drawn its own CopMsgId."""
         ...
 
     async def lease(

@@ -1,7 +1,7 @@
 """Rules about people and enterprises: buyer, payer, consignee and the profile's codes.
 
 Normal forms only compare. A value is filed as its source spells it; which spelling is right is the
-payer's, because the payment company's copy is with customs already (DOMAIN 6).
+payer's, because the payment company's copy is with customs already.
 """
 
 from collections.abc import Callable
