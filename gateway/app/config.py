@@ -129,9 +129,12 @@ def _located(settings: Settings, base: Path) -> Settings:
     """Paths in the file are relative to it."""
     store = settings.store.model_copy(
         update={
-            field: base / value
-            for field in ("master_key_file", "checkpoint_file")
-            if (value := getattr(settings.store, field)) is not None
+            "url": _located_url(settings.store.url, base),
+            **{
+                field: base / value
+                for field in ("master_key_file", "checkpoint_file")
+                if (value := getattr(settings.store, field)) is not None
+            },
         }
     )
     channels = {

@@ -28,8 +28,7 @@ def read_master_key(path: Path) -> bytes:
 
 
 def make_master_key(path: Path, rng: Rng) -> None:
-    """Write a new key. Raises :class:`ConfigError` when the file exists: a key is never replaced.
-    """
+    """Write a new key, never over another. Raises :class:`ConfigError` when the file exists."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     except FileExistsError as error:

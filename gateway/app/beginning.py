@@ -1,0 +1,112 @@
+"""The first files of a deployment: settings with comments, keys, folders."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from gateway.app.config import ConfigError
+from gateway.app.master_key import make_master_key
+from gateway.domain.codec import from_micros
+from gateway.ports import Rng
+from signing import new_development_key
+
+_PRIVATE_MODE: Final = 0o600
+_SETTINGS: Final = """\
+# Settings of a clearance gateway / 清关网关配置
+# Paths are relative to this file. CLEARANCE_STORE_URL, CLEARANCE_MASTER_KEY_FILE, CLEARANCE_HOST
+# and CLEARANCE_PORT override their settings.
+
+# development, test or production; production refuses development stand-ins.
+environment = "development"
+
+[store]
+# A SQLite file (one process), or postgresql+asyncpg://user@host/database (any number of them).
+url = "sqlite:///clearance.db"
+# 32 random bytes that everything at rest is sealed with. Keep a copy elsewhere: without it the
+# database cannot be read. 主密钥：请另行备份，丢失后数据无法解密。
+master_key_file = "master.key"
+
+[http]
+host = "127.0.0.1"
+port = 8080
+
+# The folders that the DXP transfer client (交换客户端) reads and writes. Profiles name "dxp".
+[channels.dxp]
+send = "dxp/send"
+receive = "dxp/receive"
+done = "dxp/done"
+error = "dxp/error"
+
+# The key that signs declarations. Profiles name "default". This one is for development: replace
+# it by the enterprise's certificate (PEM or PKCS#12) before filing with customs.
+[keys.default]
+file = "signing.pem"
+# passphrase_file = "signing.pass"
+# passphrase_variable = "CLEARANCE_SIGNING_PASSPHRASE"
+
+[flow]
+# How long a message waits for more declarations, in seconds.
+linger_s = 0.2
+"""
+
+
+def begin(folder: Path, rng: Rng, now: int) -> list[Path]:
+    """Write the first files; gives what was made. ``now`` is UTC microseconds.
+
+    Raises :class:`ConfigError` when one of them exists: nothing is overwritten.
+    """
+    settings, master = folder / "clearance.toml", folder / "master.key"
+    signing, dxp = folder / "signing.pem", folder / "dxp"
+    there = [path.name for path in (settings, master, signing) if path.exists()]
+    if there:
+        raise ConfigError(
+            f"{folder}: holds {', '.join(there)} already; nothing was changed, name another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    make_master_key(master, rng)
+    write_signing_key(signing, subject="Clearance development", rng=rng, now=now)
+    folders = [dxp / name for name in ("send", "receive", "done", "error")]
+    for one in folders:
+        one.mkdir(parents=True, exist_ok=True)
+    write_private(settings, _SETTINGS.encode(), mode=0o644)
+    return [settings, master, signing, *folders]
+
+
+def write_signing_key(
+    path: Path,
+    *,
+    subject: str,
+    rng: Rng,
+    now: int,
+    days: int = 365,
+    bits: int = 2048,
+    passphrase: bytes | None = None,
+) -> None:
+    """Write a development signing key with a certificate that nobody outside trusts, as PEM.
+
+    Raises :class:`ConfigError` when the file exists, ``SigningError`` for another size.
+    """
+    if path.exists():
+        raise ConfigError(f"{path}: exists already; a key is never overwritten, name another file")
+    moment = from_micros(now)
+    made = new_development_key(
+        subject=subject,
+        serial=int.from_bytes(b"\x01" + rng.bytes(7), "big"),
+        not_before=moment - timedelta(days=1),
+        not_after=moment + timedelta(days=days),
+        bits=bits,
+    )
+    write_private(path, made.pem(passphrase))
+
+
+def write_private(path: Path, content: bytes, *, mode: int = _PRIVATE_MODE) -> None:
+    """Write a new file that is never readable by others, not even for a moment."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise ConfigError(f"{path}: exists already; it is never overwritten") from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

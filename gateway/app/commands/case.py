@@ -1,0 +1,193 @@
+"""One case, as a person wants to read it."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gateway.api.services import KeyRole
+from gateway.api.views import Doc, detail_view
+from gateway.app.commands.frame import (
+    JSONOption,
+    TenantOption,
+    Unusable,
+    common,
+    emit,
+    out,
+    run,
+    show_table,
+)
+from gateway.app.commands.tenants import known_tenant
+from gateway.app.config import Settings
+from gateway.app.opening import Reader, open_reading
+from gateway.domain.case import CaseKey
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.matching import explain, explain_missing
+from gateway.ports import CaseFilter
+
+_SHOWN = 20
+
+
+def case(
+    context: typer.Context,
+    number: Annotated[
+        str, typer.Argument(metavar="NO", help="Order number, case id, or any number / 单号")
+    ],
+    *,
+    tenant: TenantOption,
+    json: JSONOption = False,
+) -> None:
+    """Show one case: papers, findings, declarations, history / 查看一个案件
+
+    Personal data is masked. Works beside a running gateway.
+    """
+    doc = run(_load(common(context).settings(), tenant, number))
+    if json:
+        emit(doc)
+    else:
+        _show(doc)
+
+
+async def _load(settings: Settings, tenant: str, number: str) -> Doc:
+    async with open_reading(settings) as reader:
+        owner = await known_tenant(reader.access, tenant)
+        case_id = await _find(reader, owner, number)
+        found = await reader.reads.case(owner, case_id)
+        assert found is not None
+        messages = await reader.reads.messages_of(owner, case_id)
+        return detail_view(found, messages, KeyRole.VIEWER.value, explain)
+
+
+async def _find(reader: Reader, tenant: TenantId, number: str) -> CaseId:
+    direct = await reader.reads.case(tenant, CaseId(number))
+    if direct is not None:
+        return CaseId(number)
+    for wanted in (CaseFilter(order_no=number), CaseFilter(number=number)):
+        page = await reader.reads.cases(tenant, wanted, None, _SHOWN)
+        if len(page.items) == 1:
+            return page.items[0].key.case_id
+        if page.items:
+            raise Unusable(
+                f"{len(page.items)} cases have this number; give one of these ids instead: "
+                + ", ".join(_named(row.key) for row in page.items)
+            )
+    raise Unusable(
+        f"the tenant {tenant} has no case with this number; give an order number, a case id, or "
+        "a number of one of its papers"
+    )
+
+
+def _named(key: CaseKey) -> str:
+    return f"{key.case_id} (platform {key.platform})"
+
+
+def _show(doc: Doc) -> None:
+    console = out()
+    held = doc["hold"]
+    console.print(f"案件 case   {doc['case']}", markup=False)
+    console.print(f"订单 order  {doc['order_no']}", markup=False)
+    console.print(f"状态 stage  {doc['stage']}" + (" (held 暂停)" if held else ""), markup=False)
+    if held:
+        console.print(f"暂停 held   {held['by']}: {held['reason']}", markup=False)
+    for alarm in doc["alarms"]:
+        console.print(f"告警 alarm  {alarm}", markup=False)
+    console.print()
+    _show_verdict(console, doc["verdict"])
+    for kind, revision in doc["papers"].items():
+        title = f"单证 {kind}, 版本 revision {revision['revision']}"
+        show_table(title, ("字段 field", "值 value"), _flat(revision["content"]))
+        console.print()
+    _show_declarations(doc)
+    show_table(
+        "历史 Timeline",
+        ("#", "时间 at", "事件 event"),
+        [(one["seq"], one["at"], one["type"]) for one in doc["timeline"]],
+    )
+    console.print()
+    show_table(
+        "通知 Notices",
+        ("编号 id", "类型 type", "地址 endpoint", "状态 status", "说明 detail"),
+        [
+            (one["notice_id"], one["type"], one["endpoint"], one["status"], one["detail"])
+            for one in doc["notices"]
+        ],
+    )
+
+
+def _show_verdict(console: Console, verdict: Doc | None) -> None:
+    if verdict is None:
+        return
+    until = f" until {verdict['until']}" if verdict["until"] else ""
+    console.print(f"核对 verdict  {verdict['kind']}{until}", markup=False)
+    for name in verdict["missing"]:
+        console.print(f"  缺 missing {name}", markup=False)
+        console.print(f"      {explain_missing(name, 'zh')}", markup=False)
+        console.print(f"      {explain_missing(name, 'en')}", markup=False)
+    for finding in verdict["findings"]:
+        code = f", customs {finding['code']}" if "code" in finding else ""
+        console.print(f"  {finding['severity']} {finding['rule']}{code}", markup=False)
+        console.print(f"      {finding['text']['zh']}", markup=False)
+        console.print(f"      {finding['text']['en']}", markup=False)
+        for path, value in finding["paths"].items():
+            console.print(f"      {path} = {value}", markup=False)
+        for fix in finding.get("fixes", ()):
+            value = "" if fix["value"] is None else f" -> {fix['value']}"
+            console.print(
+                f"      建议 fix ({fix['kind']}, {fix['owner']}): {fix['path']}{value}",
+                markup=False,
+            )
+    console.print()
+
+
+def _show_declarations(doc: Doc) -> None:
+    show_table(
+        "申报 Declarations",
+        (
+            "类型 kind",
+            "版本 version",
+            "状态 stage",
+            "回执 status",
+            "copNo",
+            "preNo",
+            "invtNo",
+            "代码 codes",
+        ),
+        [
+            (
+                one["kind"],
+                one["version"],
+                one["stage"],
+                one["status"],
+                one["cop_no"],
+                one["pre_no"],
+                one["invt_no"],
+                ", ".join(one["codes"]),
+            )
+            for one in doc["declarations"]
+        ],
+    )
+    out().print()
+    show_table(
+        "报文 Messages",
+        ("编号 id", "类型 kind", "版本 version", "状态 stage"),
+        [(one["message"], one["kind"], one["version"], one["stage"]) for one in doc["messages"]],
+    )
+    out().print()
+
+
+# Any: values of a JSON object.
+def _flat(content: Doc) -> list[tuple[str, Any]]:
+    """The fields of a paper, by dotted name, in order."""
+    rows: list[tuple[str, Any]] = []
+    waiting: list[tuple[str, Any]] = [("", content)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            prefix = f"{path}." if path else ""
+            waiting.extend((prefix + name, item) for name, item in reversed(value.items()))
+        elif isinstance(value, list):
+            pairs = list(enumerate(value))
+            waiting.extend((f"{path}[{index}]", item) for index, item in reversed(pairs))
+        else:
+            rows.append((path, value))
+    return rows

@@ -1,0 +1,217 @@
+"""Importing files: papers, and goods records."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+
+from gateway.app.commands.frame import (
+    EXIT_FAILED,
+    JSONOption,
+    TenantOption,
+    Unusable,
+    common,
+    emit,
+    err,
+    run,
+    show_table,
+)
+from gateway.app.commands.tenants import known_tenant
+from gateway.app.config import ConfigError, Settings
+from gateway.app.import_results import open_results, results_path
+from gateway.app.import_rows import FileKind, columns_of
+from gateway.app.importer import ImportJob, Sinks, Summary, import_file
+from gateway.app.opening import open_intake, open_office
+from gateway.app.rechecks import recheck_waiting
+from gateway.app.serve import only_process
+from gateway.domain.matching import explain
+
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="NDJSON (.ndjson .jsonl) or CSV (.csv) / 文件")
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", "-p", help="For rows that name no profile / 未填方案的行使用此方案"),
+]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Send all rows again / 忽略已有结果，全部重新导入")
+]
+
+
+def import_papers(
+    context: typer.Context,
+    file: FileArgument,
+    *,
+    tenant: TenantOption,
+    kind: Annotated[
+        FileKind, typer.Option("--kind", "-k", help="What the rows are / 行的内容")
+    ] = FileKind.MIXED,
+    profile: ProfileOption = None,
+    again: AgainOption = False,
+    json: JSONOption = False,
+) -> None:
+    """Import papers from a file, with a result for each row / 导入单证文件"""
+    _import(context, file, tenant, kind, profile, again=again, json=json)
+
+
+def put_goods(
+    context: typer.Context,
+    file: FileArgument,
+    *,
+    tenant: TenantOption,
+    profile: ProfileOption = None,
+    again: AgainOption = False,
+    json: JSONOption = False,
+) -> None:
+    """Store goods records from a file; orders that waited are checked again / 导入商品备案
+
+    Columns of a CSV are the API's names: profile, sku, hs_code, name, model, origin, unit, unit1,
+    factor1, net_weight_kg, gross_weight_kg, item_record_no ... A result for each row goes to
+    FILE.results.ndjson.
+    """
+    _import(context, file, tenant, FileKind.GOODS, profile, again=again, json=json)
+
+
+def import_help() -> str:
+    """The long help of ``import``, with the columns that a CSV may have."""
+    columns = {kind: ", ".join(columns_of(kind)[1:]) for kind in FileKind}
+    return (
+        "Import papers from a file, with a result for each row / 导入单证文件\n\n"
+        "NDJSON: one JSON object a line, as the API takes it; in a mixed file each has a "
+        '"type": order, payment, waybill or goods.\n\n'
+        "CSV: the first line names the columns, which are the API's names joined by points. An "
+        "order with several lines has several rows, one below the other, with the same order_no; "
+        "only lines.* need to be filled again. Empty cells are absent fields; lines.line_no may "
+        "be left out. A mixed file has a column type.\n\n"
+        "Each row's result goes to FILE.results.ndjson. Run the same command again to go on: "
+        "rows that were taken are skipped, refused rows are tried anew. Exit code 1 when rows "
+        "were refused. On SQLite no other process may be at work: beside a running "
+        "`clearance serve` send the file to POST /v1/batches.\n\n"
+        f"Columns of an order: {columns[FileKind.ORDER]}\n\n"
+        f"Columns of a payment: {columns[FileKind.PAYMENT]}\n\n"
+        f"Columns of a waybill: {columns[FileKind.WAYBILL]}\n\n"
+        f"Columns of a goods record: {columns[FileKind.GOODS]}"
+    )
+
+
+def _import(
+    context: typer.Context,
+    file: Path,
+    tenant: str,
+    kind: FileKind,
+    profile: str | None,
+    *,
+    again: bool,
+    json: bool,
+) -> None:
+    if not file.is_file():
+        raise Unusable(f"{file}: there is no such file; check the path")
+    settings = common(context).settings()
+    work = _store_goods if kind is FileKind.GOODS else _take_papers
+    with _progress(file, shown=not json) as progress:
+        summary = run(work(settings, file, tenant, kind, profile, again, progress))
+    results = results_path(file)
+    if json:
+        emit({"file": str(file), "results": str(results), **summary.to_doc()})
+    else:
+        _show(summary, results)
+    if summary.refused:
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _take_papers(
+    settings: Settings,
+    file: Path,
+    tenant: str,
+    kind: FileKind,
+    profile: str | None,
+    again: bool,
+    progress: Callable[[int], None],
+) -> Summary:
+    async with AsyncExitStack() as stack:
+        _hold_lock(stack, settings)
+        gateway = await stack.enter_async_context(open_intake(settings))
+        job = ImportJob(file, await known_tenant(gateway.store, tenant), kind, profile)
+        results = stack.enter_context(open_results(results_path(file), again=again))
+        sinks = Sinks(gateway.ingest, gateway.admin, gateway.cache, explain)
+        summary = await import_file(job, sinks, results, progress)
+        await recheck_waiting(gateway, job.tenant, summary.goods_changed)
+        return summary
+
+
+def _hold_lock(stack: AsyncExitStack, settings: Settings) -> None:
+    try:
+        stack.enter_context(only_process(settings))
+    except ConfigError as error:
+        raise Unusable(
+            "another process works on this SQLite database: send the file to its API "
+            "(POST /v1/batches with an API key), stop it, or use PostgreSQL"
+        ) from error
+
+
+async def _store_goods(
+    settings: Settings,
+    file: Path,
+    tenant: str,
+    kind: FileKind,
+    profile: str | None,
+    again: bool,
+    progress: Callable[[int], None],
+) -> Summary:
+    """Beside a running gateway it finds the orders that waited; alone we do."""
+    async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(only_process(settings))
+        except ConfigError:
+            office = await stack.enter_async_context(open_office(settings))
+            job = ImportJob(file, await known_tenant(office.access, tenant), kind, profile)
+            results = stack.enter_context(open_results(results_path(file), again=again))
+            sinks = Sinks(None, office.admin, office.cache, explain)
+            return await import_file(job, sinks, results, progress)
+        gateway = await stack.enter_async_context(open_intake(settings))
+        job = ImportJob(file, await known_tenant(gateway.store, tenant), kind, profile)
+        results = stack.enter_context(open_results(results_path(file), again=again))
+        sinks = Sinks(None, gateway.admin, gateway.cache, explain)
+        summary = await import_file(job, sinks, results, progress)
+        await recheck_waiting(gateway, job.tenant, summary.goods_changed)
+        return summary
+
+
+@contextmanager
+def _progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A bar over the bytes of the file, on a terminal only."""
+    console = err()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not shown or not console.is_terminal,
+    ) as bar:
+        size = file.stat().st_size
+        task = bar.add_task("导入 import", total=size)
+        yield lambda done: bar.update(task, completed=done)
+        bar.update(task, completed=size)
+
+
+def _show(summary: Summary, results: Path) -> None:
+    rows = [(status, count) for status, count in sorted(summary.by_status.items())]
+    if summary.skipped:
+        rows.append(("skipped (taken before) / 已导入，跳过", summary.skipped))
+    show_table("导入结果 Rows", ("结果 result", "行 rows"), rows)
+    if summary.by_stage:
+        stages = sorted(summary.by_stage.items())
+        show_table("案件状态 Cases of these papers", ("状态 stage", "单证 papers"), stages)
+    err().print(f"每行结果 results of each row: {results}", markup=False)

@@ -1,0 +1,185 @@
+"""Opening a deployment's store for a command: to look, to write master data, to take papers in.
+
+Looking never writes a byte, brings no schema up to date and takes no lock, so it works beside a
+running gateway. Master data may be written beside one too: it follows what others write.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Never, TypeVar
+
+from sqlalchemy import URL, Connection, make_url, select
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from adapters.http import HTTPClient
+from gateway.app.config import ConfigError, Settings
+from gateway.app.container import Gateway, assemble
+from gateway.app.keyring import FileKeyRing
+from gateway.app.master_key import read_master_key
+from gateway.app.notifier import WebhookNotifier
+from gateway.app.surroundings import (
+    NoCrash,
+    SystemClock,
+    SystemRng,
+    ThreadExecutor,
+    crash_points,
+)
+from store.access import Access, Reading
+from store.admin import MasterAdmin
+from store.crypto import StoreKeys
+from store.errors import WrongMasterKey
+from store.keys import KeyDirectory
+from store.master_cache import MasterCache
+from store.open import Surroundings, open_store
+from store.read_models import SqlReadModels
+from store.schema import current_version, newest_version
+from store.tables import meta
+
+T = TypeVar("T")
+
+_SQLITE = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A store opened for looking, with its read models."""
+
+    settings: Settings
+    access: Access
+    keys: StoreKeys
+    cache: MasterCache
+    reads: SqlReadModels
+    clock: SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A store opened for writing master data."""
+
+    settings: Settings
+    access: Access
+    cache: MasterCache
+    keys: KeyDirectory
+    admin: MasterAdmin
+    clock: SystemClock
+
+
+class _ReadOnly:
+    """Implements ``store.access.Access`` over an engine that cannot write."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
+        """A connection; given back on leaving."""
+        async with self._engine.connect() as connection:
+            yield connection
+
+    async def execute(self, function: Callable[[Connection], T]) -> Never:
+        """Refuse: this store was opened for looking only."""
+        raise AssertionError("a store opened for reading was written to")
+
+
+@asynccontextmanager
+async def open_reading(settings: Settings) -> AsyncIterator[Reader]:
+    """Open the store for looking. Raises :class:`ConfigError` or ``WrongMasterKey``."""
+    url = make_url(settings.store.url)
+    _must_exist(url)
+    keys = StoreKeys(read_master_key(settings.store.master_key_file))
+    engine = _read_only_engine(url)
+    try:
+        access = _ReadOnly(engine)
+        async with access.read() as reading:
+            await reading.run_sync(lambda connection: _check(connection, keys))
+        cache = MasterCache(access, keys)
+        await cache.refresh()
+        yield Reader(
+            settings, access, keys, cache, SqlReadModels(access, keys, cache), SystemClock()
+        )
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_office(settings: Settings) -> AsyncIterator[Office]:
+    """Open the store for writing master data; a new database is made where there is none."""
+    clock, rng = SystemClock(), SystemRng()
+    master_key = read_master_key(settings.store.master_key_file)
+    async with open_store(
+        settings.store.url, master_key, Surroundings(clock, rng, NoCrash())
+    ) as store:
+        cache = MasterCache(store, store.keys)
+        keys = KeyDirectory(store, clock, rng)
+        await cache.refresh()
+        admin = MasterAdmin(store, cache, store.keys, clock, rng)
+        yield Office(settings, store, cache, keys, admin, clock)
+
+
+@asynccontextmanager
+async def open_intake(settings: Settings) -> AsyncIterator[Gateway]:
+    """Open a gateway that takes papers in and does nothing else: no channel, no signing key.
+
+    What it plans is declared by the processes that work. On SQLite the caller must be the only
+    process that does (``serve.only_process``).
+    """
+    clock, rng, crash = SystemClock(), SystemRng(), crash_points(settings.environment)
+    master_key = read_master_key(settings.store.master_key_file)
+    async with AsyncExitStack() as stack:
+        executor = ThreadExecutor(1)
+        stack.callback(executor.close)
+        store = await stack.enter_async_context(
+            open_store(settings.store.url, master_key, Surroundings(clock, rng, crash))
+        )
+        client = await stack.enter_async_context(HTTPClient())
+        yield await assemble(
+            settings,
+            store,
+            clock=clock,
+            rng=rng,
+            crash=crash,
+            executor=executor,
+            channels={},
+            notifier=WebhookNotifier(client),
+            key_ring=FileKeyRing({}, executor),
+        )
+
+
+def _must_exist(url: URL) -> None:
+    if url.get_backend_name() != _SQLITE:
+        return
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("store.url: an in-memory database ends with its process; name a file")
+    if not Path(url.database).exists():
+        raise ConfigError(
+            f"{url.database}: there is no database here yet; `clearance tenants add` makes it, "
+            "or name another settings file with --config"
+        )
+
+
+def _read_only_engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() == _SQLITE:
+        database = f"file:{url.database}"
+        query = {"mode": "ro", "uri": "true"}
+        return create_async_engine(
+            url.set(drivername="sqlite+aiosqlite", database=database, query=query)
+        )
+    settings = {"default_transaction_read_only": "on", "jit": "off", "timezone": "UTC"}
+    return create_async_engine(url, connect_args={"server_settings": settings})
+
+
+def _check(connection: Connection, keys: StoreKeys) -> None:
+    """Is this a database of this version, and is it ours to read?"""
+    found = current_version(connection)
+    if found is None:
+        raise ConfigError("store.url: this database was not made by clearance")
+    if found != newest_version():
+        raise ConfigError(
+            f"the database has schema {found} and this program works with {newest_version()}; "
+            "start `clearance serve` of the newer version once"
+        )
+    value = connection.execute(select(meta.c.value).where(meta.c.name == "key_check")).scalar()
+    if value is not None and value != keys.check_value:
+        raise WrongMasterKey("the master key is not the one this database was made with")
