@@ -72,8 +72,7 @@ class Engine:
             )
             self.context.store.subscribe(self.take)
             tasks.create_task(self._poll())
-            for channel in self.context.channels:
-                tasks.create_task(self._receive(channel))
+            tasks.create_task(self._watch_receipts())
             await self.stopping.wait()
         self._tasks = None
 
@@ -239,10 +238,26 @@ class Engine:
 
     # --- receipts -------------------------------------------------------------------------------
 
-    async def _receive(self, channel: str) -> None:
-        """Receive files of one channel until the engine stops; begins with those left open."""
+    async def _watch_receipts(self) -> None:
+        """Begin with the files that a stopped worker left, then receive; look again for files that
+        are durable but were not dealt with for as long as a lease.
+        """
         settings = self.context.settings
-        await self._reopen()
+        await self._reopen(0)
+        assert self._tasks is not None
+        for channel in self.context.channels:
+            self._tasks.create_task(self._receive(channel))
+        looked_at = self.context.clock.now()
+        while not self.stopping.is_set():
+            await self._pause(settings.poll_s)
+            now = self.context.clock.now()
+            if abs(now - looked_at) >= settings.lease_us:
+                looked_at = now
+                await self._reopen(settings.lease_us)
+
+    async def _receive(self, channel: str) -> None:
+        """Receive files of one channel until the engine stops."""
+        settings = self.context.settings
         while not self.stopping.is_set():
             taken = 0
             try:
@@ -257,11 +272,12 @@ class Engine:
             if taken == 0:
                 await self._pause(settings.receive_poll_s)
 
-    async def _reopen(self) -> None:
-        """Apply receipts that were durable when a worker stopped."""
+    async def _reopen(self, age_us: int) -> None:
+        """Apply files that were durable when a worker stopped or failed, if old enough."""
         try:
             left = await self.context.store.open_receipts(self.context.settings.lease_batch)
-            await self._apply_all(left)
+            until = self.context.clock.now() - age_us
+            await self._apply_all([item for item in left if item.received_at <= until])
         except Exception as error:
             self.observer.failed("receipt", error)
 
