@@ -29,8 +29,8 @@ _NONCE_BYTES: Final = 12
 _PLAIN: Final = b"\x01"
 _DEFLATED: Final = b"\x02"
 _WRAPPED: Final = b"\x03"
-# Below this a blob hardly shrinks; above the second a bigger window pays.
-_COMPRESS_FROM: Final = 96
+# Below this a blob saves fewer bytes than its time is worth; above the second a bigger window pays.
+_COMPRESS_FROM: Final = 512
 _SMALL: Final = 8 * 1024
 
 

@@ -35,6 +35,7 @@ from store.writer import Runner, Writer, WriterLimits
 _KEY_CHECK: Final = "key_check"
 # Any number that other users of the database do not lock.
 _SCHEMA_LOCK: Final = 7_215_330_621
+_CONNECT_S: Final = 10
 
 # SQLite: durable with every commit; a reader never waits for the writer.
 _PRAGMAS: Final = (
@@ -57,6 +58,7 @@ _WRITE_SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "synchronous_commit": "on",
     "lock_timeout": "4s",
+    "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
     "timezone": "UTC",
 }
@@ -267,7 +269,7 @@ async def _open_postgresql(
     writing = create_async_engine(
         address,
         poolclass=NullPool,
-        connect_args={"server_settings": dict(_WRITE_SETTINGS)},
+        connect_args={"server_settings": dict(_WRITE_SETTINGS), "timeout": _CONNECT_S},
     )
     stack.push_async_callback(writing.dispose)
     async with writing.begin() as connection:
@@ -277,7 +279,7 @@ async def _open_postgresql(
         pool_size=limits.readers,
         max_overflow=0,
         pool_pre_ping=True,
-        connect_args={"server_settings": dict(_READ_SETTINGS)},
+        connect_args={"server_settings": dict(_READ_SETTINGS), "timeout": _CONNECT_S},
     )
     stack.push_async_callback(readers.dispose)
     runners = [AsyncRunner(writing, tools) for _ in range(limits.lanes)]

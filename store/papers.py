@@ -1,18 +1,14 @@
-"""Paper revisions as stored: one sealed JSON document each, and the cache of those just taken in.
-
-The document holds the composed paper and the facts behind it. The usual fact says exactly what the
-revision says: then its paper is not written twice.
-"""
+"""Paper revisions as stored: a sealed JSON document each, and the cache of those just taken in."""
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
-from gateway.domain.codec import from_micros, paper_from_doc, paper_to_doc, to_micros
-from gateway.domain.ids import CaseId, RawId
-from gateway.domain.papers import Basis, Paper, PaperKind, PaperRevision, SourceFact
+from gateway.domain.codec import revision_from_doc, revision_to_doc
+from gateway.domain.ids import CaseId
+from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.ports import Rng
 from store.crypto import DataKey
 
@@ -35,44 +31,12 @@ class PaperPlace(NamedTuple):
 
 def encode_revision(revision: PaperRevision) -> bytes:
     """The JSON document of a paper revision."""
-    doc: dict[str, Any] = {
-        "digest": revision.digest,
-        "basis": revision.basis.value,
-        "paper": paper_to_doc(revision.paper),
-        "facts": [_fact_to_doc(fact, revision.paper) for fact in revision.facts],
-    }
-    return orjson.dumps(doc)
+    return orjson.dumps(revision_to_doc(revision))
 
 
-def _fact_to_doc(fact: SourceFact, composed: Paper) -> dict[str, Any]:
-    doc: dict[str, Any] = {
-        "source": fact.source,
-        "raw": fact.raw_id,
-        "offset": fact.offset,
-        "length": fact.length,
-        "at": to_micros(fact.received_at),
-    }
-    if fact.paper is not composed and fact.paper != composed:
-        doc["paper"] = paper_to_doc(fact.paper)
-    return doc
-
-
-def decode_revision(kind: PaperKind, revision: int, document: bytes) -> PaperRevision:
+def decode_revision(document: bytes) -> PaperRevision:
     """The paper revision of a document."""
-    doc = orjson.loads(document)
-    paper = paper_from_doc(kind, doc["paper"])
-    facts = tuple(
-        SourceFact(
-            source=one["source"],
-            raw_id=RawId(one["raw"]),
-            offset=one["offset"],
-            length=one["length"],
-            received_at=from_micros(one["at"]),
-            paper=paper_from_doc(kind, one["paper"]) if "paper" in one else paper,
-        )
-        for one in doc["facts"]
-    )
-    return PaperRevision(kind, revision, doc["digest"], paper, facts, Basis(doc["basis"]))
+    return revision_from_doc(orjson.loads(document))
 
 
 def seal_revision(place: PaperPlace, document: bytes, key: DataKey, rng: Rng) -> bytes:
@@ -82,7 +46,7 @@ def seal_revision(place: PaperPlace, document: bytes, key: DataKey, rng: Rng) ->
 
 def open_revision(place: PaperPlace, blob: bytes, key: DataKey) -> PaperRevision:
     """The paper revision of a blob; raises ``DamagedBlob``."""
-    return decode_revision(place.kind, place.revision, key.open("paper", place.row_id, blob))
+    return decode_revision(key.open("paper", place.row_id, blob))
 
 
 class PaperCache:

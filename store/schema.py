@@ -23,8 +23,17 @@ def _config() -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the database up to the newest schema inside the connection's transaction."""
+    """Bring the database up to this code's schema inside the connection's transaction.
+
+    A database that newer code has already brought further is left alone: a newer schema serves the
+    code of the version before it.
+    """
     config = _config()
+    current = current_version(connection)
+    script = ScriptDirectory.from_config(config)
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current is not None and (current not in known or current == script.get_current_head()):
+        return
     config.attributes["connection"] = connection
     config.attributes["version_table"] = _VERSION_TABLE
     command.upgrade(config, "head")

@@ -207,7 +207,10 @@ class _Lane:
                 self.wake.clear()
                 await self.wake.wait()
         except BaseException as why:
-            self._writer.abandon([*group, *self._queue], why)
+            # Callers hear of it last: what they then do may cancel this task.
+            try:
+                await self._runner.close()
+            finally:
+                self._writer.abandon([*group, *self._queue], why)
             raise
-        finally:
-            await self._runner.close()
+        await self._runner.close()
