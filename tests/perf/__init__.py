@@ -1,0 +1,1 @@
+"""The benchmark: complete orders a second and CPU an order, beside this machine's limits."""

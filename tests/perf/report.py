@@ -1,0 +1,149 @@
+"""The benchmark's figures as a table for people and one JSON value for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.perf.goals import SCENARIOS
+from tests.perf.limits import Limit
+from tests.perf.stages import StageCost
+from tests.perf.world import Run
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that one call of the benchmark found out."""
+
+    settings: Mapping[str, Any]
+    limits: list[Limit] = field(default_factory=list)
+    stages: list[StageCost] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def to_doc(self) -> dict[str, Any]:
+        """The JSON value of ``--json``."""
+        return {
+            "settings": dict(self.settings),
+            "limits": {one.name: asdict(one) for one in self.limits},
+            "stages": {one.name: asdict(one) for one in self.stages},
+            "runs": [one.to_doc() | {"goal": asdict(_goal(one))} for one in self.runs],
+            "failures": self.failures,
+            "skipped": self.skipped,
+        }
+
+
+def _goal(run: Run) -> Any:
+    return SCENARIOS[run.scenario].goal
+
+
+def show(report: Report, console: Console) -> None:
+    """Print every table that has rows, then what failed or was left out."""
+    console.print("设置 settings")
+    for name, value in report.settings.items():
+        console.print(f"  {name}: {value}", highlight=False)
+    if report.limits:
+        console.print(_limits(report.limits))
+    if report.stages:
+        console.print(_stages(report.stages))
+    if report.runs:
+        console.print(_runs(report.runs, report.limits))
+        console.print(_usage(report.runs))
+    for line in report.skipped:
+        console.print(f"[yellow]left out: {line}[/yellow]")
+    for line in report.failures:
+        console.print(f"[red]FAILED {line}[/red]", markup=True)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
+
+
+def _limits(limits: Sequence[Limit]) -> Table:
+    table = _table("本机极限 Limits of this machine", "limit", "a second", "µs each", "how")
+    for one in limits:
+        each = f"{1e6 / one.per_second:,.0f}" if one.per_second else "–"
+        table.add_row(one.name, f"{one.per_second:,.0f}", each, one.how)
+    return table
+
+
+def _stages(stages: Sequence[StageCost]) -> Table:
+    table = _table("各步耗时 Cost of the stages", "stage", "µs", "gate", "goal", "unit")
+    for one in stages:
+        table.add_row(
+            one.name,
+            _judged(one.cost_us, one.gate_us, lower_is_better=True),
+            _plain(one.gate_us),
+            _plain(one.goal_us),
+            one.unit,
+        )
+    return table
+
+
+def _runs(runs: Sequence[Run], limits: Sequence[Limit]) -> Table:
+    table = _table(
+        "完整订单 Complete orders",
+        "scenario", "orders", "orders/s", "least / gate / goal", "of HTTP limit", "p50 ms",
+        "p99 ms", "p99 gate", "busy machine",
+    )  # fmt: skip
+    http = next((one.per_second for one in limits if one.name == "http_post"), None)
+    for run in runs:
+        goal = SCENARIOS[run.scenario].goal
+        share = f"{run.orders_per_second / http:.2f}" if http else "–"
+        table.add_row(
+            run.scenario + (" (filled)" if run.is_filled else ""),
+            f"{run.orders:,}",
+            _judged(run.orders_per_second, goal.gate),
+            f"{goal.least:,.0f} / {goal.gate:,.0f} / {goal.goal:,.0f}",
+            share,
+            f"{run.intake_p50_ms:,.1f}",
+            _judged(run.intake_p99_ms, goal.p99_gate_ms, lower_is_better=True),
+            _plain(goal.p99_gate_ms),
+            f"{run.machine_busy:.0%}",
+        )
+    return table
+
+
+def _usage(runs: Sequence[Run]) -> Table:
+    table = _table(
+        "每单处理器毫秒 CPU milliseconds an order",
+        "scenario", "gateway", "gate / goal", "database", "generator", "counterparts", "others",
+        "two cores allow",
+    )  # fmt: skip
+    for run in runs:
+        goal, spent = SCENARIOS[run.scenario].goal, run.cpu_ms
+        ours = spent.gateway + spent.database + spent.generator + spent.counterparts
+        table.add_row(
+            run.scenario + (" (filled)" if run.is_filled else ""),
+            _judged(spent.gateway, goal.cpu_gate_ms, lower_is_better=True, digits=3),
+            f"{_plain(goal.cpu_gate_ms, 2)} / {_plain(goal.cpu_goal_ms, 2)}",
+            f"{spent.database:.3f}",
+            f"{spent.generator:.3f}",
+            f"{spent.counterparts:.3f}",
+            f"{spent.others:.3f}",
+            f"{2000 / ours:,.0f}/s" if ours else "–",
+        )
+    return table
+
+
+def _plain(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def _judged(
+    value: float, gate: float | None, *, lower_is_better: bool = False, digits: int = 1
+) -> str:
+    """A figure, green when it keeps its gate and red when not."""
+    text = f"{value:,.{digits}f}"
+    if gate is None:
+        return text
+    keeps = value <= gate if lower_is_better else value >= gate
+    return f"[green]{text}[/green]" if keeps else f"[red]{text}[/red]"
