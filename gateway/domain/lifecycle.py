@@ -192,7 +192,7 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
     reason = _implausible(declaration, fact, now_us)
     if reason is not None:
         return ReceiptDecision(parked=reason)
-    if _is_older_version(declaration, fact):
+    if _is_older_version(state, declaration, fact):
         return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
     events = _word_events(declaration, fact)
     return ReceiptDecision(tuple(events) + _freed(declaration, events))
@@ -222,11 +222,26 @@ def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) 
     return None
 
 
-def _is_older_version(declaration: DeclarationState, fact: ReceiptFact) -> bool:
-    """A receipt stamped before this version was sent belongs to the one before."""
+def _is_older_version(state: CaseState, declaration: DeclarationState, fact: ReceiptFact) -> bool:
+    """Whether a receipt belongs to a version before this one: receipts name no version.
+
+    Customs' clock is held against itself: what is no newer than the last answer to an earlier
+    version belongs to that one. Our own clock may be wrong by seconds, so a stamp shortly before
+    this version was sent makes only an answer older that speaks of one try to lodge.
+    """
+    earlier = [
+        one
+        for one in state.declarations
+        if one.kind is declaration.kind and one.version < declaration.version
+    ]
+    if not earlier:
+        return False
+    if any(fact.returned_at <= one.returned_at for one in earlier if one.returned_at):
+        return True
     assert declaration.sent_at is not None
     sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
-    return declaration.version > 1 and fact.returned_at_us < sent_second
+    tolerance = 0 if fact.word in _OF_ONE_TRY else EARLY_TOLERANCE_US
+    return fact.returned_at_us < sent_second - tolerance
 
 
 def _word_events(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
@@ -331,6 +346,8 @@ _WORD_RULES: Final[Mapping[Word, Callable[[DeclarationState, ReceiptFact], list[
     Word.FAILED: _failed,
     Word.DUPLICATE: _duplicate,
 }
+
+_OF_ONE_TRY: Final = frozenset(_WORD_RULES) - {Word.REJECTED, Word.RETURNED_ABROAD}
 
 
 def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
