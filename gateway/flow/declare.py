@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.domain.case import Verdict, VerdictKind
+from gateway.domain.case import CaseState, Verdict, VerdictKind
 from gateway.domain.codec import verdict_to_doc
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.errors import BuildFailed
@@ -18,7 +18,7 @@ from gateway.domain.ids import CaseId, MessageId, TenantId, effect_id, record_gu
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
-from gateway.flow.context import Context
+from gateway.flow.context import SECOND_US, Context
 from gateway.flow.status import stage_notices
 from gateway.ports import (
     BuildFault,
@@ -34,6 +34,7 @@ from gateway.ports import (
     MessageStage,
     MessageStaged,
     NewMessage,
+    Regime,
     StoredMember,
     StoredMessage,
     Views,
@@ -50,7 +51,7 @@ class _ClaimFacts:
     profile: FilingProfile
     message_id: MessageId
     guid: str
-    app_time: str
+    regime: Regime
     now: int
 
 
@@ -71,7 +72,7 @@ async def claim_message(context: Context, effects: Sequence[Effect]) -> StoredMe
         profile=profile,
         message_id=MessageId(context.rng.guid()),
         guid=context.rng.guid(),
-        app_time=context.regime.app_time(now),
+        regime=context.regime,
         now=now,
     )
     return await context.store.submit(
@@ -102,6 +103,7 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
         if declaration.stage is not DeclarationStage.PLANNED:
             continue
         position = len(members)
+        app_time = _app_time(facts, view.state)
         view.record(
             Event(
                 EventKind.DECLARATION_CLAIMED,
@@ -109,19 +111,36 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
                     "kind": facts.kind.value,
                     "version": version,
                     "message": facts.message_id,
-                    "app_time": facts.app_time,
+                    "app_time": app_time,
                 },
             )
         )
         claimed = view.state.declaration(facts.kind)
         assert claimed is not None
         members.append(
-            Member(view.key.case_id, facts.kind, version, position, claimed.cop_no, facts.app_time)
+            Member(view.key.case_id, facts.kind, version, position, claimed.cop_no, app_time)
         )
         stored.append(StoredMember(view.key, claimed, position))
     if members:
         _add_message(changes, facts, tuple(members), tuple(stored))
     return changes
+
+
+def _app_time(facts: _ClaimFacts, state: CaseState) -> str:
+    """The appTime of a new version: now, but later than that of every version before.
+
+    Customs ignores an older one (DOMAIN 2), and two versions may fall into one second, or our
+    clock may have been set back since.
+    """
+    last = max(
+        (one.app_time or "" for one in state.declarations if one.kind is facts.kind), default=""
+    )
+    at, step = facts.now, SECOND_US
+    app_time = facts.regime.app_time(at)
+    while app_time <= last:
+        at, step = at + step, step * 2
+        app_time = facts.regime.app_time(at)
+    return app_time
 
 
 def _add_message(
