@@ -23,11 +23,11 @@ def keep_receipts(
     fresh: dict[tuple[str, bytes], InboxItem] = {}
     for item in items:
         fresh.setdefault((item.channel, hashlib.sha256(item.body).digest()), item)
-    statements = tools.statements.box
-    for channel, digest in statements.find_receipts.run(connection, sorted(fresh)):
+    statements = tools.statements.inbox
+    for channel, digest in statements.find.run(connection, sorted(fresh)):
         del fresh[channel, bytes(digest)]
     rows = [_receipt_row(tools, item, digest) for (_, digest), item in sorted_items(fresh)]
-    if statements.insert_receipts.run(connection, rows) != len(rows):
+    if statements.insert.run(connection, rows) != len(rows):
         raise Moved()
     kept = {item.receipt_id for item in fresh.values()}
     return [item for item in items if item.receipt_id in kept]
@@ -56,7 +56,7 @@ def _receipt_row(tools: Tools, item: InboxItem, digest: bytes) -> Values:
 
 def open_receipts(connection: Connection, tools: Tools, limit: int) -> list[InboxItem]:
     """Receipt files that R2 has not dealt with, oldest first."""
-    rows = connection.exec_driver_sql(tools.statements.box.open_receipts, (limit,))
+    rows = connection.exec_driver_sql(tools.statements.inbox.load_open, (limit,))
     return [
         InboxItem(
             ReceiptId(receipt_id),
@@ -84,7 +84,7 @@ def lease(
         if room <= 0:
             break
         rows = connection.exec_driver_sql(
-            tools.statements.box.lease, (kind.value, now, room, now + lease_us)
+            tools.statements.outbox.lease, (kind.value, now, room, now + lease_us)
         )
         leased += sorted((_effect(tuple(row)) for row in rows), key=lambda one: one.due_at)
     return leased
@@ -112,7 +112,7 @@ def find_notices(
     """Notices by id; effects of another kind are not found."""
     keys = [(one,) for one in sorted(set(ids))]
     found: dict[EffectId, NoticeRow] = {}
-    for row in tools.statements.box.find_notices.run(connection, keys):
+    for row in tools.statements.outbox.find_notices.run(connection, keys):
         effect = _effect(row[:9])
         if effect.kind is not EffectKind.NOTICE:
             continue

@@ -197,12 +197,12 @@ def _write_waits(group: Group) -> None:
 
 
 def _write_inbox(group: Group) -> None:
-    statements, collected = group.tools.statements.box, group.collected
+    statements, collected = group.tools.statements.inbox, group.collected
     if collected.receipts:
         ids = [(one,) for one in sorted({done.receipt_id for _, done in collected.receipts})]
         open_ids = {
             receipt_id
-            for receipt_id, stage in statements.lock_receipts.run(group.connection, ids)
+            for receipt_id, stage in statements.lock.run(group.connection, ids)
             if stage == InboxStage.NEW
         }
         rows: list[Values] = []
@@ -214,7 +214,7 @@ def _write_inbox(group: Group) -> None:
             rows.append(
                 (done.receipt_id, stage.value, done.kind, done.records, done.parked, done.problem)
             )
-        statements.close_receipts.run(group.connection, sorted(rows, key=lambda row: row[0]))
+        statements.close.run(group.connection, sorted(rows, key=lambda row: row[0]))
     parked = {one.parked_id: one for one in collected.parked}
     statements.insert_parked.run(
         group.connection,
@@ -238,7 +238,7 @@ def _write_inbox(group: Group) -> None:
 def _write_outbox(group: Group) -> list[Effect]:
     """New effects, then what became of older ones; effects due now are born leased to us."""
     tools, collected, now = group.tools, group.collected, group.now
-    statements = tools.statements.box
+    statements = tools.statements.outbox
     handed_over: list[Effect] = []
     rows: list[Values] = []
     for effect_id in sorted(collected.effects):
@@ -247,16 +247,16 @@ def _write_outbox(group: Group) -> list[Effect]:
         if leased and effect_id not in collected.effects_done:
             handed_over.append(effect)
         rows.append(_effect_row(effect, now + tools.lease_us if leased else effect.due_at))
-    statements.insert_effects.run(group.connection, rows)
+    statements.insert.run(group.connection, rows)
     ended = _sorted((one, OutboxStage.DONE.value, now) for one in collected.effects_done)
-    statements.end_effects.run(group.connection, ended)
-    statements.settle_effects.run(
+    statements.end.run(group.connection, ended)
+    statements.settle.run(
         group.connection,
         _sorted(
             (one, fence, stage.value, why, now) for one, fence, stage, why in collected.settled
         ),
     )
-    statements.delay_effects.run(
+    statements.delay.run(
         group.connection,
         _sorted((one, fence, due_at, due_at) for one, fence, due_at in collected.delayed),
     )

@@ -190,8 +190,8 @@ def _insert_new(work: _Work) -> None:
                 fresh.append((*key, *values))
             else:
                 moved.append((*key, new.parent, *values))
-    inserted = statements.insert_declarations.run(group.connection, sorted(fresh))
-    updated = statements.move_declarations.run(group.connection, sorted(moved))
+    inserted = statements.declarations.insert.run(group.connection, sorted(fresh))
+    updated = statements.declarations.move.run(group.connection, sorted(moved))
     if inserted != len(fresh) or updated != len(moved):
         _fence_members(work)
 
@@ -204,7 +204,7 @@ def _fence_members(work: _Work) -> None:
         for index, new in work.new
         for member in new.members
     }
-    statement = group.tools.statements.message.load_declarations
+    statement = group.tools.statements.message.declarations.load
     for case_id, kind, version, message_id in statement.run(group.connection, sorted(mine)):
         index, wanted = mine.pop((CaseId(case_id), kind, version))
         if message_id != wanted:
@@ -288,7 +288,7 @@ def _members(
     message_id: MessageId,
     kind: DeclarationKind,
 ) -> tuple[StoredMember, ...]:
-    rows = connection.exec_driver_sql(statements.load_members, (message_id,))
+    rows = connection.exec_driver_sql(statements.declarations.load_members, (message_id,))
     return tuple(_member(tuple(row), kind) for row in rows)
 
 

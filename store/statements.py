@@ -113,6 +113,16 @@ class CaseStatements:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclarationStatements:
+    """Which declaration stands in which message."""
+
+    load: Select
+    load_members: str
+    insert: Write
+    move: Write
+
+
+@dataclass(frozen=True, slots=True)
 class MessageStatements:
     """Messages, their declarations and their attempts."""
 
@@ -125,26 +135,29 @@ class MessageStatements:
     load_attempts: Select
     insert_attempts: Write
     close_attempts: Write
-    load_declarations: Select
-    load_members: str
-    insert_declarations: Write
-    move_declarations: Write
+    declarations: DeclarationStatements
 
 
 @dataclass(frozen=True, slots=True)
-class BoxStatements:
-    """Inbox, outbox and what waits for a person."""
+class InboxStatements:
+    """Receipt files and what waits for a person."""
 
-    find_receipts: Select
-    insert_receipts: Write
-    open_receipts: str
-    lock_receipts: Select
-    close_receipts: Write
+    find: Select
+    insert: Write
+    load_open: str
+    lock: Select
+    close: Write
     insert_parked: Write
-    insert_effects: Write
-    end_effects: Write
-    settle_effects: Write
-    delay_effects: Write
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatements:
+    """Effects and their leases."""
+
+    insert: Write
+    end: Write
+    settle: Write
+    delay: Write
     acknowledge: Write
     find_notices: Select
     lease: str
@@ -157,14 +170,19 @@ class Statements:
     dialect: Dialect
     case: CaseStatements
     message: MessageStatements
-    box: BoxStatements
+    inbox: InboxStatements
+    outbox: OutboxStatements
 
 
 def compose(dialect: Dialect) -> Statements:
     """The catalogue of a dialect."""
     composer = Composer(dialect)
     return Statements(
-        dialect, _case_statements(composer), _message_statements(composer), _box(composer)
+        dialect,
+        _case_statements(composer),
+        _message_statements(composer),
+        _inbox_statements(composer),
+        _outbox_statements(composer),
     )
 
 
@@ -211,7 +229,6 @@ def _case_statements(make: Composer) -> CaseStatements:
 
 
 def _message_statements(make: Composer) -> MessageStatements:
-    marker = "$1" if make.dialect is Dialect.POSTGRESQL else "?"
     return MessageStatements(
         load=make.select(
             message, ("message_id",), (*MESSAGE_COLUMNS[:-1], "CAST(NULL AS text) AS body")
@@ -265,20 +282,25 @@ def _message_statements(make: Composer) -> MessageStatements:
             ("closed_at", "outcome", "detail"),
             condition="attempt.outcome IS NULL",
         ),
-        load_declarations=make.select(
-            declaration, _DECLARATION_KEY, (*_DECLARATION_KEY, "message_id")
-        ),
+        declarations=_declaration_statements(make),
+    )
+
+
+def _declaration_statements(make: Composer) -> DeclarationStatements:
+    marker = "$1" if make.dialect is Dialect.POSTGRESQL else "?"
+    return DeclarationStatements(
+        load=make.select(declaration, _DECLARATION_KEY, (*_DECLARATION_KEY, "message_id")),
         load_members=(
             "SELECT d.version, d.position, c.case_id, c.tenant, c.direction, c.platform, "  # noqa: S608
             "c.order_no, c.profile_id, c.doc FROM declaration d JOIN case_ c "
             f"ON c.case_id = d.case_id WHERE d.message_id = {marker} ORDER BY d.position"
         ),
-        insert_declarations=make.insert(
+        insert=make.insert(
             declaration,
             (*_DECLARATION_KEY, "message_id", "position", "cop_no", "app_time"),
             or_nothing=True,
         ),
-        move_declarations=make.update(
+        move=make.update(
             declaration,
             (*_DECLARATION_KEY, "message_id"),
             ("message_id", "position", "cop_no", "app_time"),
@@ -286,13 +308,11 @@ def _message_statements(make: Composer) -> MessageStatements:
     )
 
 
-def _box(make: Composer) -> BoxStatements:
-    postgres = make.dialect is Dialect.POSTGRESQL
-    fence = ("effect_id", "attempt")
-    is_open = "outbox.stage = 'open'"
-    return BoxStatements(
-        find_receipts=make.select(inbox, ("channel", "sha256"), ("channel", "sha256")),
-        insert_receipts=make.insert(
+def _inbox_statements(make: Composer) -> InboxStatements:
+    marker = "$1" if make.dialect is Dialect.POSTGRESQL else "?"
+    return InboxStatements(
+        find=make.select(inbox, ("channel", "sha256"), ("channel", "sha256")),
+        insert=make.insert(
             inbox,
             (
                 "receipt_id",
@@ -306,13 +326,13 @@ def _box(make: Composer) -> BoxStatements:
             ),
             or_nothing=True,
         ),
-        open_receipts=(
+        load_open=(
             "SELECT receipt_id, channel, name, wrapped_key, body, received_at FROM inbox "  # noqa: S608
             "WHERE stage = 'new' ORDER BY received_at, receipt_id "
-            f"LIMIT {'$1' if postgres else '?'}"
+            f"LIMIT {marker}"
         ),
-        lock_receipts=make.select(inbox, ("receipt_id",), ("receipt_id", "stage"), lock=True),
-        close_receipts=make.update(
+        lock=make.select(inbox, ("receipt_id",), ("receipt_id", "stage"), lock=True),
+        close=make.update(
             inbox,
             ("receipt_id",),
             ("stage", "kind", "records", "parked", "problem"),
@@ -333,19 +353,22 @@ def _box(make: Composer) -> BoxStatements:
             ),
             or_nothing=True,
         ),
-        insert_effects=make.insert(
-            outbox, (*EFFECT_COLUMNS, "lease_until", "stage"), or_nothing=True
-        ),
-        end_effects=make.update(outbox, ("effect_id",), ("stage", "done_at"), condition=is_open),
-        settle_effects=make.update(
-            outbox, fence, ("stage", "detail", "done_at"), condition=is_open
-        ),
-        delay_effects=make.update(outbox, fence, ("due_at", "lease_until"), condition=is_open),
+    )
+
+
+def _outbox_statements(make: Composer) -> OutboxStatements:
+    fence = ("effect_id", "attempt")
+    is_open = "outbox.stage = 'open'"
+    return OutboxStatements(
+        insert=make.insert(outbox, (*EFFECT_COLUMNS, "lease_until", "stage"), or_nothing=True),
+        end=make.update(outbox, ("effect_id",), ("stage", "done_at"), condition=is_open),
+        settle=make.update(outbox, fence, ("stage", "detail", "done_at"), condition=is_open),
+        delay=make.update(outbox, fence, ("due_at", "lease_until"), condition=is_open),
         acknowledge=make.update(
             outbox, ("effect_id",), ("acked_at",), condition="outbox.acked_at IS NULL"
         ),
         find_notices=make.select(outbox, ("effect_id",), NOTICE_COLUMNS),
-        lease=_lease(postgres),
+        lease=_lease(make.dialect is Dialect.POSTGRESQL),
     )
 
 
