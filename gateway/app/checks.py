@@ -14,9 +14,30 @@ _PROFILES: Final = (CEB_RSA_SHA1,)
 async def check_everything(gateway: Gateway) -> Report:
     """Run all checks on one reading connection."""
     now = gateway.context.clock.now()
-    settings = CheckSettings(verify=signature_check(gateway.settings))
+    settings = check_settings(gateway.settings)
     async with gateway.store.read() as reading:
         return await reading.run_sync(lambda on: run_checks(on, gateway.store.keys, now, settings))
+
+
+def check_settings(settings: Settings) -> CheckSettings:
+    """What the checks are told of this deployment: its certificates, and its newest checkpoint."""
+    return CheckSettings(verify=signature_check(settings), anchor=newest_checkpoint(settings))
+
+
+def newest_checkpoint(settings: Settings) -> int:
+    """The number of the newest checkpoint in the second place, 0 where none is kept.
+
+    A line that was cut short while it was written does not count. Raises :class:`ConfigError`
+    when the file holds something else.
+    """
+    path = settings.store.checkpoint_file
+    if path is None or not path.exists():
+        return 0
+    lines = path.read_bytes().split(b"\n")[:-1]
+    number = lines[-1].split(b" ", 1)[0] if lines else b"0"
+    if not number.isdigit():
+        raise ConfigError(f"{path}: is no file of checkpoints; check store.checkpoint_file")
+    return int(number)
 
 
 def signature_check(settings: Settings) -> Verify | None:

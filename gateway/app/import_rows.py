@@ -182,7 +182,7 @@ class NDJSONRows:
         try:
             return _item(adapter, row.raw)
         except InvalidJSON as error:
-            raise RowFaulty((_with_hint(error.fault),)) from None
+            raise RowFaulty((_in_row(error.fault),)) from None
         except InvalidFields as error:
             raise RowFaulty(error.faults) from None
 
@@ -207,10 +207,13 @@ def _too_long() -> Fault:
     return Fault("", "has more than 1 MiB; a row is one paper", "超过 1 MiB；每行应为一份单证")
 
 
-def _with_hint(fault: Fault) -> Fault:
-    if "UTF-8" not in fault.message:
-        return fault
-    return _encoding_fault(fault.message, fault.message_zh)
+def _in_row(fault: Fault) -> Fault:
+    """A fault of a row's bytes: its line is the row's, so only the column is told."""
+    message = fault.message.replace("(line 1, column", "(column")
+    message_zh = fault.message_zh.replace("（第 1 行，第", "（第")
+    if "UTF-8" in message:
+        return _encoding_fault(message, message_zh)
+    return Fault(fault.path, message, message_zh)
 
 
 def _encoding_fault(message: str, message_zh: str) -> Fault:
@@ -321,13 +324,21 @@ class CSVRows:
     def rows(self) -> Iterator[Row]:
         """Every paper. Raises :class:`UnusableFile` where a quotation mark is never closed."""
         group: list[Row] = []
-        for row in self._records():
-            if group and not self._belongs(group[0], row):
+        records = self._records()
+        broken: UnusableFile | None = None
+        while True:
+            try:
+                row = next(records, None)
+            except UnusableFile as error:
+                row, broken = None, error
+            if group and (row is None or not self._belongs(group[0], row)):
                 yield self._paper(group)
                 group = []
+            if row is None:
+                break
             group.append(row)
-        if group:
-            yield self._paper(group)
+        if broken is not None:
+            raise broken
 
     def _paper(self, group: list[Row]) -> Row:
         """The rows of one paper as one, with the header's bytes, so that it can be read again."""

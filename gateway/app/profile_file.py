@@ -203,11 +203,17 @@ _TEXTS: Final = {
 
 
 def _named(faults: Sequence[Fault]) -> list[Fault]:
-    """The faults with the words for an enterprise code, which the API's table does not know."""
+    """The faults in the words of a settings file: the API's table speaks of JSON and does not know
+    enterprise codes.
+    """
     return [
         Fault(fault.path, *_TEXTS["code"])
         if fault.path.endswith(".code") and fault.message == _GENERIC
-        else fault
+        else Fault(
+            fault.path,
+            fault.message.replace("JSON ", ""),
+            fault.message_zh.replace("JSON ", ""),
+        )
         for fault in faults
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from sqlalchemy import Connection, select
 
-from gateway.app.checks import signature_check
+from gateway.app.checks import check_settings
 from gateway.app.commands.frame import (
     EXIT_FAILED,
     JSONOption,
@@ -18,7 +18,7 @@ from gateway.app.commands.frame import (
 )
 from gateway.app.config import Settings
 from gateway.app.opening import open_reading
-from store.checks import CheckSettings, Report, run_checks
+from store.checks import Report, run_checks
 from store.tables import InboxStage, OutboxStage, inbox, outbox, parked
 
 _CHECKED = "检查 check"
@@ -40,12 +40,10 @@ def check(context: typer.Context, *, json: JSONOption = False) -> None:
 
 
 async def _check(settings: Settings) -> Report:
-    verify = signature_check(settings)
+    told = check_settings(settings)
     async with open_reading(settings) as reader, reader.access.read() as reading:
         now = reader.clock.now()
-        return await reading.run_sync(
-            lambda on: run_checks(on, reader.keys, now, CheckSettings(verify=verify))
-        )
+        return await reading.run_sync(lambda on: run_checks(on, reader.keys, now, told))
 
 
 # Any: a JSON object.

@@ -33,6 +33,7 @@ T = TypeVar("T")
 EXIT_FAILED: Final = 1
 EXIT_UNUSABLE: Final = 2
 _EXIT_INTERRUPTED: Final = 130
+_FILE_WIDTH: Final = 400
 
 JSONOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document / 输出一个 JSON 文档")
@@ -109,13 +110,17 @@ class SpeakingGroup(TyperGroup):
         except EXPECTED as error:
             complain(sentence(error))
             raise typer.Exit(exit_code(error)) from None
-        except ExceptionGroup as group:
-            # A task group wraps what its tasks raise: the first one that can be told is told.
-            for leaf in _leaves(group):
-                if isinstance(leaf, EXPECTED):
-                    complain(sentence(leaf))
-                    raise typer.Exit(exit_code(leaf)) from None
-            raise
+        except BaseExceptionGroup as group:
+            told = told_of(group)
+            if told is None:
+                raise
+            complain(sentence(told))
+            raise typer.Exit(exit_code(told)) from None
+
+
+def told_of(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The error to tell of a task group: the first that has words for the user."""
+    return next((leaf for leaf in _leaves(group) if isinstance(leaf, EXPECTED)), None)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
@@ -168,7 +173,8 @@ def emit(doc: Any) -> None:
 
 def out() -> Console:
     """Where results for people go."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # In a file or a pipe nothing is folded.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
 def err() -> Console:
@@ -180,21 +186,31 @@ def show_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "none / 无"
 ) -> None:
     """Print a table; ``empty`` when it has no row. What is stored is never read as markup."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(escape("" if value is None else str(value)) for value in row))
     console = out()
     if table.row_count:
+        console.print(title, markup=False, style="bold")
         console.print(table)
     else:
         console.print(f"{title}: {empty}")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of asynchronous work (Any: a coroutine's unused types)."""
-    return asyncio.run(work)
+    """The result of asynchronous work (Any: a coroutine's unused types).
+
+    An error that task groups wrapped on its way comes out as itself.
+    """
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        leaves = list(_leaves(group))
+        if len(leaves) == 1:
+            raise leaves[0] from None
+        raise
 
 
 def at(micros: int | None) -> str:

@@ -1,6 +1,5 @@
 """Running things: the demo, a serving process, a worker, and a first set of files to begin with."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 from sqlalchemy import make_url
 
 from gateway.app.beginning import begin
-from gateway.app.commands.frame import JSONOption, Unusable, common, emit, out
+from gateway.app.commands.frame import JSONOption, Unusable, common, emit, out, run
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 from gateway.app.surroundings import SystemClock, SystemRng
 
@@ -35,9 +34,10 @@ def demo(
     Everything happens in one process and a temporary folder; nothing needs to be set up. With
     --json the last line is one JSON object. Exit code 1 when a promise was broken.
     """
-    from gateway.app.demo import run  # noqa: PLC0415 -- loads the sandbox, which others never need
+    # Loads the sandbox, which no other command needs.
+    from gateway.app import demo as play  # noqa: PLC0415
 
-    code = run(once=once, as_json=json, orders=orders)
+    code = play.run(once=once, as_json=json, orders=orders)
     if code:
         raise typer.Exit(code)
 
@@ -86,7 +86,7 @@ def _run_until_stopped(
     from gateway.app.serve import run_until_stopped  # noqa: PLC0415
 
     configure_logs(form, level)
-    asyncio.run(run_until_stopped(common(context).settings(), api=api, work=work))
+    run(run_until_stopped(common(context).settings(), api=api, work=work))
 
 
 def _is_sqlite(url: str) -> bool:
@@ -110,7 +110,7 @@ def init(
     console = out()
     for path in made:
         console.print(str(path), markup=False)
-    config = folder / "clearance.toml"
+    config = (folder / "clearance.toml").resolve()
     console.print(
         f"\n接下来 next:\n"
         f"  export CLEARANCE_CONFIG={config}\n"

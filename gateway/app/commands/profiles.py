@@ -27,7 +27,7 @@ from gateway.app.config import Settings
 from gateway.app.opening import Office, open_office, open_reading
 from gateway.app.profile_file import ProfileFaulty, read_profile
 from gateway.domain.codec import from_micros, to_doc
-from gateway.domain.ids import ProfileId
+from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.profile import Enterprise, FilingProfile
 from store.master import find_enterprise, list_mandates, missing_mandates
 
@@ -127,9 +127,9 @@ def put(
 
 
 async def _put(settings: Settings, file: Path, tenant: str) -> tuple[FilingProfile, bool]:
+    profile = read_profile(file, TenantId(tenant))
     async with open_office(settings) as office:
         owner = await known_tenant(office.access, tenant)
-        profile = read_profile(file, owner)
         day = from_micros(office.clock.now()).date()
         faults = await _party_faults(office, profile, day)
         if faults:
