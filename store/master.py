@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, Final, TypeVar
 
 import orjson
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
 from gateway.domain.codec import from_doc, to_doc
 from gateway.domain.errors import Conflict, InvalidValue
@@ -415,8 +415,11 @@ def count_goods(connection: Connection) -> Mapping[TenantId, int]:
 def waiting_cases(
     connection: Connection, tenant_id: TenantId, skus: Sequence[str] | None
 ) -> list[CaseId]:
-    """The cases of a tenant that wait for one of these SKUs (for any, if None)."""
+    """The cases of a tenant that wait for one of these SKUs (if None, for any that is there)."""
     base = select(wait.c.case_id).where(wait.c.tenant == tenant_id)
+    if skus is None:
+        is_there = exists().where(goods.c.tenant == wait.c.tenant, goods.c.sku == wait.c.ref)
+        base = base.where(is_there)
     found: dict[CaseId, None] = {}
     for some in chunks(sorted(set(skus))) if skus is not None else (None,):
         wanted = base if some is None else base.where(wait.c.ref.in_(some))

@@ -176,6 +176,14 @@ class MasterCache:
             await self._tell(changed, is_first=before.at < 0)
             return loaded is not before
 
+    async def wake_waiting(self) -> None:
+        """Tell of every case that waits for goods which are there.
+
+        To be called once the listener works: the process that stored the goods may have been killed
+        before it told anybody, or they may have been stored before somebody listened.
+        """
+        await self._wake(self._wakeable(_Changed(everything=True)))
+
     async def follow(self, clock: Clock, every_s: float = 0.3) -> None:
         """Refresh for ever; end it by cancelling."""
         while True:
@@ -209,6 +217,10 @@ class MasterCache:
         told_now = [] if is_first else self._wakeable(changed)
         asked = [*self._told_again, *told_now]
         self._told_again = told_now
+        await self._wake(asked)
+
+    async def _wake(self, asked: Sequence[tuple[TenantId, tuple[str, ...] | None]]) -> None:
+        """Tell of the cases of these tenants that wait for these SKUs (None: for any)."""
         if not asked or self._woken is None:
             return
         for tenant, skus in dict.fromkeys(asked):

@@ -54,6 +54,8 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
         def start() -> None:
             if work:
                 engine.append(tasks.create_task(gateway.engine.run()))
+                # After the engine, which by then takes what is told.
+                followers.append(tasks.create_task(gateway.cache.wake_waiting()))
 
         try:
             yield start
