@@ -30,6 +30,7 @@ POINTS: Final = (
     *_of_command("ingest"),
     "normalise.composed",
     "match.decided",
+    *_of_command("match"),
     *_of_command("declare"),
     "declare.built",
     "sign.signed",
@@ -45,4 +46,5 @@ POINTS: Final = (
     "notify.before_post",
     "notify.after_answer",
     "notify.recorded",
+    *_of_command("notify"),
 )
