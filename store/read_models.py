@@ -6,12 +6,22 @@ a message to the tenant that filed it, a receipt file to a tenant whose records 
 it, raw papers to the tenant that sent them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, text, tuple_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    literal_column,
+    select,
+    text,
+    tuple_,
+)
 
 from gateway.domain.case import CaseKey, CaseStage
 from gateway.domain.codec import state_from_doc
@@ -81,6 +91,9 @@ _EVENT_COLUMNS: Final = (
     event.c.at,
     event.c.hash,
 )
+# Says nothing new of an open stage, and lets the database walk the index of open cases, which is
+# made with exactly this text.
+_IS_OPEN: Final = literal_column("is_open", Boolean())
 # A transaction that is still open may yet commit rows below this; what lies before is settled.
 _SETTLED: Final = text(
     "event.pos < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
@@ -113,9 +126,9 @@ class SqlReadModels:
         """A page of cases, newest first. Raises ``InvalidValue`` for a foreign cursor."""
         place = list_place(after) if after is not None else None
         hashes = self._hashes(tenant, wanted.number) if wanted.number is not None else ()
-        statement = _list_statement(tenant, wanted, place, _page_size(limit))
+        statement = _list_statement(tenant, wanted, hashes, place, _page_size(limit))
         async with self._access.read() as reading:
-            rows = await reading.run_sync(partial(_list, statement, tenant, wanted, hashes))
+            rows = await reading.run_sync(partial(_all, statement))
         more = len(rows) > _page_size(limit)
         shown = rows[: _page_size(limit)]
         last = ListPlace(shown[-1].created_at, shown[-1].case_id) if more else None
@@ -201,59 +214,63 @@ def _page_size(limit: int) -> int:
     return min(limit, MAX_PAGE)
 
 
-def _first(statement: Select[Any], connection: Connection) -> _Row | None:
+def _first(statement: Select[*tuple[Any, ...]], connection: Connection) -> _Row | None:
     return connection.execute(statement).first()
+
+
+def _all(statement: Select[*tuple[Any, ...]], connection: Connection) -> list[_Row]:
+    return list(connection.execute(statement))
 
 
 # --- lists ------------------------------------------------------------------------------------
 
 
 def _list_statement(
-    tenant: TenantId, wanted: CaseFilter, place: ListPlace | None, size: int
-) -> Select[Any]:
-    statement = (
-        select(*_CASE_COLUMNS)
-        .where(case_.c.tenant == tenant)
-        .order_by(case_.c.created_at.desc(), case_.c.case_id.desc())
-        .limit(size + 1)
-    )
-    if place is not None:
-        statement = statement.where(tuple_(case_.c.created_at, case_.c.case_id) < tuple(place))
-    if wanted.stages:
-        stages = sorted(stage.value for stage in wanted.stages)
-        statement = statement.where(case_.c.stage.in_(stages))
-        if not wanted.stages & FINAL_STAGES:
-            # Says nothing new, and lets the database walk the index of open cases.
-            statement = statement.where(case_.c.is_open)
-    if wanted.held is not None:
-        statement = statement.where(case_.c.is_held.is_(wanted.held))
-    if wanted.profile_id is not None:
-        statement = statement.where(case_.c.profile_id == wanted.profile_id)
-    if wanted.order_no is not None:
-        statement = statement.where(case_.c.order_no == wanted.order_no)
-    if wanted.updated_since is not None:
-        statement = statement.where(case_.c.updated_at >= wanted.updated_since)
-    return statement
-
-
-def _list(
-    statement: Select[Any],
     tenant: TenantId,
     wanted: CaseFilter,
     hashes: Sequence[bytes],
-    connection: Connection,
-) -> list[_Row]:
+    place: ListPlace | None,
+    size: int,
+) -> Select[*tuple[Any, ...]]:
+    of_tenant = case_.c.tenant == tenant
+    created: ColumnElement[int] = case_.c.created_at
+    statement = select(*_CASE_COLUMNS).where(of_tenant, *_conditions(wanted))
+    if wanted.order_no is not None or wanted.number is not None:
+        # Few rows: found by number and then sorted, not picked out while walking the list.
+        created = case_.c.created_at + 0
     if wanted.number is not None:
-        holders = connection.execute(
-            select(claim.c.case_id).where(claim.c.key_hash.in_(hashes), claim.c.tenant == tenant)
+        # The tenant as an expression, so that no index of it is walked instead of the few ids.
+        statement = select(*_CASE_COLUMNS).where(
+            case_.c.tenant.concat("") == tenant,
+            *_conditions(wanted),
+            case_.c.case_id.in_(
+                select(case_.c.case_id)
+                .where(of_tenant, case_.c.order_no == wanted.number)
+                .union(
+                    select(claim.c.case_id).where(
+                        claim.c.key_hash.in_(hashes), claim.c.tenant == tenant
+                    )
+                )
+            ),
         )
-        statement = statement.where(
-            or_(
-                case_.c.case_id.in_([row.case_id for row in holders]),
-                case_.c.order_no == wanted.number,
-            )
-        )
-    return list(connection.execute(statement))
+    if place is not None:
+        statement = statement.where(tuple_(created, case_.c.case_id) < tuple(place))
+    return statement.order_by(created.desc(), case_.c.case_id.desc()).limit(size + 1)
+
+
+def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.stages:
+        yield case_.c.stage.in_(sorted(stage.value for stage in wanted.stages))
+        if not wanted.stages & FINAL_STAGES:
+            yield _IS_OPEN
+    if wanted.held is not None:
+        yield case_.c.is_held.is_(wanted.held)
+    if wanted.profile_id is not None:
+        yield case_.c.profile_id == wanted.profile_id
+    if wanted.order_no is not None:
+        yield case_.c.order_no == wanted.order_no
+    if wanted.updated_since is not None:
+        yield case_.c.updated_at >= wanted.updated_since
 
 
 def _case_key(row: _Row) -> CaseKey:

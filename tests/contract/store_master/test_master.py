@@ -9,17 +9,30 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection, insert, select
 
+from gateway.api.services import Admin, Authenticator
 from gateway.domain.errors import Conflict, InvalidValue
 from gateway.domain.goods import GoodsScope
 from gateway.domain.ids import CaseId, EndpointId, ProfileId, TenantId
 from gateway.domain.profile import Enterprise, Mandate, Role
+from gateway.ports import MasterData, ReadModels
 from store import master
 from store.changes import SLOTS
 from store.master_cache import UnknownVersion
+from store.read_models import SqlReadModels
 from store.tables import endpoint, wait
 from tests.contract.store_master.bench import ACME, OTHER, PROFILE, SCOPE, Bench, goods, statements
 
 TODAY = date(2026, 7, 1)
+
+
+async def test_the_ports_are_kept(bench: Bench) -> None:
+    """What the type checker compares: the classes here are what the others ask for."""
+    cache = bench.new_cache()
+    master_data: MasterData = cache
+    admin: Admin = bench.admin(cache)
+    authenticator: Authenticator = bench.directory()
+    reads: ReadModels = SqlReadModels(bench.access, bench.keys, cache)
+    assert None not in (master_data, admin, authenticator, reads)
 
 
 # --- tenants, enterprises, mandates -----------------------------------------------------------

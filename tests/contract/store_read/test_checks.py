@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -33,7 +33,7 @@ from store.tables import (
     paper,
     raw,
 )
-from tests.contract.store_master.bench import ACME, OTHER, Bench
+from tests.contract.store_master.bench import ACME, OTHER, Bench, opened
 from tests.contract.store_read.world import CANARY, PLATFORM, World
 
 HOUR = 3600 * 1_000_000
@@ -51,6 +51,16 @@ async def check(
                 on, bench.keys, bench.clock.micros, settings, only=only, most=most
             )
         )
+
+
+@pytest.fixture(params=["file", pytest.param("postgresql", marks=pytest.mark.needs_postgres)])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Databases that have files, whose bytes can be searched."""
+    url = f"sqlite:///{tmp_path / 'clearance.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    async with opened(url) as bench:
+        yield bench
 
 
 @pytest.fixture
