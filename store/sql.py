@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
+from gateway.domain.case import CaseKey
 from gateway.domain.ids import CaseId, EffectId, MessageId
 from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.ports import (
@@ -17,7 +18,9 @@ from gateway.ports import (
     Lookup,
     NoticeRow,
     StoredMessage,
+    UnlinkedPaper,
 )
+from store import unlinked
 from store.access import Reading
 from store.boxes import find_notices, keep_receipts, lease, open_receipts
 from store.crypto import StoreKeys
@@ -93,6 +96,26 @@ class SQLStore:
         return await self._join(
             lambda connection, now: keep_receipts(connection, self._tools, items), "inbox"
         )
+
+    async def keep_unlinked(self, paper: UnlinkedPaper) -> str:
+        """Store a paper whose case is not known; gives its id."""
+        return await self.execute(lambda on: unlinked.keep_unlinked(on, self._tools, paper))
+
+    async def find_unlinked(self, numbers: Sequence[Lookup]) -> list[tuple[str, UnlinkedPaper]]:
+        """Papers that wait under these numbers, oldest first."""
+        return await self._read(lambda on: unlinked.find_unlinked(on, self._tools, numbers))
+
+    async def case_keys(self, ids: Sequence[CaseId]) -> dict[CaseId, CaseKey]:
+        """Which cases these ids belong to."""
+        return await self._read(lambda on: unlinked.case_keys(on, ids))
+
+    async def end_unlinked(self, ids: Sequence[str]) -> None:
+        """These papers have found their cases."""
+        await self.execute(lambda on: unlinked.end_unlinked(on, ids))
+
+    async def is_unlinked(self, unlinked_id: str) -> bool:
+        """Whether a paper still waits for its case."""
+        return await self._read(lambda on: unlinked.is_unlinked(on, unlinked_id))
 
     async def open_receipts(self, limit: int) -> list[InboxItem]:
         """Receipt files that R2 has not dealt with, oldest first."""

@@ -192,6 +192,21 @@ claim: Final = Table(
     **_IN_KEY,
 )
 
+unlinked: Final = Table(
+    "unlinked",
+    metadata,
+    # Follows from tenant, kind and number: a paper sent again replaces itself.
+    _id("unlinked_id"),
+    _id("tenant"),
+    # The keyed hash of the number by which other papers may name it.
+    _blob("key_hash"),
+    _blob("wrapped_key"),
+    _blob("body"),
+    _time("received_at"),
+    PrimaryKeyConstraint("unlinked_id"),
+    Index("ix_unlinked_key", "key_hash"),
+)
+
 wait: Final = Table(
     "wait",
     metadata,

@@ -79,8 +79,8 @@ class VerdictOut(Out):
 class PaperTaken(Out):
     """One paper was taken in, durably."""
 
-    status: Literal["accepted", "unchanged"]
-    case: str
+    status: Literal["accepted", "unchanged", "unlinked"]
+    case: str | None
     order_no: str
     revision: int
     stage: CaseStage | None
@@ -100,7 +100,7 @@ class BatchLine(Out):
     """What became of one line; ``line`` counts from 1 over lines that are not blank."""
 
     line: int
-    status: Literal["accepted", "unchanged", "frozen", "failed", "refused"]
+    status: Literal["accepted", "unchanged", "unlinked", "frozen", "failed", "refused"]
     case: str | None = None
     order_no: str | None = None
     revision: int | None = None

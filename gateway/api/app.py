@@ -106,7 +106,7 @@ def _intake_routes(intake: Intake) -> Sequence[Route]:
             Body.OBJECT,
             takes,
             answers.PaperTaken,
-            (200, 201),
+            (200, 201, 202),
         )
 
     async def goods(call: Call) -> Answer:

@@ -63,7 +63,7 @@ class PaperItem:
     """A paper as a caller sent it, with the profile it names."""
 
     profile_id: ProfileId
-    order_no: str
+    order_no: str | None
     paper: Paper
 
 

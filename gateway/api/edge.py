@@ -225,11 +225,14 @@ class PayerIn(Edge):
 
 
 class PaymentIn(Edge):
-    """The payment slip (支付单): who paid how much."""
+    """The payment slip (支付单): who paid how much.
+
+    Without ``order_no`` it waits until an order names its ``transaction_id``.
+    """
 
     type: Literal["payment"] = "payment"
     profile: ProfileRef
-    order_no: Number
+    order_no: Number | None = None
     transaction_id: Number
     company_code: Code | None = None
     company_name: CompanyName | None = None
@@ -242,11 +245,14 @@ class PaymentIn(Edge):
 
 
 class WaybillIn(Edge):
-    """The waybill (运单): which parcel goes to whom; weights in kilograms."""
+    """The waybill (运单): which parcel goes to whom; weights in kilograms.
+
+    Without ``order_no`` it waits until an order names its ``waybill_no``.
+    """
 
     type: Literal["waybill"] = "waybill"
     profile: ProfileRef
-    order_no: Number
+    order_no: Number | None = None
     waybill_no: Number
     carrier_code: Code | None = None
     carrier_name: CompanyName | None = None

@@ -36,6 +36,7 @@ _LINES_BETWEEN_TURNS: Final = 100
 _STATUS: Final[Mapping[IntakeStatus, int]] = {
     IntakeStatus.ACCEPTED: 201,
     IntakeStatus.UNCHANGED: 200,
+    IntakeStatus.UNLINKED: 202,
 }
 
 
@@ -49,7 +50,10 @@ class Intake:
         self._profile = services.master.profile
 
     async def paper(self, call: Call, adapter: TypeAdapter[Any]) -> Answer:
-        """Take one paper in: 201 for a new revision, 200 when nothing changed, 409 when frozen."""
+        """Take one paper in: 201 for a new revision, 200 when nothing changed, 409 when frozen.
+
+        202 for a paper that names no order and waits until an order names it.
+        """
         item = to_item(decode(adapter, call.body))
         assert isinstance(item, PaperItem)
         profile = self._profile(call.tenant, item.profile_id)
@@ -69,7 +73,7 @@ class Intake:
             "changed": list(result.changed),
             "verdict": verdict_view(result.verdict, self._services.explain),
         }
-        headers = {"Location": f"/v1/cases/{result.case_id}"}
+        headers = {"Location": f"/v1/cases/{result.case_id}"} if result.case_id else {}
         return Answer(orjson.dumps(doc), _STATUS[result.status], headers=headers)
 
     async def goods(self, call: Call, adapter: TypeAdapter[GoodsIn]) -> Answer:
@@ -205,7 +209,7 @@ def _unknown_profile() -> Problem:
 def _problem_of(result: IntakeResult, settings: APISettings) -> Problem | None:
     """The problem of a paper that was not taken; None when it was."""
     match result.status:
-        case IntakeStatus.ACCEPTED | IntakeStatus.UNCHANGED:
+        case IntakeStatus.ACCEPTED | IntakeStatus.UNCHANGED | IntakeStatus.UNLINKED:
             return None
         case IntakeStatus.FROZEN:
             return Problem(P.FROZEN, _frozen(result.changed), _about(result))

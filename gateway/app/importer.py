@@ -238,7 +238,7 @@ def _result_doc(result: IntakeResult, explain: Explain) -> Doc:
 
 def _errors(result: IntakeResult) -> list[Mapping[str, str]]:
     match result.status:
-        case IntakeStatus.ACCEPTED | IntakeStatus.UNCHANGED:
+        case IntakeStatus.ACCEPTED | IntakeStatus.UNCHANGED | IntakeStatus.UNLINKED:
             return []
         case IntakeStatus.FROZEN:
             return [

@@ -14,6 +14,8 @@ from gateway.flow.context import Context
 from gateway.flow.declare import claim_message
 from gateway.flow.desk import Desk
 from gateway.flow.grouper import Grouper
+from gateway.flow.ingest import Ingest
+from gateway.flow.links import RELINK, UNLINKED, check_overdue
 from gateway.flow.notify import deliver_notices
 from gateway.flow.receipt import apply_receipt, keep_received
 from gateway.flow.retry import SEND
@@ -193,6 +195,9 @@ class Engine:
         await check_answer(self.context, effect)
 
     async def _deadline(self, effect: Effect) -> None:
+        if effect.group == UNLINKED:
+            await check_overdue(self.context, effect)
+            return
         await check_deadline(self.context, effect)
 
     def recheck(self, tenant: TenantId, cases: Sequence[CaseId]) -> None:
@@ -209,6 +214,9 @@ class Engine:
                 self.observer.failed("recheck", error)
 
     async def _recheck(self, effect: Effect) -> None:
+        if effect.group == RELINK:
+            await Ingest(self.context).relink(effect)
+            return
         assert effect.tenant is not None
         desk = Desk(self.context)
         await desk.recheck(effect.tenant, CaseId(effect.ref), "gateway")

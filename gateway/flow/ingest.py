@@ -9,14 +9,13 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-from gateway.domain.case import CaseKey, CaseStage, Verdict
+from gateway.domain.case import CaseKey
 from gateway.domain.codec import from_micros
 from gateway.domain.errors import GatewayError
 from gateway.domain.events import Event, EventKind
-from gateway.domain.ids import CaseId, Direction, RawId, TenantId, case_id
+from gateway.domain.ids import Direction, RawId, case_id
 from gateway.domain.lifecycle import case_stage, frozen_reason
 from gateway.domain.papers import (
     Order,
@@ -29,50 +28,12 @@ from gateway.domain.papers import (
     kind_of,
 )
 from gateway.domain.profile import FilingProfile
+from gateway.flow import links
 from gateway.flow.context import Context
+from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.match import Bench, settle
 from gateway.flow.normalise import composed
-from gateway.ports import CaseView, Changes, Command, Found, Lookup, RawBlob, Views
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One paper as its source gave it: the parsed paper, and the exact bytes it was read from."""
-
-    tenant: TenantId
-    profile: FilingProfile
-    paper: Paper
-    source: str
-    raw: bytes
-    offset: int = 0
-    length: int = -1
-
-
-class IntakeStatus(StrEnum):
-    """What became of one incoming paper."""
-
-    ACCEPTED = "accepted"
-    UNCHANGED = "unchanged"
-    FROZEN = "frozen"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeResult:
-    """The durable answer to one incoming paper.
-
-    ``changed`` names what differs from the revision before (``FROZEN``: from the one that was
-    filed), ``reason`` says why a paper was not taken, as a stable word.
-    """
-
-    status: IntakeStatus
-    case_id: CaseId | None
-    order_no: str
-    revision: int = 0
-    stage: CaseStage | None = None
-    verdict: Verdict | None = None
-    changed: tuple[str, ...] = ()
-    reason: str | None = None
+from gateway.ports import CaseView, Changes, Command, Effect, Found, Lookup, RawBlob, Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +64,17 @@ class Ingest:
         """Store, match and plan a batch of papers; one result each, in order.
 
         Papers of one case are decided together, cases apart from each other: a bad one spoils no
-        other. Raises ``Overloaded`` when nothing of the batch could be queued.
+        other. A paper that names no order is led to its case by a link, or kept until there is
+        one. Raises ``Overloaded`` when nothing of the batch could be queued.
         """
         now = self.context.clock.now()
         results: list[IntakeResult | None] = [None] * len(items)
+        if any(declared_order_no(incoming) is None for incoming in items):
+            items = await self._linked(items, results)
         grouped: dict[CaseKey, list[_Item]] = {}
         for index, incoming in enumerate(items):
-            order_no = declared_order_no(incoming.paper)
+            order_no = declared_order_no(incoming)
             if order_no is None:
-                results[index] = IntakeResult(
-                    IntakeStatus.FAILED, None, "", reason="order_no_missing"
-                )
                 continue
             item = _Item(index, incoming, claim_of(incoming.paper, incoming.profile))
             grouped.setdefault(case_key(incoming, order_no), []).append(item)
@@ -124,6 +85,52 @@ class Ingest:
                 results[item.index] = result
         return [result for result in results if result is not None]
 
+    async def _linked(
+        self, items: Sequence[Incoming], results: list[IntakeResult | None]
+    ) -> list[Incoming]:
+        """Give papers without an order number the one that a link leads to; keep the others.
+
+        A kept paper is looked up once more: an order that names it may have committed meanwhile
+        without seeing it.
+        """
+        linked = list(items)
+        for index, incoming in enumerate(items):
+            link = links.own_link(incoming.tenant, incoming.paper)
+            if declared_order_no(incoming) is not None:
+                continue
+            if link is None:
+                results[index] = IntakeResult(
+                    IntakeStatus.FAILED, None, "", reason="order_no_missing"
+                )
+                continue
+            key = (await links.resolved(self.context, [link])).get(link)
+            if key is None:
+                unlinked_id = await links.keep(self.context, incoming, link)
+                key = (await links.resolved(self.context, [link])).get(link)
+                if key is not None:
+                    await self.context.store.end_unlinked([unlinked_id])
+            if key is None:
+                results[index] = IntakeResult(IntakeStatus.UNLINKED, None, "")
+            else:
+                linked[index] = links.with_order_no(incoming, key)
+        return linked
+
+    async def relink(self, effect: Effect) -> None:
+        """An order names numbers under which papers wait: take them into its case."""
+        assert effect.case_id is not None
+        assert effect.tenant is not None
+        store = self.context.store
+        place = (effect.case_id, PaperKind.ORDER, int(effect.ref))
+        papers = await store.load_papers([place])
+        keys = await store.case_keys([effect.case_id])
+        order = papers[effect.case_id, PaperKind.ORDER].paper
+        named = links.named_links(effect.tenant, order)
+        ids, items = await links.waiting(self.context, keys[effect.case_id], named)
+        if items:
+            await self.take(items)
+        await store.end_unlinked(ids)
+        await store.finish(links.done(effect), [])
+
     def _command(self, key: CaseKey, items: list[_Item], now: int) -> Command[list[IntakeResult]]:
         bench = Bench(
             profile=items[0].incoming.profile,
@@ -133,21 +140,24 @@ class Ingest:
             now=now,
         )
         raw, spans = _raw(key, items, now)
-        claims = [item.claim for item in items]
+        lookups = [item.claim for item in items]
+        for item in items:
+            for link in links.named_links(key.tenant, item.incoming.paper):
+                lookups += (link, links.waiting_claim(link))
         return Command(
             decide=decide_intake,
             facts=_Facts(key, tuple(items), bench, raw, spans),
             create=(key,),
-            lookups=(*claims, _order_claim(key)),
+            lookups=(*lookups, _order_claim(key)),
             with_papers=True,
             lane=key.order_no,
             stage="ingest",
         )
 
 
-def declared_order_no(paper: Paper) -> str | None:
-    """The declared order number that a paper carries."""
-    return paper.order_no or None
+def declared_order_no(incoming: Incoming) -> str | None:
+    """The declared order number of a paper: its own, or the one that a link led to."""
+    return incoming.paper.order_no or incoming.order_no
 
 
 def case_key(incoming: Incoming, order_no: str) -> CaseKey:
@@ -277,6 +287,7 @@ def _take_one(
         view.papers[kind] = revision
     if taken is None and item.claim not in found:
         changes.claims.append((item.claim, view.key.case_id, view.key.tenant))
+    _link(view, paper, revision.revision, facts, found, changes)
     entry: dict[str, object] = {
         "kind": kind.value,
         "revision": revision.revision,
@@ -287,6 +298,23 @@ def _take_one(
         entry["taken"] = taken
     received.append(entry)
     return IntakeStatus.ACCEPTED, revision.revision, step.changed, None
+
+
+def _link(
+    view: CaseView,
+    paper: Paper,
+    revision: int,
+    facts: _Facts,
+    found: Found,
+    changes: Changes[list[IntakeResult]],
+) -> None:
+    """Make the links that an order's numbers are, and ask for the papers that wait under them."""
+    named = links.named_links(view.key.tenant, paper)
+    for link in named:
+        if link not in found:
+            changes.claims.append((link, view.key.case_id, view.key.tenant))
+    if any(links.waiting_claim(link) in found for link in named):
+        changes.effects.append(links.relink_effect(view.key, revision, facts.bench.now))
 
 
 def _claim_order(
@@ -319,3 +347,6 @@ def _results(
     return [IntakeResult(IntakeStatus.FAILED, key.case_id, key.order_no, reason=reason)] * len(
         items
     )
+
+
+__all__ = ["Incoming", "Ingest", "IntakeResult", "IntakeStatus", "decide_intake"]

@@ -26,6 +26,7 @@ from gateway.ports.commands import (
     Store,
     StoredMember,
     StoredMessage,
+    UnlinkedPaper,
     Views,
 )
 from gateway.ports.customs import (
@@ -106,5 +107,6 @@ __all__ = [
     "StoredEvent",
     "StoredMember",
     "StoredMessage",
+    "UnlinkedPaper",
     "Views",
 ]

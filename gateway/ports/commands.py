@@ -292,6 +292,25 @@ class StoredMessage:
     members: tuple[StoredMember, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UnlinkedPaper:
+    """A paper that names no order: it waits under its own number until another paper names that.
+
+    ``number`` is a link (see :class:`Lookup`), ``paper`` the document of the paper, ``deadline``
+    when a person is told that nobody has named it.
+    """
+
+    number: Lookup
+    tenant: TenantId
+    profile_id: ProfileId
+    kind: PaperKind
+    source: str
+    paper: Mapping[str, Any]
+    raw: bytes
+    received_at: int
+    deadline: int
+
+
 class Store(Protocol):
     """The one store of the gateway: SQLite or PostgreSQL, one implementation."""
 
@@ -315,6 +334,26 @@ class Store(Protocol):
         """R1: store receipt bytes before the channel is acknowledged; returns those not seen
         before.
         """
+        ...
+
+    async def keep_unlinked(self, paper: UnlinkedPaper) -> str:
+        """Store a paper whose case is not known; gives its id."""
+        ...
+
+    async def find_unlinked(self, numbers: Sequence[Lookup]) -> list[tuple[str, UnlinkedPaper]]:
+        """Papers that wait under these numbers."""
+        ...
+
+    async def case_keys(self, ids: Sequence[CaseId]) -> dict[CaseId, CaseKey]:
+        """Which cases these ids belong to."""
+        ...
+
+    async def end_unlinked(self, ids: Sequence[str]) -> None:
+        """These papers have found their cases."""
+        ...
+
+    async def is_unlinked(self, unlinked_id: str) -> bool:
+        """Whether a paper still waits for its case."""
         ...
 
     async def open_receipts(self, limit: int) -> list[InboxItem]:

@@ -37,6 +37,7 @@ def upgrade() -> None:
     _create_profile()
     _create_raw()
     _create_tenant()
+    _create_unlinked()
     _create_wait()
     if op.get_bind().dialect.name == "postgresql":
         for table, column in BLOBS:
@@ -443,6 +444,20 @@ def _create_tenant() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_tenant")),
     )
+
+
+def _create_unlinked() -> None:
+    op.create_table(
+        "unlinked",
+        sa.Column("unlinked_id", ID, nullable=False),
+        sa.Column("tenant", ID, nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("unlinked_id", name=op.f("pk_unlinked")),
+    )
+    op.create_index("ix_unlinked_key", "unlinked", ["key_hash"], unique=False)
 
 
 def _create_wait() -> None:

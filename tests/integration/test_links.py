@@ -1,0 +1,93 @@
+"""A paper that names no order finds its case through a number that an order names."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.api.decode import to_paper
+from gateway.api.edge import ORDER, PAYMENT, WAYBILL
+from gateway.app.container import Gateway
+from gateway.app.demo_orders import DemoOrder, demo_orders
+from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepare
+from gateway.app.serve import running
+from gateway.domain.case import CaseStage
+from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
+from gateway.ports import CaseFilter
+
+
+@asynccontextmanager
+async def working(folder: Path) -> AsyncIterator[Gateway]:
+    """A gateway that works on a temporary database; nobody reads its folders."""
+    async with running(prepare(folder), api=False) as (gateway, _):
+        await furnish(gateway)
+        yield gateway
+
+
+def incoming(doc: dict[str, object], adapter: object) -> Incoming:
+    """A paper of the demo as it would arrive."""
+    paper = to_paper(adapter.validate_python(doc))  # type: ignore[attr-defined]
+    return Incoming(TENANT, demo_profile(), paper, "test", b"{}")
+
+
+def linked_papers() -> tuple[DemoOrder, list[Incoming]]:
+    """One good order whose slip and waybill do not name it; the order names their numbers."""
+    (demo,) = demo_orders(PROFILE, 1, 5, problems=False)
+    assert demo.payment is not None
+    assert demo.waybill is not None
+    order = demo.order | {
+        "payment": {"transaction_id": demo.payment["transaction_id"]},
+        "waybill_no": demo.waybill["waybill_no"],
+    }
+    payment = {name: value for name, value in demo.payment.items() if name != "order_no"}
+    waybill = {name: value for name, value in demo.waybill.items() if name != "order_no"}
+    return demo, [
+        incoming(order, ORDER),
+        incoming(payment, PAYMENT),
+        incoming(waybill, WAYBILL),
+    ]
+
+
+async def stage_of(gateway: Gateway) -> CaseStage | None:
+    """The stage of the only case."""
+    page = await gateway.reads.cases(TENANT, CaseFilter(), None, 10)
+    return page.items[0].stage if page.items else None
+
+
+async def declared(gateway: Gateway) -> bool:
+    """Whether the case has all its papers and goes to customs, within a few seconds."""
+    for _ in range(50):
+        if await stage_of(gateway) is CaseStage.WAITING_FILINGS:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("order_comes", [0, 1, 2])
+async def test_unlinked_papers_join_their_order(tmp_path: Path, order_comes: int) -> None:
+    """Whenever the order comes, the papers that it names end in its case."""
+    _, (order, payment, waybill) = linked_papers()
+    others = [payment, waybill]
+    arrivals = [*others[:order_comes], order, *others[order_comes:]]
+    async with working(tmp_path) as gateway:
+        results: list[IntakeResult] = []
+        for one in arrivals:
+            results += await gateway.ingest.take([one])
+        early = [result.status for result in results[:order_comes]]
+        assert early == [IntakeStatus.UNLINKED] * order_comes
+        assert results[order_comes].status is IntakeStatus.ACCEPTED
+        assert all(result.status is IntakeStatus.ACCEPTED for result in results[order_comes:])
+        assert await declared(gateway)
+
+
+async def test_a_paper_that_nobody_names_waits_for_a_person(tmp_path: Path) -> None:
+    """Another order does not take it, and no case is made of it."""
+    _, (_, payment, _) = linked_papers()
+    async with working(tmp_path) as gateway:
+        (result,) = await gateway.ingest.take([payment])
+        (other,) = demo_orders(PROFILE, 1, 6, problems=False, run="E")
+        await gateway.ingest.take([incoming(other.order, ORDER)])
+        assert result.status is IntakeStatus.UNLINKED
+        assert await stage_of(gateway) is CaseStage.COLLECTING
