@@ -14,7 +14,8 @@ from typing import IO, Any, Final
 
 import orjson
 
-TAKEN: Final = frozenset({"accepted", "unchanged"})
+# A paper without a known case is kept too, and attached when an order names its number.
+TAKEN: Final = frozenset({"accepted", "unchanged", "unlinked"})
 _SUFFIX: Final = ".results.ndjson"
 
 
@@ -56,13 +57,15 @@ def open_results(path: Path, *, again: bool = False) -> Iterator[ResultFile]:
     if again:
         path.unlink(missing_ok=True)
     taken, had_results = _read_taken(path)
-    with path.open("ab") as file:
-        # A line that a crash cut short must not swallow the next one.
-        if had_results and not _ends_with_newline(path):
-            file.write(b"\n")
-        yield ResultFile(path, file, taken)
-    if had_results:
-        _keep_latest(path)
+    try:
+        with path.open("ab") as file:
+            # A line that a crash cut short must not swallow the next one.
+            if had_results and not _ends_with_newline(path):
+                file.write(b"\n")
+            yield ResultFile(path, file, taken)
+    finally:
+        if had_results:
+            _keep_latest(path)
 
 
 def _read_taken(path: Path) -> tuple[dict[int, str], bool]:

@@ -477,8 +477,8 @@ class CSVRows:
 
 _KEY: Final[Mapping[FileKind, str]] = {
     FileKind.ORDER: "order_no",
-    FileKind.PAYMENT: "order_no",
-    FileKind.WAYBILL: "order_no",
+    FileKind.PAYMENT: "transaction_id",
+    FileKind.WAYBILL: "waybill_no",
     FileKind.GOODS: "sku",
 }
 

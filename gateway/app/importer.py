@@ -101,6 +101,12 @@ class _Batch:
     goods: list[tuple[int, GoodsRecord]] = field(default_factory=list)
     size_bytes: int = 0
 
+    def begin(self, doc: Doc, row: Row) -> int:
+        """Take a row in; gives the place of its result."""
+        self.results.append(doc)
+        self.size_bytes += len(row.raw)
+        return len(self.results) - 1
+
     def is_full(self) -> bool:
         """Whether it is time to store what has gathered."""
         taken = len(self.papers) + len(self.goods)
@@ -122,104 +128,110 @@ async def import_file(
     summary = Summary()
     with job.path.open("rb") as file:
         source = open_rows(job.path, file, job.kind, job.profile)
-        batch = _Batch()
-        profiles: dict[ProfileId, FilingProfile | None] = {}
+        run = _Run(job, sinks, results, source, summary)
         try:
-            for row in source.rows():
-                summary.rows += 1
-                digest = row_digest(job.context, row.raw)
-                if results.is_taken(row.number, digest):
-                    summary.skipped += 1
-                else:
-                    _sort(row, digest, source, job, sinks, profiles, batch)
-                if batch.is_full():
-                    await _store(batch, job, sinks, results, summary)
-                    batch = _Batch()
-                    progress(row.end)
+            await run.take_all(progress)
         except UnusableFile:
-            await _store(batch, job, sinks, results, summary)
+            await run.store()
             raise
-        await _store(batch, job, sinks, results, summary)
+        await run.store()
     return summary
 
 
-def _sort(
-    row: Row,
-    digest: str,
-    source: RowSource,
-    job: ImportJob,
-    sinks: Sinks,
-    profiles: dict[ProfileId, FilingProfile | None],
-    batch: _Batch,
-) -> None:
-    """Read one row and put it where it belongs, or note why not."""
-    index = len(batch.results)
-    doc: Doc = {"row": row.number, "digest": digest}
-    if row.last != row.number:
-        doc["last_row"] = row.last
-    batch.results.append(doc)
-    batch.size_bytes += len(row.raw)
-    try:
-        item = source.decode(row)
-        profile = _profile(item, job, sinks, profiles)
+@dataclass(slots=True)
+class _Run:
+    """An import on its way: what it reads and writes, and the rows in hand."""
+
+    job: ImportJob
+    sinks: Sinks
+    results: ResultFile
+    source: RowSource
+    summary: Summary
+    batch: _Batch = field(default_factory=_Batch)
+    profiles: dict[ProfileId, FilingProfile | None] = field(default_factory=dict)
+
+    async def take_all(self, progress: Callable[[int], None]) -> None:
+        """Take every row in, storing a batch whenever enough have gathered."""
+        for row in self.source.rows():
+            self.sort(row)
+            if self.batch.is_full():
+                await self.store()
+                progress(row.end)
+
+    def sort(self, row: Row) -> None:
+        """Read one row and put it where it belongs, or note why not."""
+        self.summary.rows += 1
+        digest = row_digest(self.job.context, row.raw)
+        if self.results.is_taken(row.number, digest):
+            self.summary.skipped += 1
+            return
+        doc: Doc = {"row": row.number, "digest": digest}
+        if row.last != row.number:
+            doc["last_row"] = row.last
+        index = self.batch.begin(doc, row)
+        try:
+            self._decode(row, index, doc)
+        except RowFaulty as error:
+            _refuse(doc, error.faults)
+        except InvalidValue as error:
+            _refuse(doc, (Fault(error.path, error.reason, f"取值有误：{error.reason}"),))
+        else:
+            if not is_composed(row.raw):
+                doc["note"] = _DECOMPOSED
+
+    def _decode(self, row: Row, index: int, doc: Doc) -> None:
+        item = self.source.decode(row)
+        profile = self._profile(item)
         if isinstance(item, GoodsItem):
             doc |= {"type": FileKind.GOODS.value, "sku": item.model.sku}
-            batch.goods.append((index, item.record(profile.goods_scope)))
-        else:
-            doc["order_no"] = item.order_no
-            incoming = Incoming(job.tenant, profile, item.paper, SOURCE, row.raw, 0, len(row.raw))
-            batch.papers.append((index, incoming))
-    except RowFaulty as error:
-        _refuse(doc, error.faults)
-    except InvalidValue as error:
-        _refuse(doc, (Fault(error.path, error.reason, f"取值有误：{error.reason}"),))
-    else:
-        if not is_composed(row.raw):
-            doc["note"] = _DECOMPOSED
+            self.batch.goods.append((index, item.record(profile.goods_scope)))
+            return
+        doc["order_no"] = item.order_no
+        incoming = Incoming(self.job.tenant, profile, item.paper, SOURCE, row.raw, 0, len(row.raw))
+        self.batch.papers.append((index, incoming))
 
+    def _profile(self, item: PaperItem | GoodsItem) -> FilingProfile:
+        name = item.profile_id
+        if name not in self.profiles:
+            self.profiles[name] = self.sinks.master.profile(self.job.tenant, name)
+        found = self.profiles[name]
+        if found is None:
+            text = "is no filing profile of this tenant; see `clearance profiles list`"
+            raise RowFaulty((Fault("profile", text, "不是该租户的申报方案"),))
+        return found
 
-def _profile(
-    item: PaperItem | GoodsItem,
-    job: ImportJob,
-    sinks: Sinks,
-    profiles: dict[ProfileId, FilingProfile | None],
-) -> FilingProfile:
-    name = item.profile_id
-    if name not in profiles:
-        profiles[name] = sinks.master.profile(job.tenant, name)
-    found = profiles[name]
-    if found is None:
-        text = "is no filing profile of this tenant; see `clearance profiles list`"
-        raise RowFaulty((Fault("profile", text, "不是该租户的申报方案"),))
-    return found
+    async def store(self) -> None:
+        """Store what has gathered, goods records first, then write the result of every row."""
+        batch, self.batch = self.batch, _Batch()
+        if batch.goods:
+            await self._store_goods(batch)
+        if batch.papers:
+            await self._store_papers(batch)
+        for doc in batch.results:
+            self.summary.by_status[doc["status"]] += 1
+            self.results.add(doc)
+        self.results.flush()
 
-
-def _refuse(doc: Doc, faults: Sequence[Fault]) -> None:
-    doc |= {"status": "refused", "errors": [fault.to_doc() for fault in faults]}
-
-
-async def _store(
-    batch: _Batch, job: ImportJob, sinks: Sinks, results: ResultFile, summary: Summary
-) -> None:
-    """Store what has gathered, goods records first, then write the result of every row."""
-    if batch.goods:
-        stored = await sinks.admin.put_goods(job.tenant, [record for _, record in batch.goods])
+    async def _store_goods(self, batch: _Batch) -> None:
+        records = [record for _, record in batch.goods]
+        stored = await self.sinks.admin.put_goods(self.job.tenant, records)
         for (index, _), one in zip(batch.goods, stored, strict=True):
             status = "accepted" if one.changed else "unchanged"
             batch.results[index] |= {"status": status, "version": one.version}
             if one.changed:
-                summary.goods_changed.append(one.sku)
-    if batch.papers:
-        assert sinks.ingest is not None
-        taken = await sinks.ingest.take([incoming for _, incoming in batch.papers])
+                self.summary.goods_changed.append(one.sku)
+
+    async def _store_papers(self, batch: _Batch) -> None:
+        assert self.sinks.ingest is not None
+        taken = await self.sinks.ingest.take([incoming for _, incoming in batch.papers])
         for (index, _), result in zip(batch.papers, taken, strict=True):
-            batch.results[index] |= _result_doc(result, sinks.explain)
+            batch.results[index] |= _result_doc(result, self.sinks.explain)
             if result.stage is not None:
-                summary.by_stage[result.stage.value] += 1
-    for doc in batch.results:
-        summary.by_status[doc["status"]] += 1
-        results.add(doc)
-    results.flush()
+                self.summary.by_stage[result.stage.value] += 1
+
+
+def _refuse(doc: Doc, faults: Sequence[Fault]) -> None:
+    doc |= {"status": "refused", "errors": [fault.to_doc() for fault in faults]}
 
 
 def _result_doc(result: IntakeResult, explain: Explain) -> Doc:

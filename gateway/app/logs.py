@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from enum import StrEnum
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO, cast
 
 import orjson
 import structlog
@@ -69,13 +69,29 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LogStream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> int:
+        """Write text."""
+        ...
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether a person reads along."""
+        ...
+
+
 def configure_logs(
     form: LogForm = LogForm.AUTO,
     level: LogLevel = LogLevel.WARNING,
-    stream: TextIO | None = None,
+    stream: LogStream | None = None,
 ) -> None:
     """Set up the logs of this process; called once, by its entry point. ``stream``: stderr."""
-    out = sys.stderr if stream is None else stream
+    out = _CurrentStderr() if stream is None else stream
     for_people = form is LogForm.CONSOLE or (form is LogForm.AUTO and out.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -93,10 +109,26 @@ def configure_logs(
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, out)),
         cache_logger_on_first_use=False,
     )
     _take_over_libraries(number)
+
+
+class _CurrentStderr:
+    """Whatever stderr is when a line is written: a test may have put another in its place."""
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Whether a person reads along."""
+        return sys.stderr.isatty()
 
 
 def private_values_out(

@@ -1,9 +1,9 @@
 """Reports about the whole deployment: are the promises kept, and what waits for a person."""
 
-from typing import Any
+from typing import Any, Final
 
 import typer
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from gateway.app.checks import check_settings
 from gateway.app.commands.frame import (
@@ -21,7 +21,8 @@ from gateway.app.opening import open_reading
 from store.checks import Report, run_checks
 from store.tables import InboxStage, OutboxStage, inbox, outbox, parked
 
-_CHECKED = "检查 check"
+_CHECKED: Final = "检查 check"
+_TIMES: Final = frozenset({"at", "received_at"})
 
 
 def check(context: typer.Context, *, json: JSONOption = False) -> None:
@@ -122,78 +123,57 @@ async def _parked(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 
 
 def _load_parked(on: Connection) -> dict[str, list[dict[str, Any]]]:
-    files = on.execute(
-        select(
-            inbox.c.receipt_id, inbox.c.received_at, inbox.c.channel, inbox.c.name, inbox.c.problem
-        )
-        .where(inbox.c.stage == InboxStage.PARKED.value)
-        .order_by(inbox.c.received_at, inbox.c.receipt_id)
-    )
-    records = on.execute(
-        select(
-            parked.c.parked_id,
-            parked.c.at,
-            parked.c.subject,
-            parked.c.reason,
-            parked.c.receipt_id,
-            parked.c.position,
-            parked.c.tenant,
-            parked.c.case_id,
-            parked.c.detail,
-        )
-        .where(parked.c.resolved_at.is_(None))
-        .order_by(parked.c.at, parked.c.parked_id)
-    )
-    effects = on.execute(
-        select(
-            outbox.c.effect_id,
-            outbox.c.done_at,
-            outbox.c.kind,
-            outbox.c.tenant,
-            outbox.c.case_id,
-            outbox.c.ref,
-            outbox.c.attempt,
-            outbox.c.detail,
-        )
-        .where(outbox.c.stage == OutboxStage.PARKED.value)
-        .order_by(outbox.c.done_at, outbox.c.effect_id)
-    )
     return {
-        "receipts": [
-            {
-                "receipt": row.receipt_id,
-                "received_at": at_json(row.received_at),
-                "channel": row.channel,
-                "name": row.name,
-                "problem": row.problem,
-            }
-            for row in files
-        ],
-        "records": [
-            {
-                "parked": row.parked_id,
-                "at": at_json(row.at),
-                "subject": row.subject,
-                "reason": row.reason,
-                "receipt": row.receipt_id,
-                "position": row.position,
-                "tenant": row.tenant,
-                "case": row.case_id,
-                "detail": row.detail,
-            }
-            for row in records
-        ],
-        "effects": [
-            {
-                "effect": row.effect_id,
-                "at": at_json(row.done_at),
-                "kind": row.kind,
-                "tenant": row.tenant,
-                "case": row.case_id,
-                "ref": row.ref,
-                "attempts": row.attempt,
-                "detail": row.detail,
-            }
-            for row in effects
-        ],
+        "receipts": _rows(
+            on,
+            select(
+                inbox.c.receipt_id.label("receipt"),
+                inbox.c.received_at,
+                inbox.c.channel,
+                inbox.c.name,
+                inbox.c.problem,
+            )
+            .where(inbox.c.stage == InboxStage.PARKED.value)
+            .order_by(inbox.c.received_at, inbox.c.receipt_id),
+        ),
+        "records": _rows(
+            on,
+            select(
+                parked.c.parked_id.label("parked"),
+                parked.c.at,
+                parked.c.subject,
+                parked.c.reason,
+                parked.c.receipt_id.label("receipt"),
+                parked.c.position,
+                parked.c.tenant,
+                parked.c.case_id.label("case"),
+                parked.c.detail,
+            )
+            .where(parked.c.resolved_at.is_(None))
+            .order_by(parked.c.at, parked.c.parked_id),
+        ),
+        "effects": _rows(
+            on,
+            select(
+                outbox.c.effect_id.label("effect"),
+                outbox.c.done_at.label("at"),
+                outbox.c.kind,
+                outbox.c.tenant,
+                outbox.c.case_id.label("case"),
+                outbox.c.ref,
+                outbox.c.attempt.label("attempts"),
+                outbox.c.detail,
+            )
+            .where(outbox.c.stage == OutboxStage.PARKED.value)
+            .order_by(outbox.c.done_at, outbox.c.effect_id),
+        ),
     }
+
+
+# Any: columns hold whatever they hold.
+def _rows(on: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
+    """The rows as JSON values, by the names of their columns."""
+    return [
+        {name: at_json(value) if name in _TIMES else value for name, value in row._mapping.items()}
+        for row in on.execute(statement)
+    ]
