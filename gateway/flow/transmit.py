@@ -6,6 +6,7 @@ reached.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -40,6 +41,8 @@ from gateway.ports import (
 _WAITING: Final = frozenset(
     {DeclarationStage.CLAIMED, DeclarationStage.SENT, DeclarationStage.UNKNOWN}
 )
+# After 2, 4 and 8 times the wait for an answer.
+_LODGED_LOOKS: Final = 3
 _OUTCOME: Final = {
     SendOutcome.HANDED_OVER: MessageStage.HANDED_OVER,
     SendOutcome.REFUSED: MessageStage.NOT_HANDED_OVER,
@@ -216,15 +219,18 @@ def _record_unanswered(message: StoredMessage, views: Views) -> list[StoredMembe
     return silent
 
 
-def answer_effect(message: StoredMessage, due_at: int) -> Effect:
-    """The timer that looks whether a message was answered."""
+def answer_effect(message: StoredMessage, due_at: int, look: int = 0) -> Effect:
+    """The timer that looks whether a message was answered; ``look`` counts the later looks after
+    records of which customs has said no more than that they are lodged.
+    """
+    parts = (message.attempt, look) if look else (message.attempt,)
     return Effect(
-        effect_id=effect_id(CaseId(message.message_id), "answer", message.attempt),
+        effect_id=effect_id(CaseId(message.message_id), "answer", *parts),
         kind=EffectKind.ANSWER,
         group="answer",
         due_at=due_at,
         ref=message.message_id,
-        payload={"attempt": message.attempt},
+        payload={"attempt": message.attempt, "look": look},
     )
 
 
@@ -270,20 +276,9 @@ def decide_overdue(
     if facts.timer.payload.get("attempt") != message.attempt:
         return changes
     silent = _record_unanswered(message, views)
-    if not silent:
-        return changes
-    if message.attempt > facts.profile.resend_limit:
-        for member in silent:
-            views[member.key.case_id].record(
-                Event(
-                    EventKind.ALARM_RAISED,
-                    {
-                        "alarm": "no_answer",
-                        "kind": message.kind.value,
-                        "version": member.declaration.version,
-                    },
-                )
-            )
+    if not silent or message.attempt > facts.profile.resend_limit:
+        _raise_alarm("no_answer", message, silent, views)
+        _follow_lodged(facts, views, changes)
         return changes
     attempt = message.attempt + 1
     record_sending(message, views, attempt, facts.now)
@@ -295,6 +290,54 @@ def decide_overdue(
     )
     changes.result = replace(message, attempt=attempt, stage=MessageStage.SIGNED)
     return changes
+
+
+def _follow_lodged(
+    facts: _OverdueFacts, views: Views, changes: Changes[StoredMessage | None]
+) -> None:
+    """Customs has these records and says no more: look again, ever later, then call a person."""
+    message = facts.message
+    lodged = [
+        member
+        for member in message.members
+        if _stands_at(views, member, message, DeclarationStage.LODGED)
+    ]
+    if not lodged:
+        return
+    look = int(facts.timer.payload.get("look", 0)) + 1
+    if look > _LODGED_LOOKS:
+        _raise_alarm("no_outcome", message, lodged, views)
+        return
+    wait_us = (facts.profile.answer_timeout_s << look) * SECOND_US
+    changes.effects.append(answer_effect(message, facts.now + wait_us, look))
+
+
+def _stands_at(
+    views: Views, member: StoredMember, message: StoredMessage, stage: DeclarationStage
+) -> bool:
+    view = views.get(member.key.case_id)
+    declaration = view.state.declaration(message.kind) if view else None
+    return (
+        declaration is not None
+        and declaration.message_id == message.message_id
+        and declaration.stage is stage
+    )
+
+
+def _raise_alarm(
+    alarm: str, message: StoredMessage, members: Sequence[StoredMember], views: Views
+) -> None:
+    for member in members:
+        views[member.key.case_id].record(
+            Event(
+                EventKind.ALARM_RAISED,
+                {
+                    "alarm": alarm,
+                    "kind": message.kind.value,
+                    "version": member.declaration.version,
+                },
+            )
+        )
 
 
 # --- refused as a whole ------------------------------------------------------------------------
