@@ -4,19 +4,24 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import structlog
 from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.api.app import Serving, create_app, serve
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
 from gateway.app.upkeep import keep_checkpoints
+from gateway.domain.errors import StoreError
+from gateway.ports import Clock
 
 _LOG = structlog.get_logger("clearance.app")
+_AGAIN_S: Final = 1.0
 
 
 @asynccontextmanager
@@ -43,11 +48,15 @@ async def running(
 async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable[[], None]]:
     """The engine and the followers of master data; ended in order on leaving."""
     clock = gateway.context.clock
+
+    async def checkpoints() -> None:
+        await keep_checkpoints(gateway.store, clock, gateway.settings)
+
     async with asyncio.TaskGroup() as tasks:
         followers = [
             tasks.create_task(gateway.cache.follow(clock)),
             tasks.create_task(gateway.keys.follow(clock)),
-            tasks.create_task(keep_checkpoints(gateway.store, clock, gateway.settings)),
+            tasks.create_task(_outlasting(clock, checkpoints)),
         ]
         engine: list[asyncio.Task[None]] = []
 
@@ -55,7 +64,8 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             if work:
                 engine.append(tasks.create_task(gateway.engine.run()))
                 # After the engine, which by then takes what is told.
-                followers.append(tasks.create_task(gateway.cache.wake_waiting()))
+                waking = _outlasting(clock, gateway.cache.wake_waiting)
+                followers.append(tasks.create_task(waking))
 
         try:
             yield start
@@ -65,6 +75,18 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
                 await task
             for follower in followers:
                 follower.cancel()
+
+
+async def _outlasting(clock: Clock, work: Callable[[], Awaitable[None]]) -> None:
+    """Do something to its end, from the start again for as long as the database is away."""
+    while True:
+        try:
+            await work()
+        except (StoreError, SQLAlchemyError, OSError) as error:
+            _LOG.warning("database_away", error=type(error).__name__)
+            await clock.sleep(_AGAIN_S)
+        else:
+            return
 
 
 @contextlib.contextmanager

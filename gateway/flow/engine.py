@@ -123,15 +123,21 @@ class Engine:
             self._active.discard(effect.effect_id)
 
     async def _give_back(self, effects: Sequence[Effect]) -> None:
-        """Try these effects again later; they stay leased to nobody until then."""
+        """Try these effects again later; they stay leased to nobody until then.
+
+        When not even this can be stored, they are found by polling once their lease has run out.
+        """
         now = self.context.clock.now()
         jitter = self.context.rng.bytes(1)[0]
-        await self.context.store.reschedule(
-            [
-                (one.effect_id, one.attempt, now + SEND.wait_us(one.attempt + 1, jitter))
-                for one in effects
-            ]
-        )
+        try:
+            await self.context.store.reschedule(
+                [
+                    (one.effect_id, one.attempt, now + SEND.wait_us(one.attempt + 1, jitter))
+                    for one in effects
+                ]
+            )
+        except Exception as error:
+            self.observer.failed("reschedule", error)
 
     async def _poll(self) -> None:
         """Lease what is due and has no live worker; runs until the engine stops."""
