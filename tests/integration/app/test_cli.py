@@ -257,3 +257,18 @@ def test_beside_a_serving_gateway_one_may_look_and_keep_books(shop: Shell) -> No
         finally:
             serving.send_signal(signal.SIGTERM)
             assert serving.wait(20) == 0
+
+
+@pytest.mark.needs_postgres
+def test_the_same_commands_work_on_postgresql(
+    shell: Shell, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARANCE_STORE_URL", postgres_url)
+    shell.ok("tenants", "add", "shop", "Shop")
+    shell.ok("profiles", "put", shell.folder / "profile-1210.toml", "--tenant", "shop")
+    shell.ok("import", shell.folder / "mixed.ndjson", "--tenant", "shop")
+    shell.ok("goods", "put", shell.folder / "goods.csv", "--tenant", "shop")
+    assert shell.json("case", "PAY-MIX-0001", "--tenant", "shop")["verdict"]["kind"] == "matched"
+    assert shell.json("check")["clean"]
+    assert shell.json("parked")["records"] == []
+    assert not list(shell.folder.glob("*.db"))
