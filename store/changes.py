@@ -5,15 +5,34 @@ counter's slots; a reader that is not too far behind reads only those notes, any
 Whoever writes takes the counter's row first, so writers of one subject follow each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, Insert, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.domain.errors import Retry, StoreError
+from gateway.ports import Clock
 from store.tables import meta
 
 SLOTS: Final = 128
+
+
+async def follow(refresh: Callable[[], Awaitable[object]], clock: Clock, every_s: float) -> None:
+    """Refresh for ever; while the database is away, what was read last goes on holding.
+
+    What no waiting can mend (a secret that does not open) is raised.
+    """
+    while True:
+        await clock.sleep(every_s)
+        try:
+            await refresh()
+        except StoreError as fault:
+            if fault.retry is Retry.NEVER:
+                raise
+        except (SQLAlchemyError, OSError):
+            continue
 
 
 def insert_into(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":

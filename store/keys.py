@@ -20,7 +20,7 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import KeyId, TenantId
 from gateway.ports import Clock, Rng
 from store.access import Access
-from store.changes import raise_counter, read_counter, take_counter
+from store.changes import follow, raise_counter, read_counter, take_counter
 from store.master import note
 from store.tables import api_key, tenant
 
@@ -291,12 +291,13 @@ class KeyDirectory:
                 self._at, self._live = loaded
                 self._used = {key: at for key, at in self._used.items() if key in self._live}
             if self._unsaved:
-                unsaved, self._unsaved = self._unsaved, {}
+                unsaved = dict(self._unsaved)
                 await self._access.execute(lambda connection: _note_used(connection, unsaved))
+                self._unsaved = {
+                    key: at for key, at in self._unsaved.items() if unsaved.get(key) != at
+                }
             return loaded is not None
 
     async def follow(self, clock: Clock, every_s: float = 0.3) -> None:
-        """Refresh for ever; end it by cancelling."""
-        while True:
-            await clock.sleep(every_s)
-            await self.refresh()
+        """Refresh for ever; end it by cancelling. A database that is away is asked again."""
+        await follow(self.refresh, clock, every_s)

@@ -21,7 +21,7 @@ from gateway.domain.ids import CaseId, EndpointId, ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
 from gateway.ports import Clock, Endpoint
 from store.access import Access
-from store.changes import notes_between, read_counter
+from store.changes import follow, notes_between, read_counter
 from store.endpoints import OpenSecret, load_endpoints
 from store.master import (
     COUNTER,
@@ -185,10 +185,8 @@ class MasterCache:
         await self._wake(self._wakeable(_Changed(everything=True)))
 
     async def follow(self, clock: Clock, every_s: float = 0.3) -> None:
-        """Refresh for ever; end it by cancelling."""
-        while True:
-            await clock.sleep(every_s)
-            await self.refresh()
+        """Refresh for ever; end it by cancelling. A database that is away is asked again."""
+        await follow(self.refresh, clock, every_s)
 
     def _load(self, connection: Connection) -> tuple[_Tables, _Changed]:
         before = self._tables

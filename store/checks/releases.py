@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -83,22 +84,27 @@ def _numbers(span: CaseSpan, case_id: str, kind: str, version: int) -> tuple[str
 
 def _unproven(probe: Probe, by_file: Mapping[str, list[_Evidence]]) -> Iterator[Violation]:
     for some in chunks(sorted(by_file), _FILES):
-        files = {
-            row.receipt_id: row
-            for row in probe.connection.execute(
-                select(inbox.c.receipt_id, inbox.c.wrapped_key, inbox.c.body).where(
-                    inbox.c.receipt_id.in_(some)
-                )
+        rows = probe.connection.execute(
+            select(inbox.c.receipt_id, inbox.c.wrapped_key, inbox.c.body).where(
+                inbox.c.receipt_id.in_(some)
             )
+        )
+        texts = {
+            row.receipt_id: _texts(probe, row.receipt_id, row.wrapped_key, row.body) for row in rows
         }
-        for receipt_id in some:
-            row = files.get(receipt_id)
-            texts = None if row is None else _texts(probe, receipt_id, row.wrapped_key, row.body)
-            for one in by_file[receipt_id]:
-                if texts is None:
-                    yield _found(one.case_id, f"its receipt {receipt_id} is not in the inbox")
-                elif not one.numbers or not texts.issuperset(one.numbers):
-                    yield _found(one.case_id, f"receipt {receipt_id} does not name its numbers")
+        for one in chain.from_iterable(by_file[receipt_id] for receipt_id in some):
+            evidence = _not_in(one, texts.get(one.receipt_id))
+            if evidence is not None:
+                yield _found(one.case_id, evidence)
+
+
+def _not_in(one: _Evidence, texts: set[str] | None) -> str | None:
+    """Why a receipt file's texts do not release a case, None when they do."""
+    if texts is None:
+        return f"its receipt {one.receipt_id} is not in the inbox"
+    if not one.numbers or not texts.issuperset(one.numbers):
+        return f"receipt {one.receipt_id} does not name its numbers"
+    return None
 
 
 def _texts(probe: Probe, receipt_id: str, wrapped_key: bytes | None, body: bytes) -> set[str]:

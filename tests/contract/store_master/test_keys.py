@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import KeyId, TenantId
+from store.changes import follow
+from store.errors import DamagedBlob, StoreUnavailable
 from store.keys import Credential, KeyRole
 from store.tables import api_key
 from tests.contract.store_master.bench import ACME, OTHER, START, Bench
@@ -117,3 +122,29 @@ async def test_lists_show_a_tenants_own_keys_and_their_last_use(bench: Bench) ->
     await directory.refresh()
     (row,) = await directory.list(ACME)
     assert row.last_used_at == START + 11 * MINUTE
+
+
+@dataclass
+class Outage:
+    """A refresh that fails in turn, then ends the test."""
+
+    faults: list[Exception]
+    seen: int = 0
+
+    async def refresh(self) -> None:
+        self.seen += 1
+        raise self.faults.pop(0)
+
+
+async def test_following_outlives_a_database_that_is_away(bench: Bench) -> None:
+    outage = Outage(
+        [
+            StoreUnavailable("away"),
+            OperationalError("SELECT 1", {}, Exception("gone")),
+            ConnectionRefusedError(),
+            DamagedBlob("changed"),
+        ]
+    )
+    with pytest.raises(DamagedBlob):
+        await follow(outage.refresh, bench.clock, 0.3)
+    assert outage.seen == 4
