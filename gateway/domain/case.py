@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.domain.declaration import DeclarationKind, DeclarationState
 from gateway.domain.findings import Finding
@@ -58,8 +59,7 @@ class CaseKey:
     profile_id: ProfileId
 
 
-@dataclass(frozen=True, slots=True)
-class PaperStamp:
+class PaperStamp(NamedTuple):
     """The newest revision of one paper; ``taken`` names another case that holds its number."""
 
     revision: int
@@ -75,8 +75,7 @@ class Hold:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer of matching: every finding, what is missing, and until when to wait for it.
 
     ``until`` is UTC microseconds. ``missing`` names papers (``payment``) and goods records
@@ -89,8 +88,7 @@ class Verdict:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CaseState:
+class CaseState(NamedTuple):
     """A case, folded from its events; ``seq`` counts them. Holds no personal data."""
 
     seq: int = 0

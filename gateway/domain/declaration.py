@@ -3,10 +3,13 @@ to.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from gateway.domain.ids import MessageId
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class DeclarationKind(StrEnum):
@@ -73,17 +76,15 @@ class Word(StrEnum):
     UNKNOWN = "unknown_code"
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(NamedTuple):
     """The exact inputs of one declaration version: rebuilding it gives the same record."""
 
     profile_version: int = 0
-    papers: Mapping[str, int] = field(default_factory=dict)
-    goods: Mapping[str, int] = field(default_factory=dict)
+    papers: Mapping[str, int] = _NOTHING
+    goods: Mapping[str, int] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class DeclarationState:
+class DeclarationState(NamedTuple):
     """One declaration version, folded from its events.
 
     ``returned_at`` is the newest applied returnTime (17 digits, customs' clock), ``sent_at`` UTC
@@ -110,8 +111,7 @@ class DeclarationState:
     deferred: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptFact:
+class ReceiptFact(NamedTuple):
     """One receipt record in neutral words, ready for a decision.
 
     ``returned_at_us`` is UTC microseconds of ``returned_at``. ``checks`` maps what the receipt
@@ -131,4 +131,4 @@ class ReceiptFact:
     codes: tuple[str, ...] = ()
     pre_no: str | None = None
     invt_no: str | None = None
-    checks: Mapping[str, str | None] = field(default_factory=dict)
+    checks: Mapping[str, str | None] = _NOTHING

@@ -4,9 +4,8 @@ A payload holds no personal data: it must survive the shredding of a case's data
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class EventKind(StrEnum):
@@ -28,8 +27,7 @@ class EventKind(StrEnum):
     NOTICE_ACKNOWLEDGED = "notice_acknowledged"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened to one case; the payload is JSON (Any: its members vary by kind)."""
 
     kind: EventKind

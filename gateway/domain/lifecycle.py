@@ -6,7 +6,7 @@ sections 3 to 5.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.domain.case import CaseStage, CaseState, Hold, PaperStamp, VerdictKind
@@ -409,7 +409,7 @@ def apply(state: CaseState, event: Event) -> CaseState:
     follow.
     """
     folded = _FOLDS[event.kind](state, event.payload)
-    return replace(folded, seq=state.seq + 1)
+    return folded._replace(seq=state.seq + 1)
 
 
 def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
@@ -418,11 +418,11 @@ def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
         papers[PaperKind(item["kind"])] = PaperStamp(
             item["revision"], item["digest"], item.get("taken")
         )
-    return replace(state, papers=papers)
+    return state._replace(papers=papers)
 
 
 def _fold_verdict(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return replace(state, verdict=verdict_from_doc(payload))
+    return state._replace(verdict=verdict_from_doc(payload))
 
 
 def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
@@ -438,7 +438,7 @@ def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
         cop_no=payload["cop_no"],
         pinned=Pinned(pinned["profile"], pinned["papers"], pinned["goods"]),
     )
-    return replace(state, declarations=(*state.declarations, planned))
+    return state._replace(declarations=(*state.declarations, planned))
 
 
 def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
@@ -470,8 +470,7 @@ def _fold_sending(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     fresh = found.stage in (_S.CLAIMED, _S.UNKNOWN)
     return _put(
         state,
-        replace(
-            found,
+        found._replace(
             stage=_S.SENT if fresh else found.stage,
             attempt=payload["attempt"],
             sent_at=found.sent_at or payload["at"],
@@ -500,15 +499,14 @@ def _fold_withdrawn(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
 def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     found = _of(state, payload)
     seen = f"{payload['status']}@{payload['returned_at']}"
-    changed = found if seen in found.seen else replace(found, seen=(*found.seen, seen))
+    changed = found if seen in found.seen else found._replace(seen=(*found.seen, seen))
     effect = payload["effect"]
     if effect == "deferred":
-        return _put(state, replace(changed, deferred=payload))
+        return _put(state, changed._replace(deferred=payload))
     if effect != "applied":
         return _put(state, changed)
     stage = DeclarationStage(payload["stage"])
-    changed = replace(
-        changed,
+    changed = changed._replace(
         stage=stage,
         status=payload["status"],
         returned_at=max(payload["returned_at"], found.returned_at or ""),
@@ -519,24 +517,24 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     )
     if stage is _S.SENT:
         # Nothing was lodged: the same bytes may get numbers of their own the next time.
-        changed = replace(changed, pre_no=None, invt_no=None)
+        changed = changed._replace(pre_no=None, invt_no=None)
     if stage is _S.RELEASED and found.stage is not _S.RELEASED:
-        state = replace(state, release_sequence=state.release_sequence + 1)
+        state = state._replace(release_sequence=state.release_sequence + 1)
     return _put(state, changed)
 
 
 def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return replace(state, hold=Hold(payload["by"], payload["reason"]))
+    return state._replace(hold=Hold(payload["by"], payload["reason"]))
 
 
 def _fold_unheld(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return replace(state, hold=None)
+    return state._replace(hold=None)
 
 
 def _fold_alarm(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     if payload["alarm"] in state.alarms:
         return state
-    return replace(state, alarms=(*state.alarms, payload["alarm"]))
+    return state._replace(alarms=(*state.alarms, payload["alarm"]))
 
 
 def _fold_nothing(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
@@ -577,12 +575,11 @@ def _changed(
     found = _of(state, payload)
     if found.stage not in allowed:
         raise IllegalTransition(f"{found.kind} is {found.stage}: this event cannot follow")
-    return _put(state, replace(found, **values))
+    return _put(state, found._replace(**values))
 
 
 def _put(state: CaseState, changed: DeclarationState) -> CaseState:
-    return replace(
-        state,
+    return state._replace(
         declarations=tuple(
             changed if (one.kind, one.version) == (changed.kind, changed.version) else one
             for one in state.declarations

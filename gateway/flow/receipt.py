@@ -7,7 +7,7 @@ fits no declaration, or not provably, is parked for a person and moves nothing.
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event
@@ -152,7 +152,7 @@ def _apply_record(
         view.key.profile_id, declaration.pinned.profile_version
     )
     checks = context.regime.checks(record, view.key, profile)
-    decision = receipt_events(view.state, replace(record.fact, checks=checks), now)
+    decision = receipt_events(view.state, record.fact._replace(checks=checks), now)
     if decision.parked is not None:
         return decision.parked
     if decision.events:

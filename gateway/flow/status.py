@@ -81,7 +81,7 @@ def _release_data(view: CaseView) -> dict[str, Any]:
     """The release evidence that is in the state; the rest is joined in on delivery."""
     inventory = view.state.declaration(DeclarationKind.INVENTORY)
     assert inventory is not None
-    released = next(
+    released: Mapping[str, Any] = next(
         (
             event.payload
             for event in reversed(view.new_events)

@@ -146,7 +146,7 @@ def key(number: int = 1, owner: FilingProfile | None = None) -> CaseKey:
 
 def declaration(kind: DeclarationKind, number: int = 1, **changes: Any) -> DeclarationState:
     base = DeclarationState(kind, 1, cop_no=f"CG{number:016d}", app_time=APP_TIME)
-    return replace(base, **changes)
+    return base._replace(**changes)
 
 
 def given(

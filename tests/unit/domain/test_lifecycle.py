@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -80,7 +79,7 @@ def fact(word: Word, minute: int, kind: DeclarationKind = INVENTORY, **more: Any
         pre_no="P1" if kind is INVENTORY else None,
         invt_no="29912026I000000001" if kind is INVENTORY else None,
     )
-    return replace(fresh, **more)
+    return fresh._replace(**more)
 
 
 def papers(**revisions: int) -> dict[str, Any]:
@@ -234,7 +233,7 @@ def test_a_receipt_that_cannot_be_ours_is_parked(reason: str, forged: ReceiptFac
 @pytest.mark.parametrize("name", ["invt_no", "pre_no"])
 def test_a_receipt_with_other_numbers_is_parked(name: str) -> None:
     state = received(inventory_sent(), fact(Word.ACCEPTED, 2))
-    other = replace(fact(Word.RELEASED, 3), **{name: "other"})  # type: ignore[arg-type]
+    other = fact(Word.RELEASED, 3)._replace(**{name: "other"})  # type: ignore[arg-type]
     decision = receipt_events(state, other, LATER)
     assert decision.parked == f"{name}_differs"
 
@@ -369,8 +368,7 @@ def test_an_order_filed_by_the_platform_is_not_filed_again() -> None:
 
 
 def test_a_statement_that_has_not_come_keeps_the_gate_shut() -> None:
-    state = replace(
-        matched(),
+    state = matched()._replace(
         papers={kind: PaperStamp(1, "d") for kind in (PaperKind.ORDER, PaperKind.PAYMENT)},
     )
     filings = {PaperKind.ORDER: PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)}
@@ -380,10 +378,10 @@ def test_a_statement_that_has_not_come_keeps_the_gate_shut() -> None:
 
 
 def test_nothing_is_planned_while_held_or_unmatched() -> None:
-    assert kinds(replace(matched(), hold=Hold("somebody", "why"))) == []
-    assert kinds(replace(matched(), verdict=None)) == []
+    assert kinds(matched()._replace(hold=Hold("somebody", "why"))) == []
+    assert kinds(matched()._replace(verdict=None)) == []
     for kind in (VerdictKind.WAITING, VerdictKind.MISMATCH, VerdictKind.BLOCKED):
-        assert kinds(replace(matched(), verdict=Verdict(kind))) == []
+        assert kinds(matched()._replace(verdict=Verdict(kind))) == []
 
 
 def test_a_planned_order_whose_paper_moved_is_withdrawn_and_planned_anew() -> None:
