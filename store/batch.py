@@ -24,6 +24,7 @@ from store.errors import UnknownCommit
 from store.events import GENESIS
 from store.group import CaseInWork, Faulty, Group, Item, Job, Marks, Moved, Snapshot, Tools
 from store.papers import PaperPlace, open_revision
+from store.states import KnownState
 
 _RETRIES: Final = 8
 # Serialisation failure, deadlock, lock not available: PostgreSQL asks to try again.
@@ -169,10 +170,20 @@ def _run_group(
             raise UnknownCommit("the connection broke during the commit") from fault
         transaction.rollback()
         raise
-    for place, revision, size in group.written:
-        tools.papers.put(place, revision, size)
+    _remember(group)
     _reach(tools, stages, "committed")
     return _GroupResult(outcomes, handed_over)
+
+
+def _remember(group: Group) -> None:
+    """Keep what was just committed: the next command of these cases is usually near."""
+    tools = group.tools
+    for place, revision, size in group.written:
+        tools.papers.put(place, revision, size)
+    for case_id, case in group.cases.items():
+        view = case.view
+        if view.new_events:
+            tools.states.put(case_id, KnownState(case.head[1], view.key, view.state))
 
 
 def _run_job(group: Group, index: int, job: Job) -> Done:
@@ -210,27 +221,38 @@ def _load(group: Group, commands: Sequence[Command[Any]], taken: set[Lookup]) ->
     statements = group.tools.statements.case
     ids = sorted(wanted.union(created))
     for row in statements.load.run(group.connection, [(case_id,) for case_id in ids]):
-        group.cases[row[0]] = _loaded_case(row)
+        group.cases[row[0]] = _loaded_case(group.tools, row)
     for case_id, key in created.items():
         if case_id not in group.cases:
             view = CaseView(key, CaseState(), 0, {})
-            group.cases[case_id] = CaseInWork(view, 0, (0, GENESIS), None, is_live=False)
+            group.cases[case_id] = CaseInWork(
+                view, 0, (0, GENESIS), None, was_open=True, is_live=False
+            )
     _load_claims(group, lookups)
     _load_papers(group, papers)
 
 
-def _loaded_case(row: Values) -> CaseInWork:
-    case_id, tenant, direction, platform, order_no, profile_id, version, doc, seq, head, key = row
-    case_key = CaseKey(
-        CaseId(case_id),
+def _loaded_case(tools: Tools, row: Values) -> CaseInWork:
+    """The case of a row of ``CASE_COLUMNS``; its document is read only when it is not known."""
+    case_id, version, seq, head, wrapped_key, is_open = row[:6]
+    head = bytes(head)
+    known = tools.states.get(case_id, head)
+    if known is None:
+        known = KnownState(head, _key_of(row), state_from_doc(orjson.loads(row[11])))
+    view = CaseView(known.key, known.state, version, {})
+    return CaseInWork(view, version, (seq, head), wrapped_key, was_open=bool(is_open), is_live=True)
+
+
+def _key_of(row: Values) -> CaseKey:
+    tenant, direction, platform, order_no, profile_id = row[6:11]
+    return CaseKey(
+        CaseId(row[0]),
         TenantId(tenant),
         Direction(direction),
         platform,
         order_no,
         ProfileId(profile_id),
     )
-    view = CaseView(case_key, state_from_doc(orjson.loads(doc)), version, {})
-    return CaseInWork(view, version, (seq, bytes(head)), key, is_live=True)
 
 
 def _load_claims(group: Group, lookups: set[Lookup]) -> None:

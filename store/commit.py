@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from gateway.domain.case import CaseState
+from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.codec import state_to_doc, to_micros
 from gateway.domain.errors import Fenced
 from gateway.domain.lifecycle import FINAL_STAGES, case_stage
@@ -46,6 +46,7 @@ def write_group(group: Group) -> list[Effect]:
 def _write_cases(group: Group) -> None:
     inserts: list[Values] = []
     updates: list[Values] = []
+    turns: list[Values] = []
     events: list[EventRow] = []
     for case_id in sorted(group.cases):
         case = group.cases[case_id]
@@ -54,15 +55,23 @@ def _write_cases(group: Group) -> None:
             continue
         rows = chain_rows(case_id, view.key.tenant, case.head, view.new_events, group.now)
         events += rows
+        case.head = rows[-1][1], rows[-1][7]
+        stage = case_stage(view.state)
+        is_open = stage not in FINAL_STAGES
         if case.loaded_version == 0:
-            inserts.append(_inserted_row(group, case, rows[-1]))
+            inserts.append(_inserted_row(group, case, stage))
+        elif is_open == case.was_open:
+            updates.append(_updated_row(group, case, stage))
         else:
-            updates.append(_updated_row(group, case, rows[-1]))
+            turns.append((*_updated_row(group, case, stage), is_open))
     statements = group.tools.statements.case
-    if statements.insert.run(group.connection, inserts) != len(inserts):
-        raise Moved()
-    if statements.update.run(group.connection, updates) != len(updates):
-        raise Moved()
+    for statement, values in (
+        (statements.insert, inserts),
+        (statements.update, updates),
+        (statements.turn, turns),
+    ):
+        if statement.run(group.connection, values) != len(values):
+            raise Moved()
     _write_events(group, events)
 
 
@@ -78,40 +87,31 @@ def _write_events(group: Group, events: list[EventRow]) -> None:
     statements.case.insert_events.run(group.connection, [(*row, position) for row in events])
 
 
-def _standing(state: CaseState) -> tuple[str, bool, bool, int]:
-    """stage, is_open, is_held, findings: what lists and filters need of a state."""
-    stage = case_stage(state)
-    findings = len(state.verdict.findings) if state.verdict else 0
-    return stage.value, stage not in FINAL_STAGES, state.hold is not None, findings
-
-
-def _doc(state: CaseState) -> str:
-    return orjson.dumps(state_to_doc(state)).decode()
-
-
-def _inserted_row(group: Group, case: CaseInWork, head: EventRow) -> Values:
+def _inserted_row(group: Group, case: CaseInWork, stage: CaseStage) -> Values:
     """The values of ``CASE_INSERTED``."""
     key, view = case.view.key, case.view
     case.data_key(group.tools)
     return (
         key.case_id,
+        view.version,
+        *case.head,
+        case.wrapped_key,
+        stage not in FINAL_STAGES,
         key.tenant,
         key.direction.value,
         key.platform,
         key.order_no,
         key.profile_id,
-        view.version,
         _doc(view.state),
-        head[1],
-        head[7],
-        case.wrapped_key,
-        *_standing(view.state),
+        stage.value,
+        view.state.hold is not None,
+        _findings(view.state),
         group.now,
         group.now,
     )
 
 
-def _updated_row(group: Group, case: CaseInWork, head: EventRow) -> Values:
+def _updated_row(group: Group, case: CaseInWork, stage: CaseStage) -> Values:
     """The key and guard, then the values of ``CASE_UPDATED``."""
     view = case.view
     return (
@@ -119,11 +119,20 @@ def _updated_row(group: Group, case: CaseInWork, head: EventRow) -> Values:
         case.loaded_version,
         view.version,
         _doc(view.state),
-        head[1],
-        head[7],
-        *_standing(view.state),
+        *case.head,
+        stage.value,
+        view.state.hold is not None,
+        _findings(view.state),
         group.now,
     )
+
+
+def _doc(state: CaseState) -> str:
+    return orjson.dumps(state_to_doc(state)).decode()
+
+
+def _findings(state: CaseState) -> int:
+    return len(state.verdict.findings) if state.verdict else 0
 
 
 def _write_claims(group: Group) -> None:

@@ -30,6 +30,7 @@ from gateway.ports import (
 from store.crypto import DataKey, StoreKeys
 from store.papers import PaperCache, PaperPlace
 from store.statements import Statements
+from store.states import StateCache
 from store.tables import OutboxStage
 
 MessageChange = NewMessage | SignedBytes | AttemptOpened | AttemptClosed | MessageStaged
@@ -75,6 +76,7 @@ class Tools:
     crash: CrashPoints
     statements: Statements
     papers: PaperCache
+    states: StateCache
     lease_us: int
     hands_over: bool = False
 
@@ -105,12 +107,14 @@ class CaseInWork:
 
     view: CaseView
     loaded_version: int
+    # The number and the hash of the last event: as loaded, after the write as it became.
     head: tuple[int, bytes]
     wrapped_key: bytes | None
+    # Whether the stored row says that the case is open.
+    was_open: bool
     # Whether commands that only ``load`` may see it: it is stored, or created earlier in the group.
     is_live: bool
     key: DataKey | None = None
-    findings: int = 0
 
     def data_key(self, tools: Tools) -> DataKey:
         """The data key of the case, made with its first blob."""

@@ -29,6 +29,7 @@ from store.runners import AsyncRunner, InlineReading, InlineRunner, ThreadRunner
 from store.schema import upgrade
 from store.sql import SQLStore
 from store.statements import compose
+from store.states import StateCache
 from store.tables import meta
 from store.writer import Runner, Writer, WriterLimits
 
@@ -75,13 +76,15 @@ class StoreLimits:
     """Bounds of one opened store.
 
     ``lanes`` and ``readers`` count connections (SQLite has one lane whatever is said);
-    ``lease_us`` is how long an effect is born leased to this process.
+    ``known_cases`` bounds the states kept in memory; ``lease_us`` is how long an effect is born
+    leased to this process.
     """
 
     writer: WriterLimits = field(default_factory=WriterLimits)
     lanes: int = 2
     readers: int = 4
     papers_bytes: int = 64 * 1024 * 1024
+    known_cases: int = 20_000
     lease_us: int = 30_000_000
     busy_timeout_ms: int = 10_000
 
@@ -128,6 +131,7 @@ async def open_store(
         crash=surroundings.crash,
         statements=compose(dialect),
         papers=PaperCache(limits.papers_bytes),
+        states=StateCache(limits.known_cases),
         lease_us=limits.lease_us,
     )
     listeners: list[Callable[[Sequence[Effect]], None]] = []

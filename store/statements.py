@@ -22,21 +22,21 @@ from store.tables import (
 # What a decision needs of a case, in the order in which store.batch reads it.
 CASE_COLUMNS: Final = (
     "case_id",
+    "version",
+    "seq",
+    "head_hash",
+    "wrapped_key",
+    "is_open",
     "tenant",
     "direction",
     "platform",
     "order_no",
     "profile_id",
-    "version",
     "doc",
-    "seq",
-    "head_hash",
-    "wrapped_key",
 )
 CASE_INSERTED: Final = (
     *CASE_COLUMNS,
     "stage",
-    "is_open",
     "is_held",
     "findings",
     "created_at",
@@ -48,7 +48,6 @@ CASE_UPDATED: Final = (
     "seq",
     "head_hash",
     "stage",
-    "is_open",
     "is_held",
     "findings",
     "updated_at",
@@ -100,7 +99,9 @@ class CaseStatements:
     load: Select
     load_keys: Select
     insert: Write
+    # Most changes leave ``is_open`` alone, and with it an index; ``turn`` also writes that.
     update: Write
+    turn: Write
     load_papers: Select
     insert_papers: Write
     insert_raws: Write
@@ -196,6 +197,7 @@ def _case_statements(make: Composer) -> CaseStatements:
         load_keys=make.select(case_, ("case_id",), ("case_id", "wrapped_key")),
         insert=make.insert(case_, CASE_INSERTED, or_nothing=True),
         update=make.update(case_, ("case_id", "version"), CASE_UPDATED),
+        turn=make.update(case_, ("case_id", "version"), (*CASE_UPDATED, "is_open")),
         load_papers=make.select(
             paper, ("case_id", "kind", "revision"), ("case_id", "kind", "revision", "body")
         ),
