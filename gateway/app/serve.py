@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +23,8 @@ from gateway.ports import Clock
 
 _LOG = structlog.get_logger("clearance.app")
 _AGAIN_S: Final = 1.0
+# New objects before the collector looks at them, and passes before it looks at the older ones.
+_COLLECT: Final = (50_000, 10, 10)
 
 
 @asynccontextmanager
@@ -116,6 +119,18 @@ async def run_until_stopped(settings: Settings, *, api: bool, work: bool) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with running(settings, api=api, work=work) as (_, serving):
+        collect_rarely()
         _LOG.info("started", address=serving.address if serving else None, work=work)
         await stopped.wait()
     _LOG.info("stopped")
+
+
+def collect_rarely() -> None:
+    """Make the cyclic collector pass over a process that serves less often.
+
+    What an order leaves behind is freed by counting references; with the interpreter's defaults
+    walking the live objects for cycles costs as much as a third of the work on an order.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)

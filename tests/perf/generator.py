@@ -95,9 +95,7 @@ def _batches(plan: LoadPlan, orders: Iterator[DemoOrder]) -> Iterator[list[bytes
     while some := list(islice(orders, plan.batch_orders)):
         body = b"\n".join(orjson.dumps(line) for order in some for line in order.lines())
         yield [
-            request(
-                "/v1/batches", plan.host, body, token=plan.token, media="application/x-ndjson"
-            )
+            request("/v1/batches", plan.host, body, token=plan.token, media="application/x-ndjson")
         ]
 
 

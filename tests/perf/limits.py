@@ -54,7 +54,7 @@ def rsa_signatures(seconds: float) -> Limit:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     data = b"x" * 400
     rate = timed(
-        lambda: key.sign(data, padding.PKCS1v15(), hashes.SHA1()),  # noqa: S303 - what CEB signs with
+        lambda: key.sign(data, padding.PKCS1v15(), hashes.SHA1()),
         seconds,
     )
     return Limit("rsa_sign", rate, "RSA-2048 SHA-1, one thread")
@@ -151,4 +151,3 @@ async def machine_limits(folder: Path, postgres: str | None, seconds: float) -> 
     if postgres is not None:
         limits += [await postgres_commits(postgres, number, seconds) for number in (1, 8)]
     return limits
-
