@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from gateway.domain.errors import Retry, StoreError
 from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
 from gateway.flow.context import Context
 from gateway.flow.declare import claim_message
@@ -212,12 +213,21 @@ class Engine:
             self._tasks.create_task(self._recheck_all(tenant, cases))
 
     async def _recheck_all(self, tenant: TenantId, cases: Sequence[CaseId]) -> None:
+        """Recheck each case, again while the store cannot do it: no effect stands behind it."""
         desk = Desk(self.context)
-        for case_id in cases:
-            try:
-                await desk.recheck(tenant, case_id, "gateway")
-            except Exception as error:
-                self.observer.failed("recheck", error)
+        waiting = list(cases)
+        while waiting and not self.stopping.is_set():
+            failed: list[CaseId] = []
+            for case_id in waiting:
+                try:
+                    await desk.recheck(tenant, case_id, "gateway")
+                except Exception as error:
+                    self.observer.failed("recheck", error)
+                    if isinstance(error, StoreError) and error.retry is not Retry.NEVER:
+                        failed.append(case_id)
+            waiting = failed
+            if waiting:
+                await self._pause(self.context.settings.poll_s)
 
     async def _recheck(self, effect: Effect) -> None:
         if effect.group == RELINK:
