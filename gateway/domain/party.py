@@ -26,12 +26,14 @@ _MASK_KEEPS: Final = 4
 
 
 def normal_name(name: str) -> str:
-    """A name for comparing: NFKC, one kind of middle dot, no spaces between ideographs, folded
-    case.
+    """A name for comparing: NFKC, one kind of middle dot, folded spaces and case.
+
+    Spaces between ideographs go altogether.
     """
-    text = unicodedata.normalize("NFKC", name).translate(_NAME_DOTS)
+    text = unicodedata.normalize("NFKC", name).casefold().translate(_NAME_DOTS)
     text = _SPACES.sub("" if not text.isascii() else " ", text).strip()
-    return text.casefold()
+    # Taking a space away may bring a letter and a combining mark together.
+    return unicodedata.normalize("NFKC", text)
 
 
 def normal_phone(phone: str) -> str:
@@ -43,8 +45,9 @@ def normal_phone(phone: str) -> str:
 
 
 def normal_address(address: str) -> str:
-    """An address for comparing: NFKC with spaces and punctuation folded away."""
-    return _ADDRESS_NOISE.sub("", unicodedata.normalize("NFKC", address)).casefold()
+    """An address for comparing: NFKC with spaces, punctuation and case folded away."""
+    text = _ADDRESS_NOISE.sub("", unicodedata.normalize("NFKC", address).casefold())
+    return unicodedata.normalize("NFKC", text)
 
 
 def normal_id(number: str) -> str:
