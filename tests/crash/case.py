@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.crash.gateway_process import KILLED
+from tests.crash.gateway_process import KILLED, StillRuns
 from tests.crash.judge import broken_promises
 from tests.crash.orders import Wanted
 from tests.crash.world import NotQuiet, Told, World, feed, until_quiet, world
@@ -31,11 +31,18 @@ class Verdict:
     seconds: float
 
 
+class NotReached(Exception):
+    """The gateway did not pass a crash point as often as it should have."""
+
+
 def killed_at(point: str, passing: int) -> Trouble:
     """The gateway dies at the n-th passing of a point and is started again."""
 
     async def trouble(where: World) -> None:
-        code = await where.gateway.ended(REACHED_S)
+        try:
+            code = await where.gateway.ended(REACHED_S)
+        except StillRuns as fault:
+            raise NotReached(f"{point}:{passing} was not reached") from fault
         assert code == KILLED, f"ended with {code}, not by SIGKILL at {point}:{passing}"
         await where.gateway.start()
         await where.gateway.serving()
@@ -52,14 +59,16 @@ async def run_case(
     opening: asyncio.Lock | None = None,
     store_url: str | None = None,
     quiet_s: float = QUIET_S,
+    pause_s: float = 0.0,
+    seed: int = 1,
 ) -> Verdict:
     """Feed the orders through trouble, wait for quiet, send all again, stop, and judge."""
     started = time.monotonic()
-    async with world(folder, opening or asyncio.Lock(), store_url=store_url) as where:
+    async with world(folder, opening or asyncio.Lock(), store_url=store_url, seed=seed) as where:
         await where.gateway.start(crash_at)
         told = Told()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed(where, orders, told))
+            tasks.create_task(feed(where, orders, told, pause_s=pause_s))
             await trouble(where)
         broken: list[str] = []
         try:

@@ -1,4 +1,4 @@
-"""A gateway in a process of its own, as ``clearance serve`` runs it: started, killed, stopped."""
+"""``clearance serve`` in a process of its own: started, killed, stopped."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Final
 
 import aiohttp
 
-from gateway.app.config import Settings, load_settings
-from gateway.app.serve import run_until_stopped
+from gateway.app.config import Settings
 from gateway.app.surroundings import CRASH_VARIABLE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 KILLED: Final = -signal.SIGKILL
+_PROGRAM: Final = "from gateway.app.cli import main; main()"
 _READY_S: Final = 30.0
 _STOP_S: Final = 20.0
 _ASK_S: Final = 0.03
@@ -27,6 +27,10 @@ class GatewayFailed(Exception):
     """The process did not do what it was started for; the text ends with what it logged."""
 
 
+class StillRuns(GatewayFailed):
+    """The process has not ended in the time given."""
+
+
 @dataclass(slots=True)
 class GatewayProcess:
     """One gateway over one settings file; at most one process of it runs at a time."""
@@ -34,6 +38,7 @@ class GatewayProcess:
     config: Path
     address: str
     starts: int = 0
+    crash_at: str = ""
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -49,12 +54,16 @@ class GatewayProcess:
         assert self._process is None or self._process.returncode is not None, "already running"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CLEARANCE_")}
         self.starts += 1
+        self.crash_at = crash_at
         with self.log.open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                __name__,
+                "-c",
+                _PROGRAM,
+                "--config",
                 str(self.config),
+                "serve",
+                "--log-format=json",
                 cwd=ROOT,
                 env={**inherited, CRASH_VARIABLE: crash_at},
                 stdin=asyncio.subprocess.DEVNULL,
@@ -84,12 +93,12 @@ class GatewayProcess:
             return False
 
     async def ended(self, within_s: float) -> int:
-        """Wait for the process to end by itself; gives its return code."""
+        """Wait for the process to end by itself; gives its return code, or raises ``StillRuns``."""
         try:
             async with asyncio.timeout(within_s):
                 return await self._running.wait()
         except TimeoutError:
-            raise self._failed(f"has not ended within {within_s:.0f} s") from None
+            raise StillRuns(self._told(f"has not ended within {within_s:.0f} s")) from None
 
     async def kill(self) -> None:
         """SIGKILL, as a power cut would."""
@@ -117,8 +126,11 @@ class GatewayProcess:
         return self._process
 
     def _failed(self, what: str) -> GatewayFailed:
+        return GatewayFailed(self._told(what))
+
+    def _told(self, what: str) -> str:
         said = self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
-        return GatewayFailed(f"the gateway {what}; it said:\n{said}")
+        return f"the gateway {what}; it said:\n{said}"
 
 
 def write_config(settings: Settings, path: Path) -> None:
@@ -148,7 +160,3 @@ def _value(value: object) -> str:
             return f'"{value}"'
         case _:
             return str(value)
-
-
-if __name__ == "__main__":
-    asyncio.run(run_until_stopped(load_settings(Path(sys.argv[1])), api=True, work=True))

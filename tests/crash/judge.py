@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+from sqlalchemy import Connection, select
+
 from adapters.sandbox.customs import Filing
 from adapters.sandbox.hooks import Notice
 from gateway.app.checks import check_everything
@@ -13,6 +15,7 @@ from gateway.app.demo_world import TENANT, demo_profile
 from gateway.domain.case import CaseStage
 from gateway.flow.status import RELEASE
 from gateway.ports import CaseFilter
+from store.tables import message
 from tests.crash.orders import Wanted
 from tests.crash.world import Told, World
 
@@ -23,6 +26,7 @@ async def broken_promises(where: World, orders: Sequence[Wanted], told: Told) ->
         report = await check_everything(gateway)
         broken = [str(violation) for violation in report.violations]
         broken += [line async for line in _lost_papers(gateway, orders, told)]
+        broken += await _unknown_bytes(gateway, where)
     for wanted in orders:
         broken += _ledger_faults(where, wanted)
     broken += _strangers_in_ledger(where, orders)
@@ -49,6 +53,25 @@ async def _lost_papers(
         lost = {line["type"] for line in lines} - kept
         if lost:
             yield f"{wanted.order_no}: acknowledged and lost: {sorted(lost)}"
+
+
+async def _unknown_bytes(gateway: Gateway, where: World) -> list[str]:
+    """Messages at customs whose bytes are not those that are kept here as signed."""
+    async with gateway.store.read() as reading:
+        kept = await reading.run_sync(_kept_digests)
+    ledger = where.authority.ledger
+    return [
+        f"{filing.order_key[1]}: customs has {filing.kind.value} bytes that are not kept here"
+        for filing in (*ledger.orders.values(), *ledger.inventories.values())
+        if not {version.digest for version in filing.versions} <= kept
+    ]
+
+
+def _kept_digests(connection: Connection) -> set[str]:
+    return {
+        bytes(row.sha256).hex()
+        for row in connection.execute(select(message.c.sha256).where(message.c.body.is_not(None)))
+    }
 
 
 def _answer(told: Told, line: dict[str, str]) -> str | None:
@@ -101,9 +124,9 @@ def _strangers_in_ledger(where: World, orders: Sequence[Wanted]) -> Iterator[str
     for filing in (*ledger.orders.values(), *ledger.inventories.values()):
         if filing.order_key[1] not in known:
             yield f"{filing.order_key[1]}: customs has an order that nobody sent"
-    for message in ledger.messages.values():
-        if message.outcome != "taken":
-            yield f"message {message.cop_msg_id}: {message.outcome}"
+    for one in ledger.messages.values():
+        if one.outcome != "taken":
+            yield f"message {one.cop_msg_id}: {one.outcome}"
 
 
 # --- notices -----------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Wanted:
 
 def wanted_orders(releases: int, run: str = "K", problems: bool = True) -> list[Wanted]:
     """``releases`` plain orders, one of each other scenario that ends, and the planted problems."""
-    drawn = list(demo_orders(PROFILE, 100, seed=7, run=run))
+    drawn = list(demo_orders(PROFILE, 100 + 2 * releases, seed=7, run=run))
     good = [one for one in drawn if one.problem is None]
     plain = [one for one in good if "-RELEASE-" in one.order_no]
     chosen = [Wanted(one, CaseStage.RELEASED, is_filed=True) for one in plain[:releases]]
@@ -45,7 +45,7 @@ def wanted_orders(releases: int, run: str = "K", problems: bool = True) -> list[
     if problems:
         chosen += [
             Wanted(one, _PROBLEMS[one.problem], one.problem == "no_goods")
-            for one in drawn
+            for one in drawn[:100]
             if one.problem in _PROBLEMS
         ]
     # Problems and scenarios stand between the plain ones, as they would.

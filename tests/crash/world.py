@@ -48,6 +48,8 @@ from tests.crash.orders import Wanted, late_goods
 HOST: Final = "127.0.0.1"
 LEASE_S: Final = 1.0
 _BATCH_ORDERS: Final = 5
+# Many kills in one run must not use up the sendings that a person would be called after.
+_RESENDS: Final = 50
 _RETRY_S: Final = 0.05
 _POLL_S: Final = 0.1
 _SAID_MOST: Final = 500
@@ -94,7 +96,7 @@ async def world(
     ports = free_port(), free_port()
     async with opening, open_gateway(settings) as gateway:
         await gateway.admin.create_tenant(TENANT, "Crash")
-        profile = replace(demo_profile(), answer_timeout_s=1, resend_gap_s=1)
+        profile = replace(demo_profile(), answer_timeout_s=1, resend_gap_s=1, resend_limit=_RESENDS)
         await gateway.admin.put_profile(profile)
         await gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))
         sender = await gateway.keys.new(TENANT, KeyRole.SELLER, "crash seller")
@@ -149,8 +151,8 @@ def _paced(settings: Settings) -> Settings:
 # --- the client --------------------------------------------------------------------------------
 
 
-async def feed(where: World, orders: Sequence[Wanted], told: Told) -> None:
-    """Send every paper in batches, then the goods that some orders wait for."""
+async def feed(where: World, orders: Sequence[Wanted], told: Told, *, pause_s: float = 0.0) -> None:
+    """Send every paper in batches, ``pause_s`` apart, then the goods that some orders wait for."""
     headers = {"authorization": f"Bearer {where.token}", "content-type": "application/x-ndjson"}
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
@@ -158,6 +160,7 @@ async def feed(where: World, orders: Sequence[Wanted], told: Told) -> None:
             some = [line for one in orders[start : start + _BATCH_ORDERS]
                     for line in one.order.lines()]  # fmt: skip
             await _post_until_answered(where, session, some, told)
+            await asyncio.sleep(pause_s)
         goods = [{"type": "goods", **doc} for doc in late_goods(orders)]
         if goods:
             await _post_until_answered(where, session, goods, told)
