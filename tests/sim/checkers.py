@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import select
+import orjson
+from sqlalchemy import or_, select
 
 from adapters.sandbox.customs import Filing
 from adapters.sandbox.customs.routes import answers_same_bytes, is_refusal
 from gateway.app.container import Gateway
 from gateway.app.demo_world import TENANT
 from gateway.domain.case import CaseStage, CaseState
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
-from gateway.domain.ids import CaseId, MessageId
+from gateway.domain.declaration import DeclarationStage
+from gateway.domain.ids import MessageId
 from gateway.domain.lifecycle import apply
 from gateway.domain.papers import Order, PaperKind, PaymentSlip
 from gateway.flow.status import RELEASE
-from gateway.ports import CaseDetail, Lookup
+from gateway.ports import CaseDetail, Lookup, MessageStage
+from store.checks import CheckSettings, run_checks
 from store.tables import attempt, case_, message, outbox, parked
+from tests.sim.faults import Fault
 from tests.sim.orders import UNANSWERED, PaperType, Planned
-from tests.sim.world import World, case_of, sim_profile
+from tests.sim.world import HORIZON_US, World, case_of, sim_profile
 
 _REACHED_CUSTOMS = frozenset({CaseStage.RELEASED, CaseStage.CLOSED})
+# Customs' refusal of the whole message ended it, whatever the hand-over came to.
+_ENDED_WHOLE = (MessageStage.SPLIT.value, MessageStage.REFUSED.value)
+_CANARIES = ("110101199003070003", "310104198512240009", "张示例", "王演示", "西湖区")
 _KINDS = {
     PaperType.ORDER: PaperKind.ORDER,
     PaperType.PAYMENT: PaperKind.PAYMENT,
@@ -43,6 +49,9 @@ class Seen:
     order: Filing | None
     is_hurt: bool
     """Whether a receipt about it was lost for good, so that customs knows more than we can."""
+    is_replayed: bool
+    """Whether customs took a refused version again, because the message that it shares with
+    unanswered records went out again after the order was corrected: a person sorts that out."""
 
 
 async def check_world(world: World, gateway: Gateway) -> list[str]:
@@ -50,7 +59,7 @@ async def check_world(world: World, gateway: Gateway) -> list[str]:
     found = [*world.violations, *world.receivers.violations]
     seen: list[Seen] = []
     for one in world.planned:
-        detail = await gateway.reads.case(TENANT, CaseId(case_of(one.order_no)))
+        detail = await gateway.reads.case(TENANT, case_of(one.order_no))
         if detail is None:
             found.append(f"{one.order_no}: accepted papers, no case")
             continue
@@ -66,7 +75,25 @@ async def check_world(world: World, gateway: Gateway) -> list[str]:
     found += await _wire(world, gateway)
     found += _effects(world)
     found += _forgeries(world)
+    found += await _promises(world, gateway)
     return found
+
+
+async def _promises(world: World, gateway: Gateway) -> list[str]:
+    """The checks that run in production, over the same database."""
+    settings = CheckSettings(canaries=_CANARIES)
+    now = world.now_us()
+    async with gateway.store.read() as reading:
+        report = await reading.run_sync(
+            lambda connection: run_checks(connection, gateway.store.keys, now, settings)
+        )
+    # The clock of a gateway may be set back between the two ends of one attempt.
+    is_clock_wrong = world.faults.hits[Fault.CLOCK_JUMP] > 0
+    return [
+        f"{one.check}: {one.subject}: {one.evidence}"
+        for one in report.violations
+        if not (is_clock_wrong and one.evidence.endswith("ended before it began"))
+    ]
 
 
 def _seen(world: World, one: Planned, detail: CaseDetail) -> Seen:
@@ -75,13 +102,22 @@ def _seen(world: World, one: Planned, detail: CaseDetail) -> Seen:
     cop_nos = {declaration.cop_no for declaration in detail.state.declarations}
     lookups = {Lookup("order", f"{profile.platform.code}|{one.order_no}")}
     lookups |= {Lookup("cop_no", cop_no) for cop_no in cop_nos}
-    return Seen(
-        one,
-        detail,
-        ledger.inventories_of(profile.platform.code, one.order_no),
-        ledger.order(profile.platform.code, one.order_no),
-        not lookups.isdisjoint(world.wire.lost_for),
-    )
+    inventories = ledger.inventories_of(profile.platform.code, one.order_no)
+    order = ledger.order(profile.platform.code, one.order_no)
+    filings = (*inventories, *([order] if order else []))
+    is_replayed = one.correction is not None and any(map(_took_again, filings))
+    is_hurt = not lookups.isdisjoint(world.wire.lost_for)
+    return Seen(one, detail, inventories, order, is_hurt, is_replayed)
+
+
+def _took_again(filing: Filing) -> bool:
+    refused: set[str] = set()
+    for version in filing.versions:
+        if version.cop_msg_id in refused:
+            return True
+        if is_refusal(version.status):
+            refused.add(version.cop_msg_id)
+    return False
 
 
 # --- customs' ledger ----------------------------------------------------------------------------
@@ -101,7 +137,7 @@ def _ledger(seen: Seen) -> Iterator[str]:
     released_here = seen.detail.row.stage in _REACHED_CUSTOMS
     if released_here and not released_there:
         yield f"{name}: released here, not by customs"
-    told = not seen.is_hurt and seen.planned.scenario not in UNANSWERED
+    told = not (seen.is_hurt or seen.is_replayed) and seen.planned.scenario not in UNANSWERED
     if released_there and not released_here and told:
         yield f"{name}: released by customs, {seen.detail.row.stage} here"
 
@@ -132,8 +168,6 @@ def _fold(seen: Seen) -> Iterator[str]:
 
 def _sums(seen: Seen) -> Iterator[str]:
     """Amounts come out of the store exactly as they went in."""
-    import orjson
-
     order = seen.detail.papers.get(PaperKind.ORDER)
     slip = seen.detail.papers.get(PaperKind.PAYMENT)
     if order is not None and isinstance(order.paper, Order):
@@ -172,6 +206,8 @@ def _quiescent(seen: Seen) -> Iterator[str]:
         yield f"{one.order_no}: papers are overdue and nobody was told"
     if one.scenario in UNANSWERED and one.problem is None and "no_answer" not in state.alarms:
         yield f"{one.order_no}: no answer, and nobody was told"
+    if stage in (CaseStage.LODGED, CaseStage.WAITING_FILINGS) and not state.alarms:
+        yield f"{one.order_no}: {stage}, and nobody was told that no more came"
     for declaration in state.declarations:
         if declaration.stage in (DeclarationStage.PLANNED, DeclarationStage.CLAIMED):
             if state.declaration(declaration.kind) is declaration:
@@ -182,7 +218,7 @@ def _stages(seen: list[Seen]) -> Iterator[str]:
     """Every case stands where the table says."""
     twice = [each for each in seen if each.planned.problem == "payment_twice"]
     for each in seen:
-        if each.is_hurt or (len(twice) > 1 and each in twice):
+        if each.is_hurt or each.is_replayed or (len(twice) > 1 and each in twice):
             continue
         stage = each.detail.row.stage
         if stage is not each.planned.expected:
@@ -259,10 +295,15 @@ def _effects(world: World) -> Iterator[str]:
     """Nothing is left open or parked: no fault here is one that a notice gives up on."""
     with world.database.connect() as connection:
         rows = connection.execute(
-            select(outbox.c.kind, outbox.c.stage, outbox.c.detail).where(outbox.c.stage != "done")
+            select(outbox.c.kind, outbox.c.stage, outbox.c.detail).where(
+                outbox.c.stage != "done",
+                or_(outbox.c.stage != "open", outbox.c.due_at <= world.now_us() + HORIZON_US),
+            )
         ).all()
         open_attempts = connection.execute(
-            select(attempt.c.message_id).where(attempt.c.outcome.is_(None))
+            select(attempt.c.message_id)
+            .join(message, message.c.message_id == attempt.c.message_id)
+            .where(attempt.c.outcome.is_(None), message.c.stage.not_in(_ENDED_WHOLE))
         ).all()
         cases = connection.execute(select(case_.c.doc)).scalars().all()
     for row in rows:
@@ -279,17 +320,3 @@ def _forgeries(world: World) -> Iterator[str]:
         reasons = Counter(connection.execute(select(parked.c.reason)).scalars())
     if world.wire.forged and not (reasons["foreign_sender"] + reasons["agent_differs"]):
         yield f"{world.wire.forged} forged files, parked: {dict(reasons)}"
-
-
-def outcome_counts(world: World, stages: Mapping[str, CaseStage]) -> dict[str, int]:
-    """How many orders ended at each stage."""
-    return dict(Counter(stage.value for stage in stages.values()))
-
-
-def lodged_kinds(state: CaseState) -> list[DeclarationKind]:
-    """The kinds whose newest declaration customs has, without more being known."""
-    return [
-        declaration.kind
-        for declaration in state.declarations
-        if declaration.stage is DeclarationStage.LODGED
-    ]

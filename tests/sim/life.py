@@ -19,6 +19,7 @@ from gateway.app.config import ChannelSection, FlowSection, Settings, StoreSecti
 from gateway.app.container import Gateway, assemble
 from gateway.app.keyring import FileKeyRing
 from gateway.domain.errors import GatewayError, StoreClosed
+from gateway.ports import Channel
 from store.open import StoreLimits, Surroundings, open_store
 from tests.sim.receivers import HookBroken, SimNotifier
 from tests.sim.surroundings import InlineExecutor, SimulatedCrash, signing_key
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 MASTER_KEY: Final = b"simulation: thirty-two key bytes"
 LEASE_S: Final = 8.0
-_FOLLOW_S: Final = 3.0
+_FOLLOW_S: Final = 6.0
 # Another worker was faster: a slow hand-over outlives its lease, and who took over closes it.
 _FENCED: Final = "STORE-202"
 
@@ -47,7 +48,7 @@ def sim_settings() -> Settings:
         environment="test",
         store=StoreSection(url="sqlite://", master_key_file=nowhere),
         channels={"dxp": ChannelSection(send=nowhere, receive=nowhere)},
-        flow=FlowSection(linger_s=0.2, poll_s=1.0, receive_poll_s=0.5, lease_s=LEASE_S),
+        flow=FlowSection(linger_s=0.2, poll_s=1.5, receive_poll_s=0.8, lease_s=LEASE_S),
     )
 
 
@@ -152,6 +153,7 @@ class Life:
                 )
             )
             executor = InlineExecutor()
+            channel: Channel = SimChannel(world.wire, self)
             gateway = await assemble(
                 sim_settings(),
                 store,
@@ -159,7 +161,7 @@ class Life:
                 rng=world.rng,
                 crash=self,
                 executor=executor,
-                channels={"dxp": SimChannel(world.wire, self)},
+                channels={"dxp": channel},
                 notifier=SimNotifier(world.receivers, self),
                 key_ring=FileKeyRing({"default": signing_key()}, executor),
             )

@@ -58,6 +58,7 @@ class Wire:
     forged: int = 0
     lost_for: set[Lookup] = field(default_factory=set)
     on_the_way: int = 0
+    late_for_customs: int = 0
     _mailbox: dict[str, Received] = field(default_factory=dict)
     _out_until: float = 0.0
     _numbers: count[int] = field(default_factory=lambda: count(1))
@@ -95,12 +96,14 @@ class Wire:
         """Something arrives on one of the two sides after a while."""
         assert self._tasks is not None
         self.on_the_way += 1
+        self.late_for_customs += action == "customs"
         self._tasks.create_task(self._arrive(delay_s, action, envelope, name))
 
     async def _arrive(self, delay_s: float, action: str, data: bytes, name: str) -> None:
         await asyncio.sleep(delay_s)
         self.on_the_way -= 1
         if action == "customs":
+            self.late_for_customs -= 1
             self._deliver(data)
         else:
             self._put(name, data)
@@ -220,7 +223,7 @@ class Wire:
             self._mailbox.pop(token, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SimChannel:
     """Implements the ``Channel`` port for one life of the gateway."""
 
