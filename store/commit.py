@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import orjson
 
 from gateway.domain.case import CaseStage, CaseState
-from gateway.domain.codec import state_to_doc, to_micros
+from gateway.domain.codec import state_to_doc
 from gateway.domain.errors import Fenced
 from gateway.domain.lifecycle import FINAL_STAGES, case_stage
 from gateway.ports import Effect, Lookup
@@ -165,8 +165,9 @@ def _paper_rows(group: Group) -> list[Values]:
         document = encode_revision(revision)
         key = group.cases[place.case_id].data_key(group.tools)
         body = seal_revision(place, document, key, group.tools.rng)
-        at = to_micros(revision.facts[-1].received_at) if revision.facts else group.now
-        rows.append((place.case_id, place.kind.value, place.revision, revision.digest, body, at))
+        rows.append(
+            (place.case_id, place.kind.value, place.revision, revision.digest, body, group.now)
+        )
         group.written.append((place, revision, len(document)))
     rows.sort(key=lambda row: row[:3])
     return rows

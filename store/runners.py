@@ -67,9 +67,9 @@ class AsyncRunner:
 
     async def run(self, items: Sequence[Item]) -> BatchResult:
         """Run a batch; raises ``StoreUnavailable`` when the database cannot be reached."""
+        if self._connection is None:
+            self._connection = await self._connected()
         try:
-            if self._connection is None:
-                self._connection = await self._engine.connect()
             result = await self._connection.run_sync(run_batch, items, self._tools)
         except (SQLAlchemyError, OSError) as fault:
             await self.close()
@@ -77,6 +77,13 @@ class AsyncRunner:
         if self._connection.invalidated:
             await self.close()
         return result
+
+    async def _connected(self) -> AsyncConnection:
+        try:
+            return await self._engine.connect()
+        except Exception as fault:
+            # A server that starts or stops refuses in ways that SQLAlchemy does not translate.
+            raise StoreUnavailable("the database does not answer") from fault
 
     async def close(self) -> None:
         """Close the connection; the next batch opens a new one."""

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.domain.case import CaseKey
 from gateway.domain.errors import Fenced
 from gateway.domain.ids import ReceiptId
 from gateway.ports import Changes, Command, Effect, EffectKind, Found, InboxItem, Lookup, Views
+from store.errors import UnknownCommit
 from store.events import GENESIS
 from store.open import StoreLimits
 from store.writer import WriterLimits
@@ -33,10 +35,14 @@ from tests.contract.store.support import (
     planned,
     record,
 )
+from tests.support.postgres import PostgresServer, find_postgres
+from tests.tools import missing
 
 pytestmark = pytest.mark.needs_postgres
 # Small groups make more of them, and more of them meet.
 SMALL = StoreLimits(writer=WriterLimits(group_items=8), lanes=2)
+# The bench's clock waits 50 ms at most: as often as a server needs to come back on a busy machine.
+PATIENT = StoreLimits(writer=WriterLimits(group_items=8, reconnect_tries=1_000), lanes=2)
 
 
 async def everybody(benches: Sequence[Bench], commands: Sequence[Command[Any]]) -> list[object]:
@@ -174,8 +180,51 @@ async def test_a_cursor_of_the_stream_skips_nothing(postgres_url: str) -> None:
     assert seen == sorted(set(seen))
 
 
+async def test_a_server_that_is_killed_and_comes_back_loses_nothing() -> None:
+    """A power cut of the database under load: what was answered is there, the rest goes on."""
+    programs = find_postgres()
+    if programs is None:
+        missing("PostgreSQL (initdb and postgres)")
+    with PostgresServer.running(programs) as server:
+        async with opened(server.fresh_database(), limits=PATIENT) as bench:
+            answered: set[str] = set()
+            unknown: set[str] = set()
+
+            async def submit(number: int) -> None:
+                key = key_of(f"F{number}")
+                try:
+                    await bench.store.submit(record(key, held()))
+                except UnknownCommit:
+                    unknown.add(key.case_id)
+                else:
+                    answered.add(key.case_id)
+
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(400):
+                    tasks.create_task(submit(number))
+                    await asyncio.sleep(0)
+                    if number == 200:
+                        await asyncio.sleep(0.05)
+                        await asyncio.to_thread(server.kill)
+                tasks.create_task(asyncio.to_thread(server.start))
+            stored = {row[0] for row in await rows_at_last(bench, "SELECT case_id FROM case_")}
+            assert len(answered) + len(unknown) == 400
+            assert answered <= stored <= answered | unknown
+            assert await bench.store.submit(record(key_of("G"), held())) == 0
+
+
+async def rows_at_last(bench: Bench, statement: str) -> list[tuple[Any, ...]]:
+    """What a SELECT gives once the readers' old connections are gone."""
+    for _ in range(20):
+        try:
+            return await bench.rows(statement)
+        except (DBAPIError, OSError):
+            await asyncio.sleep(0.1)
+    return await bench.rows(statement)
+
+
 async def test_a_broken_connection_is_replaced(postgres_url: str) -> None:
-    async with opened(postgres_url) as bench:
+    async with opened(postgres_url, limits=PATIENT) as bench:
         await bench.store.submit(record(key_of("E0"), held()))
         engine = create_async_engine(postgres_url)
         try:
