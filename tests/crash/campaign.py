@@ -26,7 +26,7 @@ from typing import Final
 
 from gateway.flow.crash import POINTS
 from tests.crash.case import NotReached, Trouble, Verdict, killed_at, run_case
-from tests.crash.gateway_process import KILLED, GatewayFailed, StillRuns
+from tests.crash.gateway_process import KILLED, StillRuns
 from tests.crash.orders import wanted_orders
 from tests.crash.world import World
 from tests.support.postgres import PostgresServer, find_postgres
@@ -72,7 +72,7 @@ def killed_at_random(chance: random.Random, kills: int, counts: Counts) -> Troub
                 await where.gateway.kill()
                 counts.kills[_AT_RANDOM] += 1
             elif code != KILLED:
-                raise GatewayFailed(f"the gateway ended with {code} by itself")
+                raise where.gateway.failed(f"ended with {code} by itself")
             else:
                 counts.kills[where.gateway.crash_at.partition(":")[0]] += 1
             point = chance.choice(POINTS) if chance.random() < 0.5 else ""
@@ -166,7 +166,7 @@ def _campaign(asked: argparse.Namespace, counts: Counts) -> None:
     until = time.monotonic() + asked.minutes * 60
     with _databases(asked.store) as server:
         if asked.points:
-            for passing in (1, 2):
+            for passing in asked.passings:
                 for point in POINTS:
                     verdict = asyncio.run(_point_round(point, passing, server, counts))
                     _note(counts, f"{point}:{passing}", verdict)
@@ -186,7 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=6, help="kills a round, and one more")
     parser.add_argument("--seed", type=int, default=1, help="the first round's")
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
-    parser.add_argument("--points", action="store_true", help="each point's first two passings")
+    parser.add_argument("--points", action="store_true", help="each crash point in turn")
+    parser.add_argument("--passings", type=int, nargs="+", default=[1, 2], help="with --points")
     asked = parser.parse_args(arguments)
     counts, started = Counts(), time.monotonic()
     _campaign(asked, counts)

@@ -43,7 +43,8 @@ def killed_at(point: str, passing: int) -> Trouble:
             code = await where.gateway.ended(REACHED_S)
         except StillRuns as fault:
             raise NotReached(f"{point}:{passing} was not reached") from fault
-        assert code == KILLED, f"ended with {code}, not by SIGKILL at {point}:{passing}"
+        if code != KILLED:
+            raise where.gateway.failed(f"ended with {code}, not by SIGKILL at {point}:{passing}")
         await where.gateway.start()
         await where.gateway.serving()
 

@@ -81,11 +81,11 @@ class GatewayProcess:
                             return
                         await asyncio.sleep(_ASK_S)
             except TimeoutError:
-                raise self._failed("is not ready") from None
+                raise self.failed("is not ready") from None
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         if self._running.returncode is not None:
-            raise self._failed(f"ended with {self._running.returncode} before it was ready")
+            raise self.failed(f"ended with {self._running.returncode} before it was ready")
         try:
             async with session.get(f"{self.address}/readyz") as answer:
                 return answer.status == 200
@@ -112,7 +112,7 @@ class GatewayProcess:
             self._running.terminate()
         code = await self.ended(_STOP_S)
         if code != 0:
-            raise self._failed(f"ended with {code} when asked to stop")
+            raise self.failed(f"ended with {code} when asked to stop")
 
     async def close(self) -> None:
         """Leave nothing running, whatever happened."""
@@ -125,7 +125,8 @@ class GatewayProcess:
         assert self._process is not None, "not started"
         return self._process
 
-    def _failed(self, what: str) -> GatewayFailed:
+    def failed(self, what: str) -> GatewayFailed:
+        """The error that tells what it did instead, with the end of its log."""
         return GatewayFailed(self._told(what))
 
     def _told(self, what: str) -> str:
