@@ -32,7 +32,7 @@ class FlowSettings:
     linger_s: float = 0.2
     poll_s: float = 0.5
     receive_poll_s: float = 0.1
-    receive_files: int = 64
+    receive_files: int = 16
     lease_us: int = 30 * SECOND_US
     lease_batch: int = 500
     send_timeout_s: float = 30.0

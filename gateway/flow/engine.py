@@ -18,11 +18,19 @@ from gateway.flow.grouper import Grouper
 from gateway.flow.ingest import Ingest
 from gateway.flow.links import RELINK, UNLINKED, check_overdue
 from gateway.flow.notify import deliver_notices
-from gateway.flow.receipt import apply_receipt, keep_received
+from gateway.flow.receipt import apply_other, apply_receipts, keep_received
 from gateway.flow.retry import SEND
 from gateway.flow.transmit import check_answer, deliver_message, resume_message
 from gateway.flow.watchdog import check_deadline
-from gateway.ports import Effect, EffectKind, Endpoint, InboxItem, SendOutcome, StoredMessage
+from gateway.ports import (
+    Effect,
+    EffectKind,
+    Endpoint,
+    InboxItem,
+    ReadFile,
+    SendOutcome,
+    StoredMessage,
+)
 
 POLLED: Final = tuple(EffectKind)
 
@@ -223,8 +231,7 @@ class Engine:
                     await desk.recheck(tenant, case_id, "gateway")
                 except Exception as error:
                     self.observer.failed("recheck", error)
-                    if isinstance(error, StoreError) and error.retry is not Retry.NEVER:
-                        failed.append(case_id)
+                    failed += [case_id] if _will_pass(error) else []
             waiting = failed
             if waiting:
                 await self._pause(self.context.settings.poll_s)
@@ -306,13 +313,19 @@ class Engine:
             self.observer.failed("receipt", error)
 
     async def _apply_all(self, items: Sequence[InboxItem]) -> None:
+        if not items:
+            return
+        others, errors = await apply_receipts(self.context, items)
+        for error in errors:
+            self.observer.failed("receipt", error)
+        self.observer.count("receipt_files", len(items) - len(others) - len(errors))
         async with asyncio.TaskGroup() as applying:
-            for item in items:
-                applying.create_task(self._apply(item))
+            for item, read in others:
+                applying.create_task(self._apply_other(item, read))
 
-    async def _apply(self, item: InboxItem) -> None:
+    async def _apply_other(self, item: InboxItem, read: ReadFile) -> None:
         try:
-            split = await apply_receipt(self.context, item)
+            split = await apply_other(self.context, item, read)
         except Exception as error:
             self.observer.failed("receipt", error)
             return
@@ -320,3 +333,8 @@ class Engine:
         assert self._tasks is not None
         for message in split:
             self._tasks.create_task(self._deliver(message))
+
+
+def _will_pass(error: Exception) -> bool:
+    """Whether the store could not do it now but may later."""
+    return isinstance(error, StoreError) and error.retry is not Retry.NEVER

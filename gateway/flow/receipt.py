@@ -4,6 +4,7 @@ A file may mix the documents of many submissions and tenants; each record finds 
 fits no declaration, or not provably, is parked for a person and moves nothing.
 """
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -58,18 +59,40 @@ def _receipt_id(channel: str, body: bytes) -> ReceiptId:
     return ReceiptId(base64.b32encode(digest[:15]).decode("ascii").lower())
 
 
-async def apply_receipt(context: Context, item: InboxItem) -> list[StoredMessage]:
-    """R2: read a stored file and apply all it says. Gives messages to deliver after a split."""
-    read = await context.executor.run(context.regime.read, item.receipt_id, item.body)
+async def apply_receipts(
+    context: Context, items: Sequence[InboxItem]
+) -> tuple[list[tuple[InboxItem, ReadFile]], list[Exception]]:
+    """R2 for many files: read them all, and apply those with receipts in the order they came in.
+
+    Their commands are submitted together, so that the answers to one message, which come in
+    several files, change its cases in one commit. Gives the files that :func:`apply_other` deals
+    with, and the errors of those that were not applied.
+    """
+    async with asyncio.TaskGroup() as reading:
+        tasks = [reading.create_task(_read(context, item)) for item in items]
+    receipts: list[tuple[InboxItem, ReadFile]] = []
+    others: list[tuple[InboxItem, ReadFile]] = []
+    for item, read in (task.result() for task in tasks):
+        is_plain = read.kind is ReadKind.RECEIPTS and not _foreign(context, item.channel, read)
+        (receipts if is_plain else others).append((item, read))
+    outcomes = await _apply_records(context, receipts)
+    return others, [one for one in outcomes if isinstance(one, Exception)]
+
+
+async def _read(context: Context, item: InboxItem) -> tuple[InboxItem, ReadFile]:
+    return item, await context.executor.run(context.regime.read, item.receipt_id, item.body)
+
+
+async def apply_other(context: Context, item: InboxItem, read: ReadFile) -> list[StoredMessage]:
+    """R2 for a file that is no set of receipts: park it, or act on the refusal of a message.
+
+    Gives messages to deliver after a split.
+    """
     problem = _foreign(context, item.channel, read)
+    if problem is None and read.kind is ReadKind.UNREADABLE:
+        problem = read.problem or "unreadable"
     if problem is not None:
         await _set_aside(context, item, read, problem)
-        return []
-    if read.kind is ReadKind.RECEIPTS:
-        await _apply_records(context, item, read)
-        return []
-    if read.kind is ReadKind.UNREADABLE:
-        await _set_aside(context, item, read, read.problem or "unreadable")
         return []
     return await _apply_refusal(context, item, read)
 
@@ -98,23 +121,36 @@ class _RecordFacts:
     now: int
 
 
-async def _apply_records(context: Context, item: InboxItem, read: ReadFile) -> None:
-    lookups = {record.lookup for record in read.records if record.lookup is not None}
+async def _apply_records(
+    context: Context, files: Sequence[tuple[InboxItem, ReadFile]]
+) -> list[Exception | None]:
+    if not files:
+        return []
+    lookups = {
+        record.lookup for _, read in files for record in read.records if record.lookup is not None
+    }
     found = await context.store.find_claims(sorted(lookups))
+    now = context.clock.now()
+    return await context.store.submit_all(
+        [_record_command(context, item, read, found, now) for item, read in files]
+    )
+
+
+def _record_command(
+    context: Context, item: InboxItem, read: ReadFile, found: Found, now: int
+) -> Command[None]:
+    """The command of one file; files about the same cases share a lane, and so a commit."""
     cases = {
         record.position: found[record.lookup]
         for record in read.records
         if record.lookup is not None and record.lookup in found
     }
-    facts = _RecordFacts(item, read, cases, context, context.clock.now())
-    await context.store.submit(
-        Command(
-            decide=decide_records,
-            facts=facts,
-            load=tuple(dict.fromkeys(cases.values())),
-            lane=item.receipt_id,
-            stage="receipt",
-        )
+    return Command(
+        decide=decide_records,
+        facts=_RecordFacts(item, read, cases, context, now),
+        load=tuple(dict.fromkeys(cases.values())),
+        lane=min(cases.values(), default=str(item.receipt_id)),
+        stage="receipt",
     )
 
 
