@@ -142,16 +142,30 @@ def to_doc(value: Any) -> Any:
 
 
 def _fields_to_doc(value: Any) -> dict[str, Any]:
-    doc = {}
-    kind: type = type(value)
-    for name, is_required in _names(kind):
+    """The fields of a data class; the types of nearly every field are asked first."""
+    doc: dict[str, Any] = {}
+    cls: type = type(value)
+    for name, is_required in _names(cls):
         item = getattr(value, name)
-        if item is None or (not is_required and item in ((), "")):
-            continue
-        encoded = to_doc(item)
-        if is_required or encoded != {}:
-            doc[name] = encoded
+        kind = type(item)
+        if kind is str:
+            if item or is_required:
+                doc[name] = item
+        elif kind is Money:
+            doc[name] = f"{_plain(item.amount)} {item.currency}"
+        elif kind is Decimal:
+            doc[name] = _plain(item)
+        elif item is not None:
+            encoded = to_doc(item)
+            if is_required or encoded not in ({}, []):
+                doc[name] = encoded
     return doc
+
+
+def _plain(value: Decimal) -> str:
+    """A decimal as text with every digit and no exponent."""
+    text = str(value)
+    return text if "E" not in text else format(value, "f")
 
 
 _ENCODERS: Final[Mapping[type, Callable[[Any], Any]]] = {
@@ -159,8 +173,8 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], Any]]] = {
     int: lambda value: value,
     bool: lambda value: value,
     type(None): lambda value: value,
-    Decimal: lambda value: format(value, "f"),
-    Money: lambda value: f"{value.amount:f} {value.currency}",
+    Decimal: _plain,
+    Money: lambda value: f"{_plain(value.amount)} {value.currency}",
     Masked: lambda value: {"masked": value.shown},
     datetime: to_micros,
     date: date.isoformat,
