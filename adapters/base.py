@@ -15,12 +15,18 @@ are sent its :class:`Response`.
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.domain.errors import GatewayError, Retry
 from gateway.ports import Regime
 
 T = TypeVar("T")
+
+NO_ANSWER: Final = 599
+"""The status of a :class:`Response` when there was none: refused, reset, timed out, too large."""
+NOT_ALLOWED: Final = 597
+"""The status of a :class:`Response` to a request that was not made: the address is refused. The
+body says why."""
 
 
 class AdapterError(GatewayError):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.base import Exchange, Request, Response
+from adapters.base import NO_ANSWER, NOT_ALLOWED, Exchange, Request, Response
 from gateway.domain.codec import from_micros
 from gateway.ports import Effect, Endpoint, NoticeResult
 
@@ -86,6 +86,11 @@ def interpret(notices: Sequence[Effect], response: Response, *, single: bool) ->
     """
     if response.status == _GONE:
         return [NoticeResult(one.effect_id, "refused", "410 Gone") for one in notices]
+    if response.status == NOT_ALLOWED:
+        why = f"address refused: {response.body.decode('ascii', 'replace')}"
+        return [NoticeResult(one.effect_id, "retry", why) for one in notices]
+    if response.status == NO_ANSWER:
+        return [NoticeResult(one.effect_id, "retry", "no answer") for one in notices]
     if response.status not in _OK:
         return [NoticeResult(one.effect_id, "retry", f"HTTP {response.status}") for one in notices]
     if single:

@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -78,6 +78,13 @@ class FlowSection(_Section):
     cpu_threads: int = Field(default=2, ge=1, le=64)
 
 
+class EgressSection(_Section):
+    """What webhooks may call: https on these ports and, when any are named, these hosts only."""
+
+    ports: frozenset[Annotated[int, Field(ge=1, le=65535)]] = frozenset({443, 8443})
+    hosts: frozenset[str] = frozenset()
+
+
 class Settings(_Section):
     """Everything that a deployment sets."""
 
@@ -87,6 +94,7 @@ class Settings(_Section):
     channels: Mapping[str, ChannelSection] = {}
     keys: Mapping[str, KeySection] = {}
     flow: FlowSection = FlowSection()
+    egress: EgressSection = EgressSection()
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -20,7 +20,7 @@ from gateway.app.config import (
 from gateway.app.keyring import FileKeyRing
 from gateway.app.master_key import read_master_key
 from gateway.app.metrics import EngineMetrics
-from gateway.app.notifier import WebhookNotifier
+from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
 from gateway.domain.matching.explain import explain
@@ -84,7 +84,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             )
         )
         key_ring = FileKeyRing(load_keys(settings.keys), executor)
-        client = await stack.enter_async_context(HTTPClient())
+        client = await stack.enter_async_context(HTTPClient(egress_policy(settings)))
         files = ThreadExecutor(len(settings.channels) or 1)
         stack.callback(files.close)
         yield await assemble(

@@ -18,7 +18,7 @@ from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, assemble
 from gateway.app.keyring import FileKeyRing
 from gateway.app.master_key import read_master_key
-from gateway.app.notifier import WebhookNotifier
+from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.surroundings import (
     NoCrash,
     SystemClock,
@@ -133,7 +133,7 @@ async def open_intake(settings: Settings) -> AsyncIterator[Gateway]:
         store = await stack.enter_async_context(
             open_store(settings.store.url, master_key, Surroundings(clock, rng, crash))
         )
-        client = await stack.enter_async_context(HTTPClient())
+        client = await stack.enter_async_context(HTTPClient(egress_policy(settings)))
         yield await assemble(
             settings,
             store,
