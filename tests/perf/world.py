@@ -208,7 +208,12 @@ async def _accepting(gateway: Child, port: int, log: Path) -> None:
             continue
         writer.close()
         return
-    raise ChildFailed(f"the gateway does not listen:\n{log.read_text()[-2000:]}")
+    raise ChildFailed(f"the gateway does not listen:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    """The last lines that the processes wrote."""
+    return log.read_text(errors="replace")[-2000:]
 
 
 async def _load(
@@ -231,8 +236,7 @@ async def _load(
         if counts.warehouse < wanted or counts.seller < wanted:
             raise Incomplete(
                 f"{scenario.name}: of {wanted} orders the warehouse heard of {counts.warehouse} "
-                f"and the seller of {counts.seller} within {place.timeout_s:.0f} s\n"
-                + log.read_text()[-2000:]
+                f"and the seller of {counts.seller} within {place.timeout_s:.0f} s\n" + _end_of(log)
             )
         result = LoadResult(**orjson.loads(await generator.hear(_START_S)))
     if result.refused:
@@ -333,11 +337,11 @@ async def _judge(settings: Settings, orders: int) -> int:
         async with gateway.store.read() as reading:
             stages = await reading.run_sync(lambda on: stage_counts(on, TENANT))
             notices = await reading.run_sync(lambda on: notice_counts(on, TENANT))
-        if stages != {CaseStage.RELEASED: orders}:
-            raise Incomplete(f"not every order is released: {stages}")
-        if notices.sent != 2 * orders or notices.asked != notices.sent:
-            raise Incomplete(f"not every notice is recorded as delivered: {notices}")
         report = await check_everything(gateway)
+    if stages != {CaseStage.RELEASED: orders}:
+        raise Incomplete(f"not every order is released: {stages}")
+    if notices.sent != 2 * orders or notices.asked != notices.sent:
+        raise Incomplete(f"not every notice is recorded as delivered: {notices}")
     if report.violations:
         listed = "\n".join(str(one) for one in report.violations[:5])
         raise Incomplete(f"{len(report.violations)} promises are broken:\n{listed}")
