@@ -204,7 +204,7 @@ def _quiescent(seen: Seen) -> Iterator[str]:
     stage = seen.detail.row.stage
     if stage is CaseStage.COLLECTING and "papers_overdue" not in state.alarms:
         yield f"{one.order_no}: papers are overdue and nobody was told"
-    if one.scenario in UNANSWERED and one.problem is None and "no_answer" not in state.alarms:
+    if one.scenario in UNANSWERED and one.problem is None and not state.alarms:
         yield f"{one.order_no}: no answer, and nobody was told"
     if stage in (CaseStage.LODGED, CaseStage.WAITING_FILINGS) and not state.alarms:
         yield f"{one.order_no}: {stage}, and nobody was told that no more came"

@@ -172,6 +172,7 @@ class Life:
                     tasks.create_task(gateway.cache.follow(self, _FOLLOW_S)),
                     tasks.create_task(gateway.keys.follow(self, _FOLLOW_S)),
                 ]
+                tasks.create_task(gateway.cache.wake_waiting())
                 self._gateway, self._tasks = gateway, tasks
                 world.born(self)
                 await self.over.wait()
