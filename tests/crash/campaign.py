@@ -17,8 +17,9 @@ import random
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ _PASSINGS: Final = 3
 _PAUSE_S: Final = 0.15
 _QUIET_S: Final = 90.0
 _POINT_ORDERS: Final = 11
+_SAID_MOST: Final = 1500
 
 
 @dataclass(slots=True)
@@ -162,19 +164,28 @@ def _note(counts: Counts, name: str, verdict: Verdict | None) -> None:
     print(json.dumps(doc, ensure_ascii=False), flush=True)
 
 
+def _run(work: Coroutine[object, object, Verdict | None]) -> Verdict | None:
+    """The verdict of a round; one that could not be brought to its end has broken its promise."""
+    try:
+        return asyncio.run(work)
+    except Exception as fault:
+        told = "".join(traceback.format_exception(fault, chain=False))[-_SAID_MOST:]
+        return Verdict((f"not brought to its end: {told}",), 0, 0, 0.0)
+
+
 def _campaign(asked: argparse.Namespace, counts: Counts) -> None:
     until = time.monotonic() + asked.minutes * 60
     with _databases(asked.store) as server:
         if asked.points:
             for passing in asked.passings:
                 for point in POINTS:
-                    verdict = asyncio.run(_point_round(point, passing, server, counts))
-                    _note(counts, f"{point}:{passing}", verdict)
+                    work = _point_round(point, passing, server, counts)
+                    _note(counts, f"{point}:{passing}", _run(work))
             return
         seed = asked.seed
         while time.monotonic() < until:
-            done = asyncio.run(_random_round(seed, asked.orders, asked.kills, server, counts))
-            _note(counts, f"seed {seed}", done)
+            work = _random_round(seed, asked.orders, asked.kills, server, counts)
+            _note(counts, f"seed {seed}", _run(work))
             seed += 1
 
 
