@@ -12,7 +12,7 @@ from typing import Final
 
 import aiohttp
 
-from gateway.app.config import Settings
+from gateway.app.config import Settings, load_settings
 from gateway.app.surroundings import CRASH_VARIABLE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -136,15 +136,18 @@ class GatewayProcess:
 
 def write_config(settings: Settings, path: Path) -> None:
     """Write settings as the TOML file that a deployment has."""
-    sections = settings.model_dump(mode="json", exclude_none=True)
-    lines = [f'environment = "{sections.pop("environment")}"']
-    for name in ("store", "http", "flow"):
-        lines += _section(name, sections.pop(name))
-    for group in ("channels", "keys"):
-        for name, section in sections.pop(group).items():
-            lines += _section(f"{group}.{name}", section)
-    assert not sections, f"sections that are not written: {sorted(sections)}"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines: list[str] = []
+    sections: list[str] = []
+    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
+        if not isinstance(value, dict):
+            lines.append(f"{name} = {_value(value)}")
+        elif all(isinstance(one, dict) for one in value.values()):
+            for key, section in value.items():
+                sections += _section(f"{name}.{key}", section)
+        else:
+            sections += _section(name, value)
+    path.write_text("\n".join([*lines, *sections]) + "\n", encoding="utf-8")
+    assert load_settings(path) == settings
 
 
 def _section(name: str, values: dict[str, object]) -> list[str]:
