@@ -509,7 +509,7 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     changed = changed._replace(
         stage=stage,
         status=payload["status"],
-        returned_at=max(payload["returned_at"], found.returned_at or ""),
+        returned_at=_newest(found, payload),
         codes=tuple(payload.get("codes", ())),
         pre_no=payload.get("pre_no") or found.pre_no,
         invt_no=payload.get("invt_no") or found.invt_no,
@@ -521,6 +521,15 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     if stage is _S.RELEASED and found.stage is not _S.RELEASED:
         state = state._replace(release_sequence=state.release_sequence + 1)
     return _put(state, changed)
+
+
+def _newest(found: DeclarationState, payload: Mapping[str, Any]) -> str | None:
+    """The newest returnTime of the declaration's own course: "exists already" is stamped when the
+    repeat came in, later than answers that are still under way.
+    """
+    if payload["word"] == Word.DUPLICATE.value:
+        return found.returned_at
+    return max(payload["returned_at"], found.returned_at or "")
 
 
 def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
@@ -556,6 +565,7 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], CaseSt
     EventKind.CASE_UNHELD: _fold_unheld,
     EventKind.ALARM_RAISED: _fold_alarm,
     EventKind.NOTICE_ACKNOWLEDGED: _fold_nothing,
+    EventKind.FINDING_RESOLVED: _fold_nothing,
 }
 
 

@@ -69,6 +69,7 @@ def test_one_kind_of_fault_alone(kind: Fault) -> None:
         pytest.param(11, id="a message split before its hand-over was recorded"),
         pytest.param(36, id="old bytes arrive after the refusal"),
         pytest.param(38, id="the refusal of an order is lost for good"),
+        pytest.param(170, id="the end of a course overtaken by the answer to a repeat"),
         pytest.param(47, id="a shared message goes out again after a correction"),
     ],
 )
