@@ -22,6 +22,7 @@ KeyId = NewType("KeyId", str)
 
 _RECORD_NAMESPACE = uuid.UUID("5a0f0c9e-6d1b-5b0e-9a55-0c1ea2a1ce00")
 _COP_NO_LENGTH = 20
+_ID_LENGTH = 24
 
 
 class Direction(StrEnum):
@@ -32,13 +33,12 @@ class Direction(StrEnum):
 
 
 def case_id(tenant: TenantId, direction: Direction, platform: str, order_no: str) -> CaseId:
-    """The id of the case of one declared order: 24 lower-case base32 characters.
+    """The id of the case of one declared order: 24 hexadecimal characters.
 
     A case is tenant + direction + platform enterprise + declared order number.
     """
     text = "\x1f".join((tenant, direction, platform, order_no))
-    digest = hashlib.sha256(text.encode()).digest()
-    return CaseId(base64.b32encode(digest[:15]).decode("ascii").lower())
+    return CaseId(hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH])
 
 
 def record_guid(case: CaseId, kind: str, version: int) -> str:
@@ -60,5 +60,4 @@ def cop_no(prefix: str, case: CaseId, kind: str, generation: int) -> str:
 def effect_id(case: CaseId, *parts: str | int) -> EffectId:
     """The id of one outgoing effect: it follows from what it is about, so it cannot be doubled."""
     text = "/".join((case, *(str(part) for part in parts)))
-    digest = hashlib.sha256(text.encode()).digest()
-    return EffectId(base64.b32encode(digest[:15]).decode("ascii").lower())
+    return EffectId(hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH])

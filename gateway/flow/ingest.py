@@ -5,7 +5,6 @@ order goes to that order's case; one that does not is attached through the numbe
 papers carry (links).
 """
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -212,8 +211,7 @@ def _raw(key: CaseKey, items: list[_Item], now: int) -> tuple[RawBlob, tuple[tup
     body = _RAW_SEPARATOR.join(parts)
     source = items[0].incoming.source
     seed = f"{key.case_id}|{source}|{now}|".encode()
-    digest = hashlib.sha256(seed + body).digest()
-    raw_id = RawId(base64.b32encode(digest[:15]).decode("ascii").lower())
+    raw_id = RawId(hashlib.sha256(seed + body).hexdigest()[:24])
     return RawBlob(raw_id, key.case_id, key.tenant, source, body, now), tuple(spans)
 
 

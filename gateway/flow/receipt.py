@@ -5,7 +5,6 @@ fits no declaration, or not provably, is parked for a person and moves nothing.
 """
 
 import asyncio
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,8 +54,7 @@ async def keep_received(
 
 
 def _receipt_id(channel: str, body: bytes) -> ReceiptId:
-    digest = hashlib.sha256(channel.encode() + b"\n" + body).digest()
-    return ReceiptId(base64.b32encode(digest[:15]).decode("ascii").lower())
+    return ReceiptId(hashlib.sha256(channel.encode() + b"\n" + body).hexdigest()[:24])
 
 
 async def apply_receipts(
