@@ -529,7 +529,8 @@ def _newest(found: DeclarationState, payload: Mapping[str, Any]) -> str | None:
     """
     if payload["word"] == Word.DUPLICATE.value:
         return found.returned_at
-    return max(payload["returned_at"], found.returned_at or "")
+    returned_at: str = payload["returned_at"]
+    return max(returned_at, found.returned_at or "")
 
 
 def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
