@@ -241,6 +241,13 @@ class SQLStore:
         )
         return result
 
+    async def join(self, function: Callable[[Connection, int], T], lane: str) -> T:
+        """Run a function in the next group commit of a lane; it must do little and not raise.
+
+        It may run again when the database asks for that.
+        """
+        return await self._join(function, lane)
+
     async def _read(self, function: Callable[[Connection], T]) -> T:
         async with self._reading() as connection:
             return await connection.run_sync(function)

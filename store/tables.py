@@ -527,3 +527,24 @@ checkpoint: Final = Table(
     _blob("signature"),
     PrimaryKeyConstraint("number"),
 )
+
+# --- the edge ---------------------------------------------------------------------------------
+
+idempotency: Final = Table(
+    "idempotency",
+    metadata,
+    # Keyed HMAC of caller, route and key.
+    _blob("key_hash"),
+    _id("tenant"),
+    # sha256 of what was asked: another request under the same key is refused.
+    _blob("request"),
+    # Rises when the turn passes from a caller that is gone to the next.
+    _count("attempt"),
+    _time("lease_until"),
+    _time("expires_at"),
+    # The answer, sealed by the vault key; NULL while its request is worked on.
+    _maybe_blob("body"),
+    PrimaryKeyConstraint("key_hash"),
+    CheckConstraint("attempt >= 1", name="attempt"),
+    Index("ix_idempotency_expires", "expires_at"),
+)

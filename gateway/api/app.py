@@ -16,9 +16,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
+from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.cases import XML_TYPE, Cases
 from gateway.api.docs_page import PAGE_TYPE, problems_page
-from gateway.api.guard import Answer, Body, Call, Guard, Route, problems_for_unknown_addresses
+from gateway.api.guard import Guard, problems_for_unknown_addresses
 from gateway.api.intake import Intake
 from gateway.api.openapi import document
 from gateway.api.problems import DOCS

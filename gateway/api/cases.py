@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.api.call import Answer, Call
 from gateway.api.decode import decode
 from gateway.api.edge import ACKS, ENDPOINT, HOLD
-from gateway.api.guard import Answer, Call
 from gateway.api.problems import P, refuse
 from gateway.api.query import CASES, EVENTS, Query, case_filter
 from gateway.api.services import Services

@@ -8,9 +8,8 @@ in the listener. Logs and metrics name the route's pattern, never its values.
 import asyncio
 import re
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final, assert_never
 
@@ -18,21 +17,23 @@ import structlog
 from aiohttp import StreamReader, web
 from multidict import CIMultiDict
 
+from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
 from gateway.api.metrics import APIMetrics
+from gateway.api.once import KEY_HEADER, Once
 from gateway.api.problems import PROBLEM_TYPE, P, Problem, Refusal, language_of, refuse
+from gateway.api.quota import Quotas
 from gateway.api.services import Credential, Services
 from gateway.api.settings import APISettings
 from gateway.domain.errors import InvalidValue, Retry, StoreError
-from gateway.domain.ids import TenantId
 
-JSON_TYPE: Final = "application/json"
-NDJSON_TYPE: Final = "application/x-ndjson"
 REQUEST_ID: Final = web.RequestKey("REQUEST_ID", str)
 ROUTE: Final = web.RequestKey("ROUTE", str)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _ENCODINGS: Final = frozenset({"", "gzip", "deflate", "identity"})
 _TOKEN_LIMIT: Final = 256
+# What a route may raise to be answered with a problem.
+Expected = Refusal | InvalidJSON | InvalidFields | InvalidValue | StoreError
 _SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -40,77 +41,6 @@ _SAFE_HEADERS: Final = {
     "Server": "clearance",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-class Body(Enum):
-    """Which body a route takes, by its media types; the size limit follows."""
-
-    NONE = frozenset[str]()
-    OBJECT = frozenset({JSON_TYPE})
-    BATCH = frozenset({NDJSON_TYPE, "application/ndjson", "application/jsonl"})
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One admitted request, as a route sees it."""
-
-    request: web.Request
-    request_id: str
-    credential: Credential | None
-    body: bytes
-
-    @property
-    def tenant(self) -> TenantId:
-        """The tenant of the caller's key; routes that are open to all have none to ask for."""
-        return self.caller.tenant
-
-    @property
-    def caller(self) -> Credential:
-        """Who is calling."""
-        assert self.credential is not None, "an open route asked who is calling"
-        return self.credential
-
-    @property
-    def language(self) -> str:
-        """``zh`` or ``en``."""
-        return language_of(self.request.headers.get("Accept-Language"))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a route says: exact bytes, their media type, further headers."""
-
-    body: bytes
-    status: int = 200
-    media: str = JSON_TYPE
-    headers: Mapping[str, str] | None = None
-    code: str = ""
-
-
-# What a route may raise to be answered with a problem.
-Expected = Refusal | InvalidJSON | InvalidFields | InvalidValue | StoreError
-Handle = Callable[[Call], Awaitable[Answer]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route: ``roles`` who may call it (None: everybody, without a key), and what it does.
-
-    ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document, ``query`` its
-    parameters with their meaning.
-    """
-
-    method: str
-    path: str
-    handle: Handle
-    summary: str
-    roles: frozenset[str] | None
-    body: Body = Body.NONE
-    takes: Any = None
-    gives: Any = None
-    status: tuple[int, ...] = (200,)
-    query: tuple[tuple[str, str], ...] = ()
-    media: str = JSON_TYPE
 
 
 class Guard:
@@ -124,10 +54,14 @@ class Guard:
         self._prefix = services.rng.bytes(6).hex()
         self._numbers = count(1)
         self._unknown = self._metrics.of("other", "other")
+        self._once = Once(services.answers, services.clock, settings)
+        self._quotas = Quotas(settings.quota_per_s, settings.quota_burst)
+        self._routes = count()
 
     def wrap(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
         observe = self._metrics.of(route.method, route.path)
+        number, takes_keys = next(self._routes), route.method == "POST" and route.roles is not None
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             now = asyncio.get_running_loop().time
@@ -138,8 +72,13 @@ class Guard:
             try:
                 if route.roles is not None:
                     credential = self._admit(request, route.roles)
+                    self._quotas.take(credential.key_id, number, started)
                 body = b"" if route.body is Body.NONE else await self._body(request, route.body)
-                answer = await route.handle(Call(request, request_id, credential, body))
+                call = Call(request, request_id, credential, body)
+                if takes_keys and KEY_HEADER in request.headers:
+                    answer = await self._once.run(call, route.handle)
+                else:
+                    answer = await route.handle(call)
             except (Refusal, InvalidJSON, InvalidFields, InvalidValue, StoreError) as error:
                 answer = self.refused(request, request_id, self._problem(error, route))
             seconds = now() - started
@@ -147,6 +86,8 @@ class Guard:
             is_notable = answer.status >= 400 or seconds >= self._settings.slow_s
             if is_notable or self._settings.log_all:
                 self._note(route, answer, request_id, credential, seconds)
+            if answer.stream is not None:
+                return await _streamed(request, answer, request_id)
             return respond(answer, request_id)
 
         return guarded
@@ -226,8 +167,7 @@ class Guard:
                 return whole
             if (request.content_length or 0) > limit:
                 raise refuse(P.TOO_LARGE, limit=limit)
-            async with asyncio.timeout(settings.body_deadline_s):
-                return await _read(content, limit)
+            return await _read(content, limit, body is Body.BATCH, settings)
         except TimeoutError:
             raise Refusal(Problem(P.TIMEOUT, headers={"Connection": "close"})) from None
         except web.RequestPayloadError:
@@ -277,13 +217,32 @@ class Guard:
 
 def respond(answer: Answer, request_id: str) -> web.Response:
     """The aiohttp response of an answer."""
+    headers = _headers(answer, request_id)
+    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+    if headers.get("Connection") == "close":
+        response.force_close()
+    return response
+
+
+def _headers(answer: Answer, request_id: str) -> CIMultiDict[str]:
     headers = CIMultiDict(_SAFE_HEADERS)
     headers["Content-Type"] = answer.media
     headers["X-Request-Id"] = request_id
     if answer.headers:
         headers.update(answer.headers)
-    response = web.Response(body=answer.body, status=answer.status, headers=headers)
-    if headers.get("Connection") == "close":
+    return headers
+
+
+async def _streamed(request: web.Request, answer: Answer, request_id: str) -> web.StreamResponse:
+    """Let an answer write itself; a caller who went away ends it."""
+    assert answer.stream is not None
+    response = web.StreamResponse(status=answer.status, headers=_headers(answer, request_id))
+    await response.prepare(request)
+    try:
+        await answer.stream(response)
+        await response.write_eof()
+    except (ConnectionError, StoreError):
+        # The caller comes back with the last event it has seen.
         response.force_close()
     return response
 
@@ -324,10 +283,17 @@ def _is_taken(media: str, taken: frozenset[str]) -> bool:
     return charset in ("", "charset=utf-8", "charset=utf8")
 
 
-async def _read(content: StreamReader, limit: int) -> bytes:
+async def _read(content: StreamReader, limit: int, is_batch: bool, settings: APISettings) -> bytes:
+    """A whole body: within its deadline, and after some grace never slower than the floor."""
     body = bytearray()
-    while chunk := await content.readany():
+    deadline_s = settings.batch_deadline_s if is_batch else settings.body_deadline_s
+    started = asyncio.get_running_loop().time()
+    while True:
+        earned_s = settings.body_grace_s + len(body) / settings.body_floor_bytes_s
+        async with asyncio.timeout_at(started + min(earned_s, deadline_s)):
+            chunk = await content.readany()
+        if not chunk:
+            return bytes(body)
         body += chunk
         if len(body) > limit:
             raise refuse(P.TOO_LARGE, limit=limit)
-    return bytes(body)

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import orjson
 from pydantic import BaseModel, TypeAdapter
 
+from gateway.api.call import NDJSON_TYPE, Answer, Call
 from gateway.api.decode import (
     GoodsItem,
     PaperItem,
@@ -18,7 +19,7 @@ from gateway.api.decode import (
 )
 from gateway.api.edge import GoodsIn
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
-from gateway.api.guard import NDJSON_TYPE, Answer, Call, value_fault
+from gateway.api.guard import value_fault
 from gateway.api.problems import P, Problem, Refusal, refuse
 from gateway.api.services import GoodsStored, Services
 from gateway.api.settings import APISettings
@@ -101,11 +102,12 @@ class Intake:
             self._sort(batch, index, offset, length)
         await self._store_goods(batch)
         await self._store_papers(batch)
+        is_final = not batch.is_to_be_repeated
         if NDJSON_TYPE in call.request.headers.get("Accept", ""):
             option = orjson.OPT_APPEND_NEWLINE
             body = b"".join([orjson.dumps(doc, option=option) for doc in batch.results])
-            return Answer(body, media=NDJSON_TYPE)
-        return Answer(orjson.dumps({"results": batch.results}))
+            return Answer(body, media=NDJSON_TYPE, is_final=is_final)
+        return Answer(orjson.dumps({"results": batch.results}), is_final=is_final)
 
     def _sort(self, batch: "_Batch", index: int, offset: int, length: int) -> None:
         """Read one line and put it where it belongs, or note why not."""
@@ -152,6 +154,7 @@ class Intake:
                 raise
             for index, _ in batch.papers:
                 batch.refuse(index, Problem(P.OVERLOADED))
+            batch.is_to_be_repeated = True
             return
         for (index, _), result in zip(batch.papers, results, strict=True):
             batch.results[index] = self._line_doc(batch, index, result)
@@ -172,6 +175,7 @@ class Intake:
         problem = _problem_of(result, self._settings)
         if problem is not None:
             doc["problem"] = problem.to_doc(batch.language, None)
+            batch.is_to_be_repeated |= problem.kind is P.OVERLOADED
         return doc
 
 
@@ -186,6 +190,7 @@ class _Batch:
     papers: list[tuple[int, Incoming]] = field(default_factory=list)
     goods: list[tuple[int, GoodsRecord]] = field(default_factory=list)
     profiles: dict[ProfileId, FilingProfile | None] = field(default_factory=dict)
+    is_to_be_repeated: bool = False
 
     def refuse(self, index: int, problem: Problem) -> None:
         """Note why a line was not taken."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.api.answers import ProblemOut
-from gateway.api.guard import JSON_TYPE, NDJSON_TYPE, Body, Route
+from gateway.api.call import JSON_TYPE, NDJSON_TYPE, Body, Route
 from gateway.api.problems import PROBLEM_TYPE
 
 Doc = dict[str, Any]  # Any: JSON

@@ -64,6 +64,15 @@ class P(Enum):
         "API-106", "empty-batch", 400, "Empty batch", "批次为空",
         "The body holds no line.", "请求体中没有任何行。",
     )  # fmt: skip
+    INVALID_HEADER = Kind(
+        "API-107", "invalid-header", 400, "Faulty header", "请求头有误",
+        "A request header holds a wrong value.", "请求头取值有误。",
+    )  # fmt: skip
+    KEY_REUSED = Kind(
+        "API-108", "key-reused", 422, "Key used for something else", "幂等键已用于其他请求",
+        "This Idempotency-Key stands for another body. Nothing was stored; send a new key.",
+        "该 Idempotency-Key 已对应另一请求体。未保存任何内容，请使用新的键。",
+    )  # fmt: skip
     UNAUTHENTICATED = Kind(
         "API-201", "unauthenticated", 401, "No valid API key", "缺少有效的 API 密钥",
         "Send your API key as: Authorization: Bearer <key>.",
@@ -103,6 +112,21 @@ class P(Enum):
         "The case is past the point where this can be done. Nothing was changed.",
         "该单已越过可执行此操作的阶段，未作任何更改。",
     )  # fmt: skip
+    TWIN_IN_FLIGHT = Kind(
+        "API-307", "twin-in-flight", 409, "Being worked on", "相同请求处理中",
+        "A request with this Idempotency-Key is still being worked on; ask again for its answer.",
+        "带有该 Idempotency-Key 的请求仍在处理，请稍后再取其结果。",
+    )  # fmt: skip
+    MOVED = Kind(
+        "API-308", "moved", 412, "Changed meanwhile", "内容已变化",
+        "The case is no longer at the version in If-Match. Nothing was changed; read it again.",
+        "该单已不是 If-Match 所指的版本，未作任何更改，请重新读取。",
+    )  # fmt: skip
+    TOO_EARLY = Kind(
+        "API-309", "too-early", 409, "Too early", "为时尚早",
+        "The case is not yet at the point where this can be asked. Nothing was changed.",
+        "该单尚未到可提出此请求的阶段，未作任何更改。",
+    )  # fmt: skip
     TOO_LARGE = Kind(
         "API-401", "too-large", 413, "Too large", "请求体过大",
         "The body is larger than this route takes, counted after decompression.",
@@ -117,10 +141,21 @@ class P(Enum):
         "Send application/json (a batch: application/x-ndjson), unencoded or gzip or deflate.",
         "请发送 application/json（批次用 application/x-ndjson），可用 gzip 或 deflate 压缩。",
     )  # fmt: skip
+    TOO_MANY_REQUESTS = Kind(
+        "API-429", "too-many-requests", 429, "Too many requests", "请求过于频繁",
+        "This key has used up its requests to this route; Retry-After says when to come back.",
+        "该密钥对此接口的请求已达上限，请在 Retry-After 之后再试。",
+    )  # fmt: skip
     INTERNAL = Kind(
         "API-501", "internal", 500, "Our fault", "网关内部错误",
         "Something went wrong on our side. Ask again, and tell us the request id if it stays.",
         "网关出现内部错误。请重试；如仍失败，请告知 request_id。",
+    )  # fmt: skip
+    NOT_POSSIBLE = Kind(
+        "API-502", "not-possible", 501, "Not possible here yet", "暂不支持",
+        "The gateway cannot do this in the state the case is in. Nothing was changed; the reason"
+        " says who can.",
+        "在该单当前状态下网关尚不能执行此操作，未作任何更改；reason 说明应由谁处理。",
     )  # fmt: skip
     OVERLOADED = Kind(
         "API-503", "overloaded", 503, "Busy", "系统繁忙",

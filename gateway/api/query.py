@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic_core import PydanticCustomError
 
+from gateway.api.call import Call
 from gateway.api.edge import read_moment
 from gateway.api.faults import Fault
-from gateway.api.guard import Call
 from gateway.api.problems import P, Problem, Refusal
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros

@@ -13,7 +13,7 @@ from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, KeyId, TenantId
 from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.notify import Ack
-from gateway.ports import Clock, Endpoint, MasterData, ReadModels, Rng
+from gateway.ports import AnswerBook, Clock, Endpoint, MasterData, ReadModels, Rng
 
 
 class KeyRole(StrEnum):
@@ -148,6 +148,7 @@ class Services:
     reads: ReadModels
     master: MasterData
     admin: Admin
+    answers: AnswerBook
     clock: Clock
     rng: Rng
     explain: Callable[[Finding, str], str]

@@ -33,6 +33,7 @@ from gateway.flow.ingest import Ingest
 from gateway.ports import Channel, Clock, CrashPoints, Executor, KeyRing, Notifier, Rng
 from signing import FileKey, SigningError, load_file
 from store.admin import MasterAdmin
+from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
 from store.open import StoreLimits, Surroundings, open_store
@@ -146,6 +147,7 @@ async def assemble(
         reads=reads,
         master=cache,
         admin=admin,
+        answers=KeptAnswers(store, store.keys, clock, rng),
         clock=clock,
         rng=rng,
         explain=explain,

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     CASE_UNHELD = "case_unheld"
     ALARM_RAISED = "alarm_raised"
     NOTICE_ACKNOWLEDGED = "notice_acknowledged"
+    FINDING_RESOLVED = "finding_resolved"
 
 
 class Event(NamedTuple):

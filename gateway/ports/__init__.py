@@ -3,6 +3,7 @@
 Times are UTC microseconds (int) at every port. Blobs are plain bytes here; the store encrypts.
 """
 
+from gateway.ports.answers import AnswerBook, Begun, KeptAnswer, Turn
 from gateway.ports.commands import (
     AttemptClosed,
     AttemptOpened,
@@ -57,8 +58,10 @@ from gateway.ports.reads import (
 from gateway.ports.surroundings import Clock, CrashPoints, Executor, Rng
 
 __all__ = [
+    "AnswerBook",
     "AttemptClosed",
     "AttemptOpened",
+    "Begun",
     "BuildFault",
     "BuiltMessage",
     "CaseDetail",
@@ -78,6 +81,7 @@ __all__ = [
     "Executor",
     "Found",
     "InboxItem",
+    "KeptAnswer",
     "KeyRing",
     "Lookup",
     "MasterData",
@@ -107,6 +111,7 @@ __all__ = [
     "StoredEvent",
     "StoredMember",
     "StoredMessage",
+    "Turn",
     "UnlinkedPaper",
     "Views",
 ]

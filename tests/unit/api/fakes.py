@@ -32,16 +32,19 @@ from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
 from gateway.ports import (
+    Begun,
     CaseDetail,
     CaseFilter,
     CaseRow,
     Effect,
     EffectKind,
     Endpoint,
+    KeptAnswer,
     MessageStage,
     NoticeRow,
     Page,
     StoredEvent,
+    Turn,
 )
 
 NOON = 1_793_700_000_000_000
@@ -277,6 +280,30 @@ class Reads:
         return None
 
 
+@dataclass
+class Book:
+    """Kept answers in a dictionary; None is a turn that somebody has."""
+
+    rows: dict[str, tuple[bytes, KeptAnswer | None]] = field(default_factory=dict)
+    begun: int = 0
+
+    async def begin(self, tenant: TenantId, scope: str, request: bytes) -> Begun:
+        self.begun += 1
+        if scope not in self.rows:
+            self.rows[scope] = (request, None)
+            return Begun(Turn.OURS, 1)
+        digest, answer = self.rows[scope]
+        if digest != request:
+            return Begun(Turn.DIFFERS)
+        return Begun(Turn.BUSY) if answer is None else Begun(Turn.KEPT, 1, answer)
+
+    async def keep(self, scope: str, attempt: int, answer: KeptAnswer) -> None:
+        self.rows[scope] = (self.rows[scope][0], answer)
+
+    async def give_back(self, scope: str, attempt: int) -> None:
+        self.rows.pop(scope, None)
+
+
 class StillClock:
     """Time stands; a sleep runs the next planned happening."""
 
@@ -439,6 +466,7 @@ class World:
     reads: Reads
     goods: Goods
     clock: StillClock
+    book: Book
     case_ids: dict[TenantId, CaseId]
 
 
@@ -450,7 +478,7 @@ def world() -> World:
         detail = detail_of(tenant, f"ORDER-{tenant}")
         reads.put(tenant, detail)
         case_ids[tenant] = detail.row.key.case_id
-    desk = DeskOfOne(reads)
+    desk, book = DeskOfOne(reads), Book()
     services = Services(
         authenticator=Keys(),
         ingest=taker,
@@ -458,8 +486,9 @@ def world() -> World:
         reads=reads,
         master=Master(),  # type: ignore[arg-type]  # the API asks it for profiles only
         admin=goods,
+        answers=book,
         clock=clock,
         rng=Counting(),
         explain=lambda finding, locale: f"{finding.rule} {locale}",
     )
-    return World(services, taker, desk, reads, goods, clock, case_ids)
+    return World(services, taker, desk, reads, goods, clock, book, case_ids)
