@@ -2,15 +2,9 @@
 
 from collections.abc import Mapping
 
+from gateway.domain.errors import RingUnknown
 from gateway.ports import Executor, SignedMessage
 from signing import FileKey, sign, verify_own
-from signing.errors import SigningError
-
-
-class RingUnknown(SigningError):
-    """No key is configured for this key ring."""
-
-    code = "SIGN-301"
 
 
 class FileKeyRing:
@@ -26,10 +20,10 @@ class FileKeyRing:
         return self._keys
 
     async def sign(self, ring: str, body: bytes) -> SignedMessage:
-        """Sign canonical bytes and verify the result. Raises ``SigningError``."""
+        """Sign canonical bytes and verify the result. Raises ``RingUnknown`` or ``SigningError``."""
         key = self._keys.get(ring)
         if key is None:
-            raise RingUnknown
+            raise RingUnknown(f"no key is configured for the key ring {ring!r}")
         return await self._executor.run(sign_and_check, key, body)
 
 

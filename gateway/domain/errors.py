@@ -15,7 +15,8 @@
     │   └── StoreClosed            STORE-204   the store is shutting down
     └── FlowError
         ├── BuildFailed            FLOW-301    a record could not be written from its papers
-        └── TooLate                FLOW-302    the case has gone past what was asked of it
+        ├── TooLate                FLOW-302    the case has gone past what was asked of it
+        └── RingUnknown            FLOW-303    a profile names a key ring that has no key
 
 Expected business outcomes (a mismatch, a rejection) are return values, never errors. Every class
 has a stable ``code`` and a ``retry`` class; texts carry no personal data.
@@ -136,3 +137,10 @@ class TooLate(FlowError):
     """The case has gone past the point where this can be done; nothing was changed."""
 
     code = "FLOW-302"
+
+
+class RingUnknown(FlowError):
+    """A profile names a key ring for which no key is configured: configure one, nothing is lost."""
+
+    code = "FLOW-303"
+    retry = Retry.LATER
