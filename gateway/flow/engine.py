@@ -33,6 +33,8 @@ from gateway.ports import (
 )
 
 POLLED: Final = tuple(EffectKind)
+# Nothing is sent again for want of an answer that may be waiting to be read.
+_BEFORE_ANSWERS: Final = tuple(kind for kind in EffectKind if kind is not EffectKind.ANSWER)
 
 
 class Observer(Protocol):
@@ -60,6 +62,7 @@ class Engine:
     _notices: Grouper[Effect] | None = None
     _in_flight: asyncio.Semaphore | None = None
     _active: set[str] = field(default_factory=set)
+    _behind: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
         """Work until :meth:`stop`; then finish what is in hand and return."""
@@ -82,6 +85,7 @@ class Engine:
                 settings.notice_linger_s,
             )
             self.context.store.subscribe(self.take)
+            self._behind.update(self.context.channels)
             tasks.create_task(self._poll())
             tasks.create_task(self._watch_receipts())
             await self.stopping.wait()
@@ -149,13 +153,18 @@ class Engine:
             self.observer.failed("reschedule", error)
 
     async def _poll(self) -> None:
-        """Lease what is due and has no live worker; runs until the engine stops."""
+        """Lease what is due and has no live worker; runs until the engine stops.
+
+        After a start, the timers that wait for answers stay where they are until the files that
+        came in the meantime were read.
+        """
         settings = self.context.settings
         while not self.stopping.is_set():
             try:
                 now = self.context.clock.now()
+                kinds = _BEFORE_ANSWERS if self._behind else POLLED
                 leased = await self.context.store.lease(
-                    POLLED, settings.lease_batch, now, settings.lease_us
+                    kinds, settings.lease_batch, now, settings.lease_us
                 )
                 self.take(leased)
                 full = len(leased) == settings.lease_batch
@@ -300,6 +309,8 @@ class Engine:
             except Exception as error:
                 self.observer.failed("receive", error)
                 taken = 0
+            if taken < settings.receive_files:
+                self._behind.discard(channel)
             if taken == 0:
                 await self._pause(settings.receive_poll_s)
 
