@@ -12,12 +12,20 @@ from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from adapters.base import AdapterConflict, AdapterUnknown, RegimeAdapter
+from adapters.base import (
+    Adapter,
+    AdapterConflict,
+    AdapterUnknown,
+    CarrierAdapter,
+    PaymentAdapter,
+    RegimeAdapter,
+    SourceAdapter,
+)
 
 ENTRY_POINTS: Final = "clearance_gateway.adapters"
 """The entry point group in which other distributions announce their ``ADAPTER``."""
 
-A = TypeVar("A", bound=RegimeAdapter)
+A = TypeVar("A", bound=Adapter)
 
 
 def regimes() -> Mapping[str, RegimeAdapter]:
@@ -27,10 +35,43 @@ def regimes() -> Mapping[str, RegimeAdapter]:
 
 def regime(regime_id: str) -> RegimeAdapter:
     """One customs regime; raises :class:`AdapterUnknown` naming those there are."""
-    found = regimes()
-    if regime_id not in found:
-        raise AdapterUnknown(f"no customs regime {regime_id!r}; known: {', '.join(sorted(found))}")
-    return found[regime_id]
+    return _one(regimes(), regime_id, "customs regime")
+
+
+def sources() -> Mapping[str, SourceAdapter]:
+    """Every marketplace by id."""
+    return discover(SourceAdapter, "adapters.marketplaces")
+
+
+def source(source_id: str) -> SourceAdapter:
+    """One marketplace; raises :class:`AdapterUnknown` naming those there are."""
+    return _one(sources(), source_id, "marketplace")
+
+
+def payments() -> Mapping[str, PaymentAdapter]:
+    """Every payment company by id."""
+    return discover(PaymentAdapter, "adapters.payments")
+
+
+def payment(payment_id: str) -> PaymentAdapter:
+    """One payment company; raises :class:`AdapterUnknown` naming those there are."""
+    return _one(payments(), payment_id, "payment company")
+
+
+def carriers() -> Mapping[str, CarrierAdapter]:
+    """Every carrier by id."""
+    return discover(CarrierAdapter, "adapters.carriers")
+
+
+def carrier(carrier_id: str) -> CarrierAdapter:
+    """One carrier; raises :class:`AdapterUnknown` naming those there are."""
+    return _one(carriers(), carrier_id, "carrier")
+
+
+def _one(found: Mapping[str, A], wanted: str, kind: str) -> A:
+    if wanted not in found:
+        raise AdapterUnknown(f"no {kind} {wanted!r}; known: {', '.join(sorted(found))}")
+    return found[wanted]
 
 
 def discover(

@@ -1,0 +1,1 @@
+"""Carriers: who gives waybill numbers, one module each, without I/O."""

@@ -1,0 +1,1 @@
+"""Marketplaces: where orders are pulled from, one module each, without I/O."""
