@@ -125,6 +125,18 @@ async def run_until_stopped(settings: Settings, *, api: bool, work: bool) -> Non
     _LOG.info("stopped")
 
 
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop for a process that serves: uvloop's where it is installed, else Python's own.
+
+    The optional extra ``uvloop`` saves about a seventh of the CPU of papers that come singly.
+    """
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 def collect_rarely() -> None:
     """Make the cyclic collector pass over a process that serves less often.
 

@@ -8,18 +8,20 @@ import sys
 from pathlib import Path
 
 from gateway.app.config import Settings
-from gateway.app.serve import run_until_stopped
+from gateway.app.serve import new_loop, run_until_stopped
 
 
 def main() -> None:
     """``python -m tests.perf.gateway SETTINGS.json [PROFILE]``."""
     settings = Settings.model_validate_json(Path(sys.argv[1]).read_bytes())
-    if len(sys.argv) < 3:
-        asyncio.run(run_until_stopped(settings, api=True, work=True))
-        return
-    profile = cProfile.Profile()
-    profile.runcall(asyncio.run, run_until_stopped(settings, api=True, work=True))
-    profile.dump_stats(sys.argv[2])
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        serving = run_until_stopped(settings, api=True, work=True)
+        if len(sys.argv) < 3:
+            runner.run(serving)
+            return
+        profile = cProfile.Profile()
+        profile.runcall(runner.run, serving)
+        profile.dump_stats(sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -83,10 +83,10 @@ def _run_until_stopped(
     context: typer.Context, form: LogForm, level: LogLevel, *, api: bool, work: bool
 ) -> None:
     # The server and its adapters load only for those who run them.
-    from gateway.app.serve import run_until_stopped  # noqa: PLC0415
+    from gateway.app.serve import new_loop, run_until_stopped  # noqa: PLC0415
 
     configure_logs(form, level)
-    run(run_until_stopped(common(context).settings(), api=api, work=work))
+    run(run_until_stopped(common(context).settings(), api=api, work=work), new_loop)
 
 
 def _is_sqlite(url: str) -> bool:
