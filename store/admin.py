@@ -89,12 +89,11 @@ class MasterAdmin:
         return list(chain.from_iterable(stored))
 
     async def list_endpoints(self, tenant: TenantId) -> Sequence[Endpoint]:
-        """Every active endpoint of a tenant."""
+        """Every endpoint of a tenant, also those switched off."""
         async with self.access.read() as reading:
-            found = await reading.run_sync(
-                lambda on: endpoints.load_endpoints(on, self.vault, tenant)
+            return await reading.run_sync(
+                lambda on: endpoints.list_endpoints(on, self.vault, tenant)
             )
-        return found.get(tenant, ())
 
     async def new_endpoint(
         self,
@@ -104,8 +103,12 @@ class MasterAdmin:
         role: str,
         event_types: frozenset[str],
         batch_size: int,
+        with_ed25519: bool = False,
     ) -> Endpoint:
-        """Create an endpoint; the answer holds its secret. Raises ``InvalidValue``."""
+        """Create an endpoint; the answer holds its secret. Raises ``InvalidValue``.
+
+        Without a ``url`` its notices wait to be pulled.
+        """
         made = endpoints.new_endpoint(
             tenant,
             url=url,
@@ -113,6 +116,7 @@ class MasterAdmin:
             event_types=event_types,
             batch_size=batch_size,
             rng=self.rng,
+            with_ed25519=with_ed25519,
         )
         now = self.clock.now()
         await self.access.execute(
@@ -121,12 +125,38 @@ class MasterAdmin:
         await self.cache.refresh()
         return made
 
+    async def rotate_endpoint(
+        self, tenant: TenantId, endpoint_id: EndpointId, overlap_us: int
+    ) -> Endpoint | None:
+        """New secrets, in the answer; the old ones sign along for the overlap. None for an unknown
+        endpoint. Raises ``InvalidValue``.
+        """
+        now = self.clock.now()
+        made = await self.access.execute(
+            lambda on: endpoints.rotate_endpoint(
+                on,
+                tenant,
+                endpoint_id,
+                overlap_us=overlap_us,
+                keys=self.vault,
+                rng=self.rng,
+                now=now,
+            )
+        )
+        await self.cache.refresh()
+        return made
+
     async def set_endpoint_active(
-        self, tenant: TenantId, endpoint_id: EndpointId, is_active: bool
+        self, tenant: TenantId, endpoint_id: EndpointId, is_active: bool, why: str = ""
     ) -> bool:
-        """Switch an endpoint on or off; False when the tenant has none of this id."""
+        """Switch an endpoint on, or off with a reason; False when the tenant has none of this id,
+        or it is off already.
+        """
+        now = self.clock.now()
         done = await self.access.execute(
-            lambda on: endpoints.set_endpoint_active(on, tenant, endpoint_id, is_active)
+            lambda on: endpoints.set_endpoint_active(
+                on, tenant, endpoint_id, is_active, why=why, now=now
+            )
         )
         await self.cache.refresh()
         return done

@@ -396,6 +396,15 @@ outbox: Final = Table(
         postgresql_where=text("stage = 'open'"),
     ),
     Index("ix_outbox_case", "case_id"),
+    # Dead letters by tenant and time, to be shown and replayed.
+    Index(
+        "ix_outbox_parked",
+        "tenant",
+        "done_at",
+        "effect_id",
+        sqlite_where=text("stage = 'parked'"),
+        postgresql_where=text("stage = 'parked'"),
+    ),
     postgresql_with={"fillfactor": "80"},
 )
 
@@ -499,8 +508,27 @@ endpoint: Final = Table(
     _prose("event_types"),
     Column("is_active", Boolean(create_constraint=False), nullable=False),
     _time("created_at"),
+    # The ed25519 key, if it signs with one, sealed as the secret is.
+    _maybe_blob("signing_key"),
+    # What signed before the last rotation and signs along until ``old_until``.
+    _maybe_blob("old_secrets"),
+    _maybe_time("old_until"),
+    # When and why it was switched off; NULL again when it is switched on.
+    _maybe_time("disabled_at"),
+    _maybe_prose("disabled_why"),
     PrimaryKeyConstraint("endpoint_id"),
     Index("ix_endpoint_tenant", "tenant"),
+)
+
+channel_pause: Final = Table(
+    "channel_pause",
+    metadata,
+    # A row: nothing is sent through this channel until it is resumed. Receiving goes on.
+    _id("channel"),
+    _time("paused_at"),
+    _id("paused_by"),
+    _prose("reason"),
+    PrimaryKeyConstraint("channel"),
 )
 
 # --- the store itself -------------------------------------------------------------------------

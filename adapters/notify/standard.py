@@ -1,8 +1,10 @@
 """Standard Webhooks: one notice, or up to 100 in one signed POST.
 
-Headers ``webhook-id``, ``webhook-timestamp``, ``webhook-signature`` (HMAC-SHA256 over
-``id.timestamp.body``, base64, ``v1,``). A batch is ``{"notices": [...]}`` and answers with a
-result for each notice. Payloads are thin: they name the case and carry no personal data.
+Headers ``webhook-id``, ``webhook-timestamp``, ``webhook-signature``: over ``id.timestamp.body``
+HMAC-SHA256 (``v1,``) with a ``whsec_`` secret and ed25519 (``v1a,``) with a ``whsk_`` key, base64;
+after a rotation the old ones sign too, all separated by spaces. A batch is ``{"notices": [...]}``
+and answers with a result for each notice. Payloads are thin: they name the case and carry no
+personal data.
 """
 
 import base64
@@ -12,12 +14,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.base import NO_ANSWER, NOT_ALLOWED, Exchange, Request, Response
 from gateway.domain.codec import from_micros
 from gateway.ports import Effect, Endpoint, NoticeResult
 
-_PREFIX: Final = "whsec_"
+_HMAC: Final = "whsec_"
+_ED25519: Final = "whsk_"
+_PUBLIC: Final = "whpk_"
 _TIMEOUT_S: Final = 15
 _GONE: Final = 410
 _OK: Final = range(200, 300)
@@ -27,25 +32,43 @@ _RESULTS: Final = frozenset({"ok", "retry", "refused"})
 def notice_value(notice: Effect) -> dict[str, Any]:
     """The JSON value of one notice."""
     payload = notice.payload
-    return {
+    value = {
         "id": notice.effect_id,
         "type": notice.ref,
         "created_at": from_micros(payload["at"]).isoformat().replace("+00:00", "Z"),
-        "case": {
+        "data": payload["data"],
+    }
+    if notice.case_id is not None:
+        value["case"] = {
             "id": notice.case_id,
             "order_no": payload["order_no"],
             "sequence": payload["seq"],
-        },
-        "data": payload["data"],
-    }
+        }
+    return value
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The ``v1,`` signature of a body under a ``whsec_`` secret."""
-    key = base64.b64decode(secret.removeprefix(_PREFIX))
+    """A body's signature: ``v1,`` under a ``whsec_`` secret, ``v1a,`` under a ``whsk_`` key."""
     signed = f"{message_id}.{timestamp}.".encode() + body
+    if secret.startswith(_ED25519):
+        seed = base64.b64decode(secret.removeprefix(_ED25519))
+        signer = Ed25519PrivateKey.from_private_bytes(seed)
+        return "v1a," + base64.b64encode(signer.sign(signed)).decode("ascii")
+    key = base64.b64decode(secret.removeprefix(_HMAC))
     digest = hmac.digest(key, signed, "sha256")
     return "v1," + base64.b64encode(digest).decode("ascii")
+
+
+def public_key(signing_key: str) -> str:
+    """The ``whpk_`` key that verifies what a ``whsk_`` key signs."""
+    seed = base64.b64decode(signing_key.removeprefix(_ED25519))
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return _PUBLIC + base64.b64encode(public).decode("ascii")
+
+
+def signatures(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of ``webhook-signature``: one signature under each secret."""
+    return " ".join(signature(secret, message_id, timestamp, body) for secret in secrets)
 
 
 def deliver(
@@ -64,7 +87,7 @@ def deliver(
             "content-type": "application/json",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(endpoint.secret, message_id, timestamp, body),
+            "webhook-signature": signatures(endpoint.secrets_at(now), message_id, timestamp, body),
         },
         body=body,
         timeout_s=_TIMEOUT_S,
@@ -81,11 +104,11 @@ def interpret(notices: Sequence[Effect], response: Response, *, single: bool) ->
     """What an answer says of each notice.
 
     2xx delivers a single notice. A batch's 2xx names a result for each notice; one that is not
-    named was not dealt with and is sent again. 410 refuses for good, everything else is tried
-    again.
+    named was not dealt with and is sent again. 410 refuses this and all others, everything else is
+    tried again.
     """
     if response.status == _GONE:
-        return [NoticeResult(one.effect_id, "refused", "410 Gone") for one in notices]
+        return [NoticeResult(one.effect_id, "gone", "410 Gone") for one in notices]
     if response.status == NOT_ALLOWED:
         why = f"address refused: {response.body.decode('ascii', 'replace')}"
         return [NoticeResult(one.effect_id, "retry", why) for one in notices]

@@ -27,10 +27,20 @@ from gateway.domain.matching.explain import explain
 from gateway.domain.matching.matcher import PaperMatcher
 from gateway.domain.matching.pack import builtin_names, builtin_text, compile_pack
 from gateway.flow.context import SECOND_US, Context, FlowSettings
+from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
-from gateway.ports import Channel, Clock, CrashPoints, Executor, KeyRing, Notifier, Rng
+from gateway.ports import (
+    Channel,
+    Clock,
+    CrashPoints,
+    Endpoint,
+    Executor,
+    KeyRing,
+    Notifier,
+    Rng,
+)
 from signing import FileKey, SigningError, load_file
 from store.admin import MasterAdmin
 from store.idempotency import KeptAnswers
@@ -136,9 +146,9 @@ async def assemble(
         settings=flow_settings(settings),
     )
     registry = CollectorRegistry()
-    engine = Engine(context, EngineMetrics(registry), cache.endpoint)
     reads = SqlReadModels(store, store.keys, cache)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
+    engine = _engine(context, EngineMetrics(registry), cache, admin)
     ingest, desk = Ingest(context), Desk(context)
     services = Services(
         authenticator=keys,
@@ -168,6 +178,16 @@ async def assemble(
         desk=desk,
         services=services,
     )
+
+
+def _engine(
+    context: Context, observer: EngineMetrics, cache: MasterCache, admin: MasterAdmin
+) -> Engine:
+    async def switch_off(endpoint: Endpoint, why: str) -> bool:
+        return await admin.set_endpoint_active(endpoint.tenant, endpoint.endpoint_id, False, why)
+
+    deliveries = Deliveries(context, observer.count, switch_off)
+    return Engine(context, observer, cache.endpoint, deliveries)
 
 
 def flow_settings(settings: Settings) -> FlowSettings:

@@ -64,18 +64,22 @@ class Desk:
         """Record what a warehouse did with notices; each is ``ok``, ``repeated`` or ``unknown``."""
         rows = await self.context.store.find_notices([EffectId(ack.notice_id) for ack in acks])
         answers: list[str] = []
-        fresh: list[tuple[CaseId, Ack]] = []
+        fresh: list[tuple[CaseId | None, Ack]] = []
+        undelivered: list[EffectId] = []
         for ack in acks:
             row = rows.get(EffectId(ack.notice_id))
-            if row is None or row.effect.tenant != tenant or row.effect.case_id is None:
+            if row is None or row.effect.tenant != tenant:
                 answers.append("unknown")
             elif row.acked_at is not None:
                 answers.append("repeated")
             else:
                 answers.append("ok")
                 fresh.append((row.effect.case_id, ack))
+                if row.done_at is None:
+                    undelivered.append(row.effect.effect_id)
         if fresh:
-            await self.context.store.submit(acknowledge_command(fresh, self.context.clock.now()))
+            now = self.context.clock.now()
+            await self.context.store.submit(acknowledge_command(fresh, undelivered, now))
         return answers
 
     async def _run(

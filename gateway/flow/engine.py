@@ -13,11 +13,11 @@ from gateway.domain.errors import Retry, StoreError
 from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
 from gateway.flow.context import Context
 from gateway.flow.declare import claim_message
+from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.grouper import Grouper
 from gateway.flow.ingest import Ingest
 from gateway.flow.links import RELINK, UNLINKED, check_overdue
-from gateway.flow.notify import deliver_notices
 from gateway.flow.receipt import apply_other, apply_receipts, keep_received
 from gateway.flow.retry import SEND
 from gateway.flow.transmit import check_answer, deliver_message, resume_message
@@ -56,6 +56,7 @@ class Engine:
     context: Context
     observer: Observer
     endpoint: Callable[[TenantId, EndpointId], Endpoint | None]
+    deliveries: Deliveries
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup | None = None
     _declarations: Grouper[Effect] | None = None
@@ -266,15 +267,13 @@ class Engine:
         endpoint = self._endpoint_of(group)
         try:
             if endpoint is None:
-                gone = [(one.effect_id, one.attempt, "endpoint removed") for one in effects]
+                gone = [(one.effect_id, one.attempt, "endpoint switched off") for one in effects]
                 await self.context.store.finish([], gone)
                 return
-            delivered = await deliver_notices(self.context, endpoint, effects)
+            await self.deliveries.deliver(endpoint, effects)
         except Exception as error:
             self.observer.failed("notify", error)
             await self._give_back(effects)
-            return
-        self.observer.count("notices_delivered", delivered)
 
     # --- receipts -------------------------------------------------------------------------------
 

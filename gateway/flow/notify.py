@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, EffectId, TenantId
@@ -12,6 +12,10 @@ from gateway.flow.context import Context
 from gateway.flow.retry import NOTICE
 from gateway.flow.status import RELEASE, REVOKE
 from gateway.ports import Changes, Command, Effect, Endpoint, Found, Views
+
+_OK: Final = "ok"
+_REFUSED: Final = "refused"
+_GONE: Final = "gone"
 
 Papers = dict[tuple[CaseId, PaperKind], PaperRevision]
 
@@ -25,8 +29,24 @@ class Ack:
     at: int
 
 
-async def deliver_notices(context: Context, endpoint: Endpoint, effects: Sequence[Effect]) -> int:
-    """Deliver a batch to one endpoint and record each outcome; gives the number delivered."""
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one post came to.
+
+    ``was_answered``: the endpoint dealt with at least one notice. ``too_old_since`` is when the
+    oldest notice was made that was given up because of its age.
+    """
+
+    done: int
+    was_answered: bool
+    is_gone: bool = False
+    too_old_since: int | None = None
+
+
+async def deliver_notices(
+    context: Context, endpoint: Endpoint, effects: Sequence[Effect]
+) -> Delivered:
+    """Deliver a batch to one endpoint and record each outcome."""
     notices = await assembled(context, effects)
     context.crash.reach("notify.before_post")
     results = await context.notifier.deliver(endpoint, notices, context.clock.now())
@@ -36,11 +56,15 @@ async def deliver_notices(context: Context, endpoint: Endpoint, effects: Sequenc
     done: list[tuple[EffectId, int]] = []
     parked: list[tuple[EffectId, int, str]] = []
     later: list[tuple[EffectId, int, int]] = []
+    too_old: list[int] = []
     for result in results:
         effect = by_id[result.effect_id]
-        if result.status == "ok":
+        if result.status == _OK:
             done.append((effect.effect_id, effect.attempt))
-        elif result.status == "refused" or _too_old(context, effect, now):
+        elif result.status in (_REFUSED, _GONE):
+            parked.append((effect.effect_id, effect.attempt, result.detail))
+        elif is_too_old(context, effect, now):
+            too_old.append(_made_at(effect))
             parked.append((effect.effect_id, effect.attempt, result.detail))
         else:
             wait = NOTICE.wait_us(effect.attempt, context.rng.bytes(1)[0])
@@ -49,11 +73,20 @@ async def deliver_notices(context: Context, endpoint: Endpoint, effects: Sequenc
     if later:
         await context.store.reschedule(later)
     context.crash.reach("notify.recorded")
-    return len(done)
+    said = {result.status for result in results}
+    return Delivered(
+        len(done), bool(said & {_OK, _REFUSED}), _GONE in said, min(too_old, default=None)
+    )
 
 
-def _too_old(context: Context, effect: Effect, now: int) -> bool:
-    return now - int(effect.payload["at"]) > context.settings.notice_park_after_us
+def is_too_old(context: Context, effect: Effect, now: int) -> bool:
+    """Whether a notice has been tried for as long as one is."""
+    return now - _made_at(effect) > context.settings.notice_park_after_us
+
+
+def _made_at(effect: Effect) -> int:
+    """When a notice was asked for, or asked for again by a replay."""
+    return int(effect.payload.get("again_at", effect.payload["at"]))
 
 
 async def assembled(context: Context, effects: Sequence[Effect]) -> list[Effect]:
@@ -119,13 +152,20 @@ def _items(
 
 
 def decide_acknowledge(
-    facts: tuple[Sequence[tuple[CaseId, Ack]], int], views: Views, found: Found
+    facts: tuple[Sequence[tuple[CaseId | None, Ack]], Sequence[EffectId], int],
+    views: Views,
+    found: Found,
 ) -> Changes[None]:
-    """Pure: a warehouse's acknowledgement becomes part of the case's history."""
-    acks, now = facts
+    """Pure: a warehouse's acknowledgement becomes part of the case's history, if it is about one.
+
+    It also ends notices that are not delivered yet: those that wait to be fetched.
+    """
+    acks, undelivered, now = facts
     changes: Changes[None] = Changes(result=None)
+    changes.effects_done.extend(undelivered)
     for case_id, ack in acks:
-        view = views.get(case_id)
+        view = views.get(case_id) if case_id is not None else None
+        changes.notices_acked.append((EffectId(ack.notice_id), now))
         if view is None:
             continue
         view.record(
@@ -134,16 +174,17 @@ def decide_acknowledge(
                 {"notice": ack.notice_id, "status": ack.status, "at": ack.at},
             )
         )
-        changes.notices_acked.append((EffectId(ack.notice_id), now))
     return changes
 
 
-def acknowledge_command(acks: Sequence[tuple[CaseId, Ack]], now: int) -> Command[None]:
-    """The command that records acknowledgements of notices about known cases."""
+def acknowledge_command(
+    acks: Sequence[tuple[CaseId | None, Ack]], undelivered: Sequence[EffectId], now: int
+) -> Command[None]:
+    """The command that records acknowledgements of known notices."""
     return Command(
         decide=decide_acknowledge,
-        facts=(acks, now),
-        load=tuple(dict.fromkeys(case_id for case_id, _ in acks)),
+        facts=(acks, undelivered, now),
+        load=tuple(dict.fromkeys(case_id for case_id, _ in acks if case_id is not None)),
         lane="acks",
         stage="notify",
     )

@@ -16,6 +16,7 @@ from gateway.ports import CaseView, Changes, Effect, EffectKind, MasterData
 
 RELEASE: Final = "release.granted"
 REVOKE: Final = "release.revoked"
+ENDPOINT_DISABLED: Final = "endpoint.disabled"
 _STAGE_PREFIX: Final = "case."
 
 # Stages that a seller hears of; the steps between them are in the event stream.
@@ -32,7 +33,9 @@ _TOLD: Final = frozenset(
         CaseStage.RETURNED_ABROAD,
     }
 )
-EVENT_TYPES: Final = frozenset({RELEASE, REVOKE} | {_STAGE_PREFIX + stage for stage in _TOLD})
+EVENT_TYPES: Final = frozenset(
+    {RELEASE, REVOKE, ENDPOINT_DISABLED} | {_STAGE_PREFIX + stage for stage in _TOLD}
+)
 _REVOKING: Final = "contradiction_after_release"
 
 
@@ -124,7 +127,7 @@ def _notify(
                 ),
                 kind=EffectKind.NOTICE,
                 group=endpoint.endpoint_id,
-                due_at=now,
+                due_at=endpoint.due_at(now),
                 case_id=key.case_id,
                 tenant=key.tenant,
                 ref=event_type,

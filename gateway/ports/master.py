@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import (
@@ -12,6 +12,9 @@ from gateway.domain.ids import (
     TenantId,
 )
 from gateway.domain.profile import FilingProfile
+
+KEEP_US: Final = 72 * 3600 * 1_000_000
+"""How long a notice waits to be fetched before it is parked."""
 
 
 class MasterData(Protocol):
@@ -44,7 +47,12 @@ class MasterData(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a seller or a warehouse is told things. ``secret`` never leaves the process."""
+    """Where a seller or a warehouse is told things. Secrets never leave the process.
+
+    Without a ``url`` its notices wait to be pulled. ``secret`` (``whsec_``) signs with HMAC,
+    ``signing_key`` (``whsk_``), if any, with ed25519; after a rotation ``old_secrets`` sign along
+    until ``old_until`` (UTC microseconds). ``disabled_why`` says who or what switched it off.
+    """
 
     endpoint_id: EndpointId
     tenant: TenantId
@@ -53,3 +61,23 @@ class Endpoint:
     secret: str = field(repr=False)
     batch_size: int = 1
     event_types: frozenset[str] = frozenset()
+    signing_key: str = field(default="", repr=False)
+    old_secrets: tuple[str, ...] = field(default=(), repr=False)
+    old_until: int = 0
+    is_active: bool = True
+    disabled_at: int | None = None
+    disabled_why: str = ""
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether its notices wait to be fetched instead of being posted."""
+        return not self.url
+
+    def due_at(self, now: int) -> int:
+        """When a notice made now is to be dealt with: at once, or when nobody has fetched it."""
+        return now + KEEP_US if self.is_pulled else now
+
+    def secrets_at(self, now: int) -> tuple[str, ...]:
+        """Everything that signs at a time, newest first."""
+        current = (self.secret, self.signing_key) if self.signing_key else (self.secret,)
+        return current + self.old_secrets if now < self.old_until else current

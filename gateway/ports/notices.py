@@ -18,7 +18,9 @@ from gateway.ports.master import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
-    """What an endpoint said of one notice: ``ok``, ``retry`` or ``refused``."""
+    """What an endpoint said of one notice: ``ok``, ``retry``, ``refused``, or ``gone``: refused
+    with everything else that may come.
+    """
 
     effect_id: EffectId
     status: str

@@ -351,3 +351,45 @@ async def test_unfit_endpoint_settings_are_refused(bench: Bench, change: dict[st
             event_types=frozenset(),
             **settings,  # type: ignore[arg-type]
         )
+
+
+async def test_a_rotation_leaves_the_old_secrets_signing_for_a_while(bench: Bench) -> None:
+    cache = bench.new_cache()
+    admin = bench.admin(cache)
+    made = await admin.new_endpoint(
+        ACME, url="https://hooks.example.com/", role="seller", event_types=frozenset(),
+        batch_size=1, with_ed25519=True,
+    )  # fmt: skip
+    assert await admin.rotate_endpoint(OTHER, made.endpoint_id, 1_000) is None
+    now = bench.clock.now()
+    first = await admin.rotate_endpoint(ACME, made.endpoint_id, 1_000)
+    assert first is not None
+    assert not {made.secret, made.signing_key} & {first.secret, first.signing_key}
+    assert first.secrets_at(now + 999) == (
+        first.secret, first.signing_key, made.secret, made.signing_key,
+    )  # fmt: skip
+    assert first.secrets_at(now + 1_000) == (first.secret, first.signing_key)
+    assert cache.endpoint(ACME, made.endpoint_id) == first
+    second = await admin.rotate_endpoint(ACME, made.endpoint_id, 0)
+    assert second is not None
+    assert second.old_secrets == (first.secret, first.signing_key)
+    assert second.secrets_at(now) == (second.secret, second.signing_key)
+    with pytest.raises(InvalidValue):
+        await admin.rotate_endpoint(ACME, made.endpoint_id, -1)
+
+
+async def test_an_endpoint_switched_off_says_why_and_can_be_switched_on(bench: Bench) -> None:
+    cache = bench.new_cache()
+    admin = bench.admin(cache)
+    made = await admin.new_endpoint(
+        ACME, url="", role="warehouse", event_types=frozenset(), batch_size=1
+    )
+    assert made.is_pulled
+    assert await admin.set_endpoint_active(ACME, made.endpoint_id, False, "410")
+    assert not await admin.set_endpoint_active(ACME, made.endpoint_id, False, "again")
+    (found,) = await admin.list_endpoints(ACME)
+    assert (found.is_active, found.disabled_why) == (False, "410")
+    assert found.disabled_at == bench.clock.now()
+    assert cache.endpoint(ACME, made.endpoint_id) is None
+    assert await admin.set_endpoint_active(ACME, made.endpoint_id, True)
+    assert await admin.list_endpoints(ACME) == (made,)
