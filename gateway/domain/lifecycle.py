@@ -453,12 +453,16 @@ def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
 
 
 def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+    """Into another message. What was refused with its message was never tried; a resend was."""
+    found = _of(state, payload)
     return _changed(
         state,
         payload,
         (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED),
         stage=_S.CLAIMED,
         message_id=MessageId(payload["message"]),
+        attempt=found.attempt if payload.get("is_resend") else 0,
+        app_time=payload.get("app_time", found.app_time),
     )
 
 
@@ -472,7 +476,7 @@ def _fold_sending(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
         state,
         found._replace(
             stage=_S.SENT if fresh else found.stage,
-            attempt=payload["attempt"],
+            attempt=found.attempt + 1,
             sent_at=found.sent_at or payload["at"],
         ),
     )

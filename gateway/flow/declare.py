@@ -14,7 +14,7 @@ from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.errors import BuildFailed
 from gateway.domain.events import Event, EventKind
 from gateway.domain.findings import Finding, Severity
-from gateway.domain.ids import CaseId, MessageId, TenantId, effect_id, record_guid
+from gateway.domain.ids import CaseId, MessageId, ProfileId, TenantId, effect_id, record_guid
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
@@ -103,7 +103,7 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
         if declaration.stage is not DeclarationStage.PLANNED:
             continue
         position = len(members)
-        app_time = _app_time(facts, view.state)
+        app_time = risen_app_time(facts.regime, view.state, facts.kind, facts.now)
         view.record(
             Event(
                 EventKind.DECLARATION_CLAIMED,
@@ -126,20 +126,18 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
     return changes
 
 
-def _app_time(facts: _ClaimFacts, state: CaseState) -> str:
-    """The appTime of a new version: now, but later than that of every version before.
+def risen_app_time(regime: Regime, state: CaseState, kind: DeclarationKind, now: int) -> str:
+    """The appTime of what is filed now: later than that of everything filed before.
 
-    Customs ignores an older one (DOMAIN 2), and two versions may fall into one second, or our
-    clock may have been set back since.
+    Customs ignores an older one, and two filings may fall into one second, or our clock may have
+    been set back since.
     """
-    last = max(
-        (one.app_time or "" for one in state.declarations if one.kind is facts.kind), default=""
-    )
-    at, step = facts.now, SECOND_US
-    app_time = facts.regime.app_time(at)
+    last = max((one.app_time or "" for one in state.declarations if one.kind is kind), default="")
+    at, step = now, SECOND_US
+    app_time = regime.app_time(at)
     while app_time <= last:
         at, step = at + step, step * 2
-        app_time = facts.regime.app_time(at)
+        app_time = regime.app_time(at)
     return app_time
 
 
@@ -193,6 +191,12 @@ def profile_of(context: Context, message: StoredMessage) -> FilingProfile:
     """The profile version that a message was claimed under."""
     _, profile_id, version, _ = message.group.split("/")
     return context.master.profile_version(profile_id, int(version))  # type: ignore[arg-type]
+
+
+def channel_of(context: Context, group: str) -> str:
+    """The channel through which a group's messages go."""
+    _, profile_id, version, _ = group.split("/")
+    return context.master.profile_version(ProfileId(profile_id), int(version)).channel
 
 
 async def build_message(

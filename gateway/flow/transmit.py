@@ -8,7 +8,7 @@ reached.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
@@ -16,7 +16,7 @@ from gateway.domain.ids import CaseId, MessageId, effect_id
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
-from gateway.flow.declare import build_message, profile_of, send_effect
+from gateway.flow.declare import build_message, profile_of, risen_app_time, send_effect
 from gateway.flow.sign import record_sending, sign_message
 from gateway.flow.status import stage_notices
 from gateway.ports import (
@@ -32,6 +32,7 @@ from gateway.ports import (
     MessageStage,
     MessageStaged,
     NewMessage,
+    Regime,
     SendOutcome,
     StoredMember,
     StoredMessage,
@@ -242,6 +243,8 @@ class _OverdueFacts:
     message: StoredMessage
     profile: FilingProfile
     timer: Effect
+    ids: tuple[MessageId, str]
+    regime: Regime
     now: int
 
 
@@ -251,7 +254,9 @@ async def check_answer(context: Context, timer: Effect) -> SendOutcome | None:
     if message is None or message.body is None:
         await context.store.finish([(timer.effect_id, timer.attempt)], [])
         return None
-    facts = _OverdueFacts(message, profile_of(context, message), timer, context.clock.now())
+    ids = (MessageId(context.rng.guid()), context.rng.guid())
+    profile = profile_of(context, message)
+    facts = _OverdueFacts(message, profile, timer, ids, context.regime, context.clock.now())
     again = await context.store.submit(
         Command(
             decide=decide_overdue,
@@ -261,13 +266,21 @@ async def check_answer(context: Context, timer: Effect) -> SendOutcome | None:
             stage="transmit",
         )
     )
-    return await send_message(context, again) if again is not None else None
+    if again is None:
+        return None
+    if again.stage is MessageStage.CLAIMED:
+        return await deliver_message(context, again)
+    return await send_message(context, again)
 
 
 def decide_overdue(
     facts: _OverdueFacts, views: Views, found: Found
 ) -> Changes[StoredMessage | None]:
-    """Pure: who has no answer becomes unknown; the same bytes go again while the limit allows."""
+    """Pure: who has no answer becomes unknown; the same bytes go again while the limit allows.
+
+    Bytes that also carry a record which has been corrected since would file its old version over
+    the new one. Then only the silent records go again, in a message of their own.
+    """
     message = facts.message
     changes: Changes[StoredMessage | None] = Changes(result=None)
     changes.effects_done.append(facts.timer.effect_id)
@@ -276,9 +289,17 @@ def decide_overdue(
     if facts.timer.payload.get("attempt") != message.attempt:
         return changes
     silent = _record_unanswered(message, views)
-    if not silent or message.attempt > facts.profile.resend_limit:
+    tries = max((_tries(views, member, message.kind) for member in silent), default=0)
+    if not silent or tries > facts.profile.resend_limit:
         _raise_alarm("no_answer", message, silent, views)
         _follow_lodged(facts, views, changes)
+        return changes
+    if any(_is_corrected(views, member, message.kind) for member in message.members):
+        changes.messages_staged.append(
+            MessageStaged(message.message_id, MessageStage.SPLIT, "resend")
+        )
+        moving = _Moving(message, facts.profile, views, facts.now, facts.regime)
+        changes.result = _moved(moving, silent, facts.ids, changes)
         return changes
     attempt = message.attempt + 1
     record_sending(message, views, attempt, facts.now)
@@ -290,6 +311,18 @@ def decide_overdue(
     )
     changes.result = replace(message, attempt=attempt, stage=MessageStage.SIGNED)
     return changes
+
+
+def _tries(views: Views, member: StoredMember, kind: DeclarationKind) -> int:
+    declaration = views[member.key.case_id].state.declaration(kind)
+    return declaration.attempt if declaration is not None else 0
+
+
+def _is_corrected(views: Views, member: StoredMember, kind: DeclarationKind) -> bool:
+    """Whether a member has given way to a newer version."""
+    view = views.get(member.key.case_id)
+    declaration = view.state.declaration(kind) if view else None
+    return declaration is not None and declaration.version != member.declaration.version
 
 
 def _follow_lodged(
@@ -400,10 +433,9 @@ def decide_refused(
         MessageStaged(message.message_id, MessageStage.SPLIT, facts.code)
     )
     middle = (len(waiting) + 1) // 2
-    for (message_id, guid), half in zip(
-        facts.ids, (waiting[:middle], waiting[middle:]), strict=True
-    ):
-        changes.result.append(_moved(facts, views, half, message_id, guid, changes))
+    moving = _Moving(message, facts.profile, views, facts.now)
+    for ids, half in zip(facts.ids, (waiting[:middle], waiting[middle:]), strict=True):
+        changes.result.append(_moved(moving, half, ids, changes))
     return changes
 
 
@@ -443,66 +475,83 @@ def _refuse_alone(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """Records on their way out of one message into another.
+
+    With ``regime`` they are filed again: they keep their tries and get an appTime of now, because
+    what customs has of them stands under other bytes.
+    """
+
+    message: StoredMessage
+    profile: FilingProfile
+    views: Views
+    now: int
+    regime: Regime | None = None
+
+
 def _moved(
-    facts: _RefusedFacts,
-    views: Views,
-    half: list[StoredMember],
-    message_id: MessageId,
-    guid: str,
-    changes: Changes[list[StoredMessage]],
+    moving: _Moving,
+    leaving: Sequence[StoredMember],
+    ids: tuple[MessageId, str],
+    changes: Changes[Any],
 ) -> StoredMessage:
-    message = facts.message
-    members: list[Member] = []
-    stored: list[StoredMember] = []
-    for position, member in enumerate(half):
-        view = views[member.key.case_id]
-        view.record(
-            Event(
-                EventKind.DECLARATION_MOVED,
-                {
-                    "kind": message.kind.value,
-                    "version": member.declaration.version,
-                    "message": message_id,
-                },
-            )
-        )
-        moved = view.state.declaration(message.kind)
-        assert moved is not None
-        members.append(
-            Member(
-                member.key.case_id,
-                message.kind,
-                moved.version,
-                position,
-                moved.cop_no,
-                moved.app_time or "",
-            )
-        )
-        stored.append(StoredMember(member.key, moved, position))
-    changes.messages.append(
-        NewMessage(
-            message_id,
-            guid,
-            message.kind,
-            message.tenant,
-            message.profile_id,
-            message.group,
-            facts.now,
-            tuple(members),
-            parent=message.message_id,
-        )
+    """A new message of these records, each with its guid and copNo as before."""
+    message, (message_id, guid) = moving.message, ids
+    stored = tuple(
+        _moved_member(moving, member, position, message_id)
+        for position, member in enumerate(leaving)
     )
-    changes.effects.append(send_effect(message_id, facts.profile.channel, facts.now))
-    return StoredMessage(
+    members = tuple(
+        Member(
+            one.key.case_id,
+            message.kind,
+            one.declaration.version,
+            one.position,
+            one.declaration.cop_no,
+            one.declaration.app_time or "",
+        )
+        for one in stored
+    )
+    new = NewMessage(
+        message_id,
+        guid,
+        message.kind,
+        message.tenant,
+        message.profile_id,
+        message.group,
+        moving.now,
+        members,
+        parent=message.message_id,
+    )
+    changes.messages.append(new)
+    changes.effects.append(send_effect(message_id, moving.profile.channel, moving.now))
+    return replace(
+        message,
         message_id=message_id,
         guid=guid,
-        kind=message.kind,
-        tenant=message.tenant,
-        profile_id=message.profile_id,
-        group=message.group,
         stage=MessageStage.CLAIMED,
-        created_at=facts.now,
+        created_at=moving.now,
         attempt=0,
         body=None,
-        members=tuple(stored),
+        members=stored,
     )
+
+
+def _moved_member(
+    moving: _Moving, member: StoredMember, position: int, message_id: MessageId
+) -> StoredMember:
+    kind = moving.message.kind
+    view = moving.views[member.key.case_id]
+    payload: dict[str, Any] = {
+        "kind": kind.value,
+        "version": member.declaration.version,
+        "message": message_id,
+    }
+    if moving.regime is not None:
+        payload["is_resend"] = True
+        payload["app_time"] = risen_app_time(moving.regime, view.state, kind, moving.now)
+    view.record(Event(EventKind.DECLARATION_MOVED, payload))
+    moved = view.state.declaration(kind)
+    assert moved is not None
+    return StoredMember(member.key, moved, position)
