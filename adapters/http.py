@@ -91,14 +91,13 @@ class HTTPClient:
 
     async def run(self, exchange: Exchange[T]) -> T:
         """Drive a conversation to its end. What the network does wrong becomes a response."""
-        request = next(exchange)
-        while True:
-            response = await self._perform(request)
-            try:
-                request = exchange.send(response)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        try:
+            request = next(exchange)
+            while True:
+                request = exchange.send(await self._perform(request))
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     async def _perform(self, request: Request) -> Response:
         try:

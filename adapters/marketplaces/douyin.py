@@ -214,6 +214,10 @@ def _open(
             opened |= _opened(answer, frozenset(batch))
         except Unreadable as fault:
             return opened, CallFailed("unreadable", Retry.LATER, str(fault))
+    closed = len(wanted) - len(opened)
+    if closed:
+        reason = f"{closed} of {len(wanted)} values stayed closed"
+        return opened, CallFailed("not_opened", Retry.NEVER, reason)
     return opened, None
 
 
