@@ -323,9 +323,9 @@ def query(caller: Caller, filing: PaymentFiling) -> Exchange[FilingOutcome | Cal
             return _unknown_there(response, answer, filing)
         try:
             rows = list(answer.get("data").items())
-            for row in rows:
-                if _is_ours(row, filing):
-                    return _outcome(answer, row, filing)
+            ours = next((row for row in rows if _is_ours(row, filing)), None)
+            if ours is not None:
+                return _outcome(answer, ours, filing)
             if (page + 1) * _PAGE >= answer.get("total_count").whole(0) or not rows:
                 return _not_filed(filing)
         except Unreadable as fault:
