@@ -67,7 +67,7 @@ _MAX_CASE_EVENTS: Final = 5_000
 _MAX_CASE_NOTICES: Final = 1_000
 _MAX_NUMBER_LENGTH: Final = 64
 
-_CASE_COLUMNS: Final = (
+CASE_COLUMNS: Final = (
     case_.c.case_id,
     case_.c.tenant,
     case_.c.direction,
@@ -93,7 +93,7 @@ _EVENT_COLUMNS: Final = (
 )
 # Says nothing new of an open stage, and lets the database walk the index of open cases, which is
 # made with exactly this text.
-_IS_OPEN: Final = literal_column("is_open", Boolean())
+IS_OPEN: Final = literal_column("is_open", Boolean())
 # A transaction that is still open may yet commit rows below this; what lies before is settled.
 _SETTLED: Final = text(
     "event.pos < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
@@ -132,7 +132,7 @@ class SqlReadModels:
         more = len(rows) > _page_size(limit)
         shown = rows[: _page_size(limit)]
         last = ListPlace(shown[-1].created_at, shown[-1].case_id) if more else None
-        return Page(tuple(map(_case_row, shown)), last.cursor if last else None)
+        return Page(tuple(map(case_row, shown)), last.cursor if last else None)
 
     def _hashes(self, tenant: TenantId, number: str) -> Sequence[bytes]:
         """Under which keyed hashes a number of any paper of this tenant may be claimed."""
@@ -234,13 +234,13 @@ def _list_statement(
 ) -> Select[*tuple[Any, ...]]:
     of_tenant = case_.c.tenant == tenant
     created: ColumnElement[int] = case_.c.created_at
-    statement = select(*_CASE_COLUMNS).where(of_tenant, *_conditions(wanted))
+    statement = select(*CASE_COLUMNS).where(of_tenant, *_conditions(wanted))
     if wanted.order_no is not None or wanted.number is not None:
         # Few rows: found by number and then sorted, not picked out while walking the list.
         created = case_.c.created_at + 0
     if wanted.number is not None:
         # The tenant as an expression, so that no index of it is walked instead of the few ids.
-        statement = select(*_CASE_COLUMNS).where(
+        statement = select(*CASE_COLUMNS).where(
             case_.c.tenant.concat("") == tenant,
             *_conditions(wanted),
             case_.c.case_id.in_(
@@ -262,7 +262,7 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.stages:
         yield case_.c.stage.in_(sorted(stage.value for stage in wanted.stages))
         if not wanted.stages & FINAL_STAGES:
-            yield _IS_OPEN
+            yield IS_OPEN
     if wanted.held is not None:
         yield case_.c.is_held.is_(wanted.held)
     if wanted.profile_id is not None:
@@ -284,7 +284,8 @@ def _case_key(row: _Row) -> CaseKey:
     )
 
 
-def _case_row(row: _Row) -> CaseRow:
+def case_row(row: _Row) -> CaseRow:
+    """The line of a list for a row of ``CASE_COLUMNS``."""
     return CaseRow(
         key=_case_key(row),
         stage=CaseStage(row.stage),
@@ -303,7 +304,7 @@ def _detail(
     keys: StoreKeys, tenant: TenantId, case_id: CaseId, connection: Connection
 ) -> CaseDetail | None:
     row = connection.execute(
-        select(*_CASE_COLUMNS, case_.c.doc, case_.c.wrapped_key).where(
+        select(*CASE_COLUMNS, case_.c.doc, case_.c.wrapped_key).where(
             case_.c.case_id == case_id, case_.c.tenant == tenant
         )
     ).first()
@@ -316,7 +317,7 @@ def _detail(
         .limit(_MAX_CASE_EVENTS)
     )
     return CaseDetail(
-        row=_case_row(row),
+        row=case_row(row),
         state=state_from_doc(orjson.loads(row.doc)),
         papers=_newest_papers(keys, case_id, row.wrapped_key, connection),
         events=tuple(_stored_event(one, row.order_no) for one in events),

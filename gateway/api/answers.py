@@ -54,8 +54,9 @@ class FixOut(Out):
 
 
 class FindingOut(Out):
-    """One difference or fault; values are masked."""
+    """One difference or fault; values are masked. ``id`` follows from what was found."""
 
+    id: str
     rule: str
     severity: Severity
     state: str
@@ -268,6 +269,93 @@ class StageOut(Out):
 
     case: str
     stage: CaseStage
+
+
+class AskedOut(Out):
+    """Whether a case can still be stopped, and what happens next."""
+
+    case: str
+    stage: CaseStage
+    answer: Literal["STOPPABLE", "TOO_LATE"]
+    reason: str
+    text: dict[Literal["en", "zh"], str]
+    held: bool
+    safe_to_refund: bool
+
+
+class ResolutionOut(Out):
+    """How a finding was settled."""
+
+    how: Literal["new_paper", "accepted_risk"]
+    by: str
+    reason: str
+    at: Time
+    paper: str | None
+    revision: int | None
+
+
+class FindingLine(Out):
+    """A finding that stands, with its case."""
+
+    case: str
+    order_no: str
+    profile: str
+    stage: CaseStage
+    updated_at: Time
+    finding: FindingOut
+    resolution: ResolutionOut | None
+
+
+class FindingPage(Out):
+    """Findings of the newest cases; a page may be short and yet not the last: see ``after``."""
+
+    findings: list[FindingLine]
+    after: str | None
+
+
+class SettledOut(Out):
+    """What became of one settlement; ``reason`` says why it was refused."""
+
+    case: str
+    finding: str
+    status: Literal["resolved", "repeated", "unknown", "refused"]
+    reason: (
+        Literal[
+            "block_cannot_be_accepted",
+            "not_for_your_role",
+            "stands_no_more",
+            "no_such_revision",
+            "still_stands",
+        ]
+        | None
+    )
+
+
+class SettledList(Out):
+    """One result for each settlement, in order."""
+
+    results: list[SettledOut]
+
+
+class ForeseenPaper(Out):
+    """What would become of one paper."""
+
+    type: Literal["order", "payment", "waybill"]
+    status: Literal["accepted", "unchanged", "unlinked", "frozen", "failed"]
+    revision: int
+    changed: list[str]
+
+
+class ForeseenOut(Out):
+    """What would become of the papers; nothing was stored."""
+
+    case: str | None
+    order_no: str
+    is_new: bool
+    stage: CaseStage | None
+    papers: list[ForeseenPaper]
+    declares: list[DeclarationKind]
+    verdict: VerdictOut | None
 
 
 class AckOut(Out):

@@ -19,14 +19,18 @@ from gateway.api import answers, edge
 from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.cases import XML_TYPE, Cases
 from gateway.api.docs_page import PAGE_TYPE, problems_page
+from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
 from gateway.api.intake import Intake
 from gateway.api.openapi import document
+from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
-from gateway.api.query import CASES, EVENTS
+from gateway.api.query import CASES, EVENTS, FINDINGS
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
+from gateway.api.stream import SSE_TYPE, Events
+from gateway.domain.asking import Ask
 
 DOCUMENT_VERSION: Final = "1.0.0"
 _SELLER, _WAREHOUSE = KeyRole.SELLER.value, KeyRole.WAREHOUSE.value
@@ -82,10 +86,13 @@ def route_table(
 ) -> tuple[Route, ...]:
     """Every route with who may call it and what it takes and gives."""
     intake = Intake(services, settings)
-    cases = Cases(services, settings, draining)
+    cases = Cases(services, settings)
+    stream = Events(services, settings, draining)
     return (
         *_intake_routes(intake),
         *_case_routes(cases),
+        *_question_routes(cases, Preflights(services), Findings(services, settings)),
+        *_stream_routes(stream),
         *_notice_routes(cases),
         *_health_routes(services, draining),
     )
@@ -172,9 +179,47 @@ def _case_routes(cases: Cases) -> Sequence[Route]:
             get, "/v1/receipts/{receipt_id}", cases.receipt, "The bytes of a receipt file",
             BYTES_READERS, media=XML_TYPE,
         ),
+    )  # fmt: skip
+
+
+def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -> Sequence[Route]:
+    def question(ask: Ask, summary: str) -> Route:
+        async def put(call: Call) -> Answer:
+            return await cases.ask(call, ask)
+
+        return Route(
+            "POST", f"/v1/cases/{{case_id}}/{ask.value}", put, summary, DESK,
+            Body.OBJECT, edge.AskIn, answers.AskedOut, problems=(404, 409, 412, 501),
+        )  # fmt: skip
+
+    return (
+        question(Ask.CHANGE, "May it still be changed? Holds it when it may"),
+        question(Ask.REDECLARE, "May it be declared anew?"),
+        question(Ask.CANCEL, "May it still be cancelled? Holds it when it may"),
+        question(Ask.RETURN, "May it be returned?"),
         Route(
-            get, "/v1/events", cases.events, "The stream of events", READERS,
-            gives=answers.EventPage, query=tuple(EVENTS),
+            "POST", "/v1/preflight", preflights.foresee,
+            "What would become of the papers of an order; nothing is stored", SENDERS,
+            Body.OBJECT, edge.PreflightIn, answers.ForeseenOut,
+        ),
+        Route(
+            "GET", "/v1/findings", findings.listing, "The findings that stand", READERS,
+            gives=answers.FindingPage, query=tuple(FINDINGS),
+        ),
+        Route(
+            "POST", "/v1/findings/resolutions", findings.resolve,
+            "Record how findings were settled", DESK,
+            Body.OBJECT, edge.ResolutionsIn, answers.SettledList,
+        ),
+    )  # fmt: skip
+
+
+def _stream_routes(stream: Events) -> Sequence[Route]:
+    return (
+        Route(
+            "GET", "/v1/events", stream.events,
+            "The stream of events, in pages or as Server-Sent Events", READERS,
+            gives=answers.EventPage, query=tuple(EVENTS), other_media=(SSE_TYPE,),
         ),
     )  # fmt: skip
 

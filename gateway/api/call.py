@@ -76,7 +76,8 @@ class Route:
     """One route: ``roles`` who may call it (None: everybody, without a key), and what it does.
 
     ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document, ``query`` its
-    parameters with their meaning.
+    parameters with their meaning, ``problems`` statuses beyond those that follow from the rest,
+    ``other_media`` what it can also answer in.
     """
 
     method: str
@@ -90,3 +91,5 @@ class Route:
     status: tuple[int, ...] = (200,)
     query: tuple[tuple[str, str], ...] = ()
     media: str = JSON_TYPE
+    problems: tuple[int, ...] = ()
+    other_media: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
-"""Routes about cases: lists, one case with everything on it, commands, exact bytes, the stream."""
+"""Routes about cases: lists, one case with everything on it, commands, exact bytes."""
 
-import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -8,31 +8,34 @@ import orjson
 
 from gateway.api.call import Answer, Call
 from gateway.api.decode import decode
-from gateway.api.edge import ACKS, ENDPOINT, HOLD
-from gateway.api.problems import P, refuse
-from gateway.api.query import CASES, EVENTS, Query, case_filter
+from gateway.api.edge import ACKS, ASK, ENDPOINT, HOLD
+from gateway.api.faults import Fault
+from gateway.api.problems import P, Problem, Refusal, refuse
+from gateway.api.query import CASES, Query, case_filter
 from gateway.api.services import Services
 from gateway.api.settings import APISettings
-from gateway.api.views import detail_view, endpoint_view, event_view, row_view, stage_view
+from gateway.api.views import detail_view, endpoint_view, reply_view, row_view, stage_view
+from gateway.domain.asking import REASONS, Answered, Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
-from gateway.domain.errors import TooLate
+from gateway.domain.errors import TooLate, VersionMoved
 from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
+from gateway.flow.desk import Reply
 from gateway.flow.notify import Ack
 
 XML_TYPE: Final = "application/xml"
 _PAGE: Final = 50
 _ID_LIMIT: Final = 64
+_ETAG: Final = re.compile(r'"([0-9]{1,9})"', re.ASCII)
 
 
 class Cases:
     """The routes that read cases and act on them."""
 
-    def __init__(self, services: Services, settings: APISettings, draining: asyncio.Event) -> None:
+    def __init__(self, services: Services, settings: APISettings) -> None:
         self._services = services
         self._reads = services.reads
         self._settings = settings
-        self._draining = draining
 
     async def listing(self, call: Call) -> Answer:
         """A page of the tenant's cases, newest change first."""
@@ -50,32 +53,51 @@ class Cases:
         if found is None:
             raise refuse(P.NOT_FOUND)
         messages = await self._reads.messages_of(call.tenant, case_id)
-        return _json(detail_view(found, messages, call.caller.role, self._services.explain))
+        doc = detail_view(found, messages, call.caller.role, self._services.explain)
+        return Answer(orjson.dumps(doc), headers={"ETag": f'"{found.row.version}"'})
 
     async def hold(self, call: Call) -> Answer:
         """Stop a case, with a reason that stands in its history."""
         reason = decode(HOLD, call.body).reason
         desk, by = self._services.desk, _by(call)
         try:
-            return await self._command(call, lambda t, c: desk.hold(t, c, by, reason))
+            return await self._command(call, lambda t, c, v: desk.hold(t, c, by, reason, v))
         except TooLate:
             raise refuse(P.TOO_LATE) from None
 
     async def release(self, call: Call) -> Answer:
         """Let a held case go on."""
         desk, by = self._services.desk, _by(call)
-        return await self._command(call, lambda t, c: desk.release(t, c, by))
+        return await self._command(call, lambda t, c, v: desk.release(t, c, by, v))
 
     async def recheck(self, call: Call) -> Answer:
         """Match a case again with today's goods records, profile and rules."""
         desk, by = self._services.desk, _by(call)
-        return await self._command(call, lambda t, c: desk.recheck(t, c, by))
+        return await self._command(call, lambda t, c, v: desk.recheck(t, c, by, v))
+
+    async def ask(self, call: Call, ask: Ask) -> Answer:
+        """May it still be changed, redeclared, cancelled, returned? What can be stopped, is."""
+        reason = decode(ASK, call.body).reason
+        case_id, version = CaseId(_id(call, "case_id")), _if_match(call)
+        desk, by = self._services.desk, _by(call)
+        try:
+            reply = await desk.ask(ask, call.tenant, case_id, by, reason, version)
+        except VersionMoved:
+            raise refuse(P.MOVED) from None
+        if reply is None:
+            raise refuse(P.NOT_FOUND)
+        return _reply(case_id, reply)
 
     async def _command(
-        self, call: Call, act: Callable[[TenantId, CaseId], Awaitable[CaseStage | None]]
+        self,
+        call: Call,
+        act: Callable[[TenantId, CaseId, int | None], Awaitable[CaseStage | None]],
     ) -> Answer:
         case_id = CaseId(_id(call, "case_id"))
-        stage = await act(call.tenant, case_id)
+        try:
+            stage = await act(call.tenant, case_id, _if_match(call))
+        except VersionMoved:
+            raise refuse(P.MOVED) from None
         if stage is None:
             raise refuse(P.NOT_FOUND)
         return _json(stage_view(case_id, stage))
@@ -89,22 +111,6 @@ class Cases:
         """The exact bytes of a receipt file, when every record in it is the tenant's."""
         name = _id(call, "receipt_id")
         return _bytes(name, await self._reads.receipt(call.tenant, ReceiptId(name)))
-
-    async def events(self, call: Call) -> Answer:
-        """The stream after a cursor, in commit order; optionally waits for the first event."""
-        query = Query(call, EVENTS)
-        limit = query.whole("limit", 1, self._settings.page_limit, _PAGE)
-        wait_s = query.whole("wait", 0, self._settings.wait_limit_s, 0)
-        query.finish()
-        after = query.text("after")
-        now = asyncio.get_running_loop().time
-        until = now() + wait_s
-        page = await self._reads.events(call.tenant, after, limit)
-        while not page.items and now() < until and not self._draining.is_set():
-            await self._services.clock.sleep(self._settings.wait_poll_s)
-            page = await self._reads.events(call.tenant, after, limit)
-        last = page.items[-1].cursor if page.items else after
-        return _json({"events": [event_view(one) for one in page.items], "after": last})
 
     async def acknowledge(self, call: Call) -> Answer:
         """Answers to notices, in one go; a repeated one changes nothing."""
@@ -140,6 +146,32 @@ class Cases:
 
 def _json(doc: Any) -> Answer:
     return Answer(orjson.dumps(doc))
+
+
+def _reply(case_id: CaseId, reply: Reply) -> Answer:
+    """200 for a yes or a no, a problem for what is not up to the gateway."""
+    standing = reply.standing
+    extra = {"reason": standing.reason, "stage": reply.stage.value, "held": reply.is_held}
+    match standing.answered:
+        case Answered.STOPPABLE | Answered.TOO_LATE:
+            return _json(reply_view(case_id, reply))
+        case Answered.TOO_EARLY:
+            raise Refusal(Problem(P.TOO_EARLY, extra=extra, detail=REASONS[standing.reason]))
+        case Answered.NOT_POSSIBLE:
+            raise Refusal(Problem(P.NOT_POSSIBLE, extra=extra, detail=REASONS[standing.reason]))
+
+
+def _if_match(call: Call) -> int | None:
+    """The version that the caller saw (``If-Match: "7"``), None when any will do."""
+    given = call.request.headers.get("If-Match")
+    if given is None or given.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(given.strip())
+    if found is None:
+        fault = Fault("header.If-Match", "give the ETag of the case as it was answered, or *",
+                      "请填写单证响应中的 ETag，或 *")  # fmt: skip
+        raise Refusal(Problem(P.INVALID_HEADER, (fault,)))
+    return int(found[1])
 
 
 def _by(call: Call) -> str:

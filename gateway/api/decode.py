@@ -89,7 +89,7 @@ def decode(adapter: TypeAdapter[M], raw: bytes) -> M:
     try:
         model: M = adapter.validator.validate_json(raw)
     except ValidationError as error:
-        raise _refusal(raw, error) from None
+        raise _refusal(raw, error, adapter is BATCH_LINE) from None
     if b"\\" in raw or b"\xef\xbf" in raw:
         faults = list(illegal_characters(model))
         if faults:
@@ -114,13 +114,13 @@ def to_paper(model: PaperIn) -> Paper:
     return _CONVERT[type(model)](model)
 
 
-def _refusal(raw: bytes, error: ValidationError) -> InvalidJSON | InvalidFields:
+def _refusal(raw: bytes, error: ValidationError, is_tagged: bool) -> InvalidJSON | InvalidFields:
     if error.error_count() > FAULTS_BUILT:
         return InvalidFields([too_many_faults(error.error_count())])
     details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return broken_json(raw, details[0]["ctx"]["error"])
-    return InvalidFields(faults_of(details))
+    return InvalidFields(faults_of(details, is_tagged=is_tagged))
 
 
 def illegal_characters(model: BaseModel) -> Iterator[Fault]:

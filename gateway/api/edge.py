@@ -344,6 +344,42 @@ class HoldIn(Edge):
     reason: Annotated[str, _text(200)]
 
 
+class AskIn(Edge):
+    """Why it is asked; stands in the history of the case, so it must not name persons."""
+
+    reason: Annotated[str, _text(180)]
+
+
+class ResolutionIn(Edge):
+    """How one finding was settled.
+
+    ``new_paper`` names the paper and the revision that mended it; ``accepted_risk`` is for findings
+    that do not block.
+    """
+
+    case: Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,64}$")]
+    finding: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
+    how: Literal["new_paper", "accepted_risk"]
+    reason: Annotated[str, _text(200)]
+    paper: Literal["order", "payment", "waybill"] | None = None
+    revision: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class ResolutionsIn(Edge):
+    """Up to 200 settlements."""
+
+    resolutions: Annotated[list[ResolutionIn], Field(min_length=1, max_length=200)]
+
+
+class PreflightIn(Edge):
+    """Papers of one order to be tried, and goods records to be tried with them."""
+
+    order: OrderIn | None = None
+    payment: PaymentIn | None = None
+    waybill: WaybillIn | None = None
+    goods: Annotated[list[GoodsIn], Field(max_length=100)] = []
+
+
 class EndpointIn(Edge):
     """Where notices of some types are to be sent."""
 
@@ -354,5 +390,8 @@ class EndpointIn(Edge):
 
 
 ACKS: Final[TypeAdapter[AcksIn]] = TypeAdapter(AcksIn)
+ASK: Final[TypeAdapter[AskIn]] = TypeAdapter(AskIn)
+RESOLUTIONS: Final[TypeAdapter[ResolutionsIn]] = TypeAdapter(ResolutionsIn)
+PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
 HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
 ENDPOINT: Final[TypeAdapter[EndpointIn]] = TypeAdapter(EndpointIn)

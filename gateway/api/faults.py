@@ -88,9 +88,12 @@ _POSITION: Final = re.compile(r" at line ([0-9]+) column ([0-9]+)$")
 _REFERENCE_FORM: Final = r"^\S(?:.*\S)?$"
 
 
-def faults_of(details: Sequence[ErrorDetails]) -> list[Fault]:
-    """The faults of a failed validation, each with its path and both texts."""
-    return [_fault(detail) for detail in details[:FAULTS_NAMED]]
+def faults_of(details: Sequence[ErrorDetails], *, is_tagged: bool = False) -> list[Fault]:
+    """The faults of a failed validation, each with its path and both texts.
+
+    ``is_tagged``: paths begin with the type of the object, which is no field of it.
+    """
+    return [_fault(detail, is_tagged) for detail in details[:FAULTS_NAMED]]
 
 
 def too_many_faults(number: int) -> Fault:
@@ -174,9 +177,9 @@ def path_text(parts: Iterable[str | int]) -> str:
     return text[:_PATH_LIMIT]
 
 
-def _fault(detail: ErrorDetails) -> Fault:
+def _fault(detail: ErrorDetails, is_tagged: bool) -> Fault:
     kind, parts = detail["type"], list(detail["loc"])
-    if parts and parts[0] in _TAGS:
+    if is_tagged and parts and parts[0] in _TAGS:
         parts = parts[1:]
     if kind.startswith("union_tag"):
         parts = [*parts, "type"]

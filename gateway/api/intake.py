@@ -59,7 +59,7 @@ class Intake:
         assert isinstance(item, PaperItem)
         profile = self._profile(call.tenant, item.profile_id)
         if profile is None:
-            raise Refusal(_unknown_profile())
+            raise Refusal(unknown_profile())
         incoming = Incoming(call.tenant, profile, item.paper, SOURCE, call.body, 0, len(call.body))
         (result,) = await self._take((incoming,))
         problem = _problem_of(result, self._settings)
@@ -83,7 +83,7 @@ class Intake:
         assert isinstance(item, GoodsItem)
         profile = self._profile(call.tenant, item.profile_id)
         if profile is None:
-            raise Refusal(_unknown_profile())
+            raise Refusal(unknown_profile())
         record = item.record(profile.goods_scope)
         (stored,) = await self._services.admin.put_goods(call.tenant, (record,))
         return Answer(orjson.dumps(_goods_doc(stored)), 201 if stored.changed else 200)
@@ -115,7 +115,7 @@ class Intake:
             item = decode_line(batch.body[offset : offset + length])
             profile = self._profile_of(batch, item.profile_id)
             if profile is None:
-                batch.refuse(index, _unknown_profile())
+                batch.refuse(index, unknown_profile())
             elif isinstance(item, GoodsItem):
                 batch.goods.append((index, item.record(profile.goods_scope)))
             else:
@@ -206,7 +206,8 @@ def _goods_doc(stored: GoodsStored) -> Doc:
     return {"status": status, "sku": stored.sku, "version": stored.version}
 
 
-def _unknown_profile() -> Problem:
+def unknown_profile() -> Problem:
+    """The profile named is not one of the tenant's."""
     fault = Fault("profile", "is not one of your filing profiles", "不是您的申报方案")
     return Problem(P.UNKNOWN_PROFILE, (fault,))
 

@@ -77,6 +77,8 @@ class Once:
         finally:
             if not is_done:
                 await self._give_back(scope, attempt)
+        if not is_done:
+            return answer
         kept = KeptAnswer(answer.status, answer.media, answer.body, answer.headers or {})
         try:
             await self._answers.keep(scope, attempt, kept)

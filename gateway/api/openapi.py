@@ -83,14 +83,17 @@ def _operation(route: Route) -> Doc:
 
 def _responses(route: Route) -> Doc:
     schema = _ref(route.gives) if _is_model(route.gives) else {"type": "string"}
-    good = {"description": route.summary, "content": {route.media: {"schema": schema}}}
+    content: Doc = {route.media: {"schema": schema}}
+    content |= {media: {"schema": {"type": "string"}} for media in route.other_media}
+    good = {"description": route.summary, "content": content}
     problem = {
         "description": "A problem: see code, errors and detail.",
         "content": {PROBLEM_TYPE: {"schema": _ref(ProblemOut)}},
     }
     answers: Doc = {str(status): good for status in route.status}
     if route.roles is not None:
-        answers |= dict.fromkeys(("401", "403"), problem)
+        answers |= dict.fromkeys(("401", "403", "429"), problem)
+    answers |= {str(status): problem for status in route.problems}
     if route.body is not Body.NONE:
         answers |= dict.fromkeys(("400", "408", "413", "415", "422", "503"), problem)
     answers["default"] = problem

@@ -10,8 +10,9 @@ from gateway.api.faults import Fault
 from gateway.api.problems import P, Problem, Refusal
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
-from gateway.domain.ids import ProfileId
-from gateway.ports import CaseFilter
+from gateway.domain.findings import Severity
+from gateway.domain.ids import CaseId, ProfileId
+from gateway.ports import CaseFilter, FindingFilter
 
 Parameters = Sequence[tuple[str, str]]
 _VALUE_LIMIT = 200
@@ -27,6 +28,15 @@ CASES: Parameters = (
     ("order_no", "The declared order number."),
     ("number", "Any number on any paper: order, transaction, waybill, copNo."),
     ("updated_since", "Only cases changed at or after this RFC 3339 time."),
+    *PAGING,
+)
+FINDINGS: Parameters = (
+    ("severity", "Severities separated by commas: block, warn, note."),
+    ("rule", "A rule, for example PAYMENT-AMOUNT."),
+    ("resolved", "true or false."),
+    ("open", "Of cases that are not final (true) or are (false)."),
+    ("profile", "A filing profile."),
+    ("case", "A case."),
     *PAGING,
 )
 EVENTS: Parameters = (
@@ -101,6 +111,14 @@ class Query:
             self._fault(name, f"knows only: {', '.join(known)}", f"只能是：{', '.join(known)}")
         return frozenset(known[word] for word in words if word in known)
 
+    def severities(self, name: str) -> frozenset[Severity]:
+        """Severities separated by commas."""
+        words = (self._values.get(name) or "").split(",")
+        known = {severity.value: severity for severity in Severity}
+        if any(word and word not in known for word in words):
+            self._fault(name, f"knows only: {', '.join(known)}", f"只能是：{', '.join(known)}")
+        return frozenset(known[word] for word in words if word in known)
+
     def finish(self) -> None:
         """Raise the problem that names every fault, if there was one."""
         if self._faults:
@@ -120,4 +138,17 @@ def case_filter(query: Query) -> CaseFilter:
         order_no=query.text("order_no"),
         number=query.text("number"),
         updated_since=query.micros("updated_since"),
+    )
+
+
+def finding_filter(query: Query) -> FindingFilter:
+    """Which findings are asked for."""
+    profile, case = query.text("profile"), query.text("case")
+    return FindingFilter(
+        severities=query.severities("severity"),
+        rule=query.text("rule"),
+        is_resolved=query.choice("resolved", {"true": True, "false": False}),
+        is_open=query.choice("open", {"true": True, "false": False}),
+        profile_id=None if profile is None else ProfileId(profile),
+        case_id=None if case is None else CaseId(case),
     )

@@ -7,13 +7,17 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, KeyId, TenantId
+from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.notify import Ack
-from gateway.ports import AnswerBook, Clock, Endpoint, MasterData, ReadModels, Rng
+from gateway.flow.preflight import Foreseen
+from gateway.flow.remedies import Settled, Settlement
+from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData, ReadModels, Rng
 
 
 class KeyRole(StrEnum):
@@ -64,24 +68,64 @@ class Ingest(Protocol):
 
 
 class Desk(Protocol):
-    """Commands on a case. Each answers the stage, or None: this tenant has no such case."""
+    """Commands on a case. Each answers the stage, or None: this tenant has no such case.
+
+    With a ``version`` a command raises ``VersionMoved`` unless the case is at exactly that.
+    """
 
     async def hold(
-        self, tenant: TenantId, case_id: CaseId, by: str, reason: str
+        self,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None = None,
     ) -> CaseStage | None:
         """Stop a case before the next declaration is sent."""
         ...
 
-    async def release(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+    async def release(
+        self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
+    ) -> CaseStage | None:
         """Let a held case go on."""
         ...
 
-    async def recheck(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+    async def recheck(
+        self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
+    ) -> CaseStage | None:
         """Match a case again with today's goods records, profile and rules."""
+        ...
+
+    async def ask(
+        self,
+        ask: Ask,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None = None,
+    ) -> Reply | None:
+        """Whether a case can still be stopped; when it can, it is, in the same commit."""
+        ...
+
+    async def settle(
+        self, tenant: TenantId, case_id: CaseId, by: str, wanted: Sequence[Settlement]
+    ) -> Sequence[Settled]:
+        """Record how findings of one case were settled; one result each, in order."""
         ...
 
     async def acknowledge(self, tenant: TenantId, acks: Sequence[Ack]) -> list[str]:
         """Per acknowledgement ``ok``, ``unknown`` or ``repeated``."""
+        ...
+
+
+class Foresees(Protocol):
+    """Tells what would become of papers."""
+
+    async def foresee(
+        self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
+    ) -> Foreseen:
+        """The answers that intake would give to papers of one order; nothing is stored."""
         ...
 
 
@@ -149,6 +193,8 @@ class Services:
     master: MasterData
     admin: Admin
     answers: AnswerBook
+    preflight: Foresees
+    findings: FindingLists
     clock: Clock
     rng: Rng
     explain: Callable[[Finding, str], str]

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from gateway.api.services import KeyRole
+from gateway.domain.asking import REASONS
 from gateway.domain.case import CaseStage, Verdict
 from gateway.domain.codec import finding_to_doc, from_micros
 from gateway.domain.declaration import DeclarationState
 from gateway.domain.events import EventKind
-from gateway.domain.findings import Finding
+from gateway.domain.findings import Finding, finding_id
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.money import Money, plain
 from gateway.domain.papers import (
@@ -29,7 +30,8 @@ from gateway.domain.papers import (
     Waybill,
 )
 from gateway.domain.party import mask, mask_name
-from gateway.ports import CaseDetail, CaseRow, NoticeRow, StoredEvent
+from gateway.flow.desk import Reply
+from gateway.ports import CaseDetail, CaseRow, FindingRow, NoticeRow, StoredEvent
 
 Doc = dict[str, Any]  # Any: a JSON object, its members vary by what it shows
 Explain = Callable[[Finding, str], str]
@@ -52,8 +54,46 @@ def _filled(doc: Doc) -> Doc:
 def finding_view(finding: Finding, explain: Explain) -> Doc:
     """A finding with its texts in both languages."""
     doc = finding_to_doc(finding)
+    doc["id"] = finding_id(finding)
     doc["text"] = {"en": explain(finding, "en"), "zh": explain(finding, "zh")}
     return doc
+
+
+def finding_row_view(row: FindingRow, explain: Explain) -> Doc:
+    """A finding in a list, with its case and how it was settled."""
+    settled = row.resolution
+    return {
+        "case": row.key.case_id,
+        "order_no": row.key.order_no,
+        "profile": row.key.profile_id,
+        "stage": row.stage.value,
+        "updated_at": moment(row.updated_at),
+        "finding": finding_view(row.finding, explain),
+        "resolution": None
+        if settled is None
+        else {
+            "how": settled.how,
+            "by": settled.by,
+            "reason": settled.reason,
+            "at": moment(settled.at),
+            "paper": settled.paper,
+            "revision": settled.revision,
+        },
+    }
+
+
+def reply_view(case_id: str, reply: Reply) -> Doc:
+    """The answer to a question about a case."""
+    english, chinese = REASONS[reply.standing.reason]
+    return {
+        "case": case_id,
+        "stage": reply.stage.value,
+        "answer": reply.standing.answered.value,
+        "reason": reply.standing.reason,
+        "text": {"en": english, "zh": chinese},
+        "held": reply.is_held,
+        "safe_to_refund": reply.standing.safe_to_refund,
+    }
 
 
 def verdict_view(verdict: Verdict | None, explain: Explain) -> Doc | None:

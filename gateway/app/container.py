@@ -31,6 +31,7 @@ from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
+from gateway.flow.preflight import Preflight
 from gateway.ports import (
     Channel,
     Clock,
@@ -43,6 +44,7 @@ from gateway.ports import (
 )
 from signing import FileKey, SigningError, load_file
 from store.admin import MasterAdmin
+from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
@@ -160,6 +162,8 @@ async def assemble(
         answers=KeptAnswers(store, store.keys, clock, rng),
         clock=clock,
         rng=rng,
+        preflight=Preflight(context, reads),
+        findings=SqlFindings(store),
         explain=explain,
         registry=registry,
     )

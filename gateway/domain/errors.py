@@ -16,6 +16,7 @@
     └── FlowError
         ├── BuildFailed            FLOW-301    a record could not be written from its papers
         ├── TooLate                FLOW-302    the case has gone past what was asked of it
+        └── VersionMoved           FLOW-303    the case is no longer at the version asked about
         └── RingUnknown            FLOW-303    a profile names a key ring that has no key
 
 Expected business outcomes (a mismatch, a rejection) are return values, never errors. Every class
@@ -144,3 +145,9 @@ class RingUnknown(FlowError):
 
     code = "FLOW-303"
     retry = Retry.LATER
+
+
+class VersionMoved(FlowError):
+    """The case is no longer at the version that the caller saw; nothing was changed."""
+
+    code = "FLOW-303"

@@ -4,9 +4,12 @@ Texts in Chinese and English sit with the rule; a finding stores the rule id and
 are masked before they get here.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+_ID_LENGTH = 20
 
 
 class Severity(StrEnum):
@@ -52,3 +55,18 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     code: str | None = None
     state: str = "broken"
+
+
+def finding_id(finding: Finding) -> str:
+    """The id of a finding: it follows from what was found, so another value is another finding."""
+    parts = [finding.rule, finding.severity, finding.delta or "", finding.state]
+    parts += [f"{path}={finding.paths[path]}" for path in sorted(finding.paths)]
+    parts += [f"{name}={finding.params[name]}" for name in sorted(finding.params)]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:_ID_LENGTH]
+
+
+class Remedy(StrEnum):
+    """How a finding was settled: a newer paper mended it, or somebody bears what it risks."""
+
+    NEW_PAPER = "new_paper"
+    ACCEPTED_RISK = "accepted_risk"

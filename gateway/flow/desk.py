@@ -1,13 +1,16 @@
-"""What people may do to a case: hold, release, recheck, and a warehouse's acknowledgements."""
+"""What people may do to a case: hold, release, recheck, ask whether it can still be stopped, settle
+findings, and a warehouse's acknowledgements.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
+from gateway.domain.asking import Ask, Standing, standing
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationStage
-from gateway.domain.errors import TooLate
+from gateway.domain.errors import TooLate, VersionMoved
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.domain.lifecycle import INVENTORY_DECLARED, case_stage, frozen_reason
@@ -15,7 +18,10 @@ from gateway.domain.papers import PaperKind
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, declare_effect, settle
 from gateway.flow.notify import Ack, acknowledge_command
-from gateway.ports import CaseView, Changes, Command, Found, Views
+from gateway.flow.remedies import Settled, Settlement, settle_command
+from gateway.ports import CaseView, Changes, Command, Decide, Found, Views
+
+R = TypeVar("R")
 
 
 class Action(StrEnum):
@@ -27,38 +33,85 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question: what can be done, and where the case stands now."""
+
+    standing: Standing
+    stage: CaseStage
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
-    action: Action
+    action: Action | Ask
     tenant: TenantId
     case_id: CaseId
     by: str
     reason: str
     context: Context
     now: int
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Runs people's commands against the live state of a case."""
+    """Runs people's commands against the live state of a case.
+
+    With a ``version`` a command raises ``VersionMoved`` unless the case is at exactly that.
+    """
 
     context: Context
 
     async def hold(
-        self, tenant: TenantId, case_id: CaseId, by: str, reason: str
+        self,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None = None,
     ) -> CaseStage | None:
         """Stop a case before it is sent; None when the tenant has no such case.
 
         Raises ``TooLate`` when its inventory is with customs: a hold would stop nothing.
         """
-        return await self._run(Action.HOLD, tenant, case_id, by, reason)
+        asked = self._asked(Action.HOLD, tenant, case_id, by, reason, version)
+        return await self._run(decide_asked, asked)
 
-    async def release(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+    async def release(
+        self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
+    ) -> CaseStage | None:
         """Let a held case go on; None when the tenant has no such case."""
-        return await self._run(Action.RELEASE, tenant, case_id, by, "")
+        asked = self._asked(Action.RELEASE, tenant, case_id, by, "", version)
+        return await self._run(decide_asked, asked)
 
-    async def recheck(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+    async def recheck(
+        self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
+    ) -> CaseStage | None:
         """Match a case anew, with today's goods records, profile and rules."""
-        return await self._run(Action.RECHECK, tenant, case_id, by, "")
+        asked = self._asked(Action.RECHECK, tenant, case_id, by, "", version)
+        return await self._run(decide_asked, asked)
+
+    async def ask(
+        self,
+        ask: Ask,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None = None,
+    ) -> Reply | None:
+        """Whether a case can still be stopped; when it can, it is, in the same commit.
+
+        None when the tenant has no such case.
+        """
+        asked = self._asked(ask, tenant, case_id, by, reason, version)
+        return await self._run(decide_question, asked)
+
+    async def settle(
+        self, tenant: TenantId, case_id: CaseId, by: str, wanted: Sequence[Settlement]
+    ) -> list[Settled]:
+        """Record how findings of one case were settled; one result each, in order."""
+        return await self.context.store.submit(settle_command(tenant, case_id, by, wanted))
 
     async def acknowledge(self, tenant: TenantId, acks: Sequence[Ack]) -> list[str]:
         """Record what a warehouse did with notices; each is ``ok``, ``repeated`` or ``unknown``."""
@@ -82,27 +135,62 @@ class Desk:
             await self.context.store.submit(acknowledge_command(fresh, undelivered, now))
         return answers
 
-    async def _run(
-        self, action: Action, tenant: TenantId, case_id: CaseId, by: str, reason: str
-    ) -> CaseStage | None:
-        asked = _Asked(action, tenant, case_id, by, reason, self.context, self.context.clock.now())
+    def _asked(
+        self,
+        action: Action | Ask,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None,
+    ) -> _Asked:
+        now = self.context.clock.now()
+        return _Asked(action, tenant, case_id, by, reason, self.context, now, version)
+
+    async def _run(self, decide: Decide[R], asked: _Asked) -> R:
         return await self.context.store.submit(
             Command(
-                decide=decide_asked,
+                decide=decide,
                 facts=asked,
-                load=(case_id,),
+                load=(asked.case_id,),
                 with_papers=True,
-                lane=case_id,
+                lane=asked.case_id,
                 stage="match",
             )
         )
 
 
+def _own(facts: _Asked, views: Views) -> CaseView | None:
+    """The case, if it is the tenant's; raises ``VersionMoved``."""
+    view = views.get(facts.case_id)
+    if view is None or view.key.tenant != facts.tenant:
+        return None
+    if facts.version is not None and view.version != facts.version:
+        raise VersionMoved(f"the case is at version {view.version}")
+    return view
+
+
+def decide_question(facts: _Asked, views: Views, found: Found) -> Changes[Reply | None]:
+    """Pure: the answer from the live state; what can be stopped is held with it."""
+    changes: Changes[Reply | None] = Changes(result=None)
+    view = _own(facts, views)
+    if view is None:
+        return changes
+    assert isinstance(facts.action, Ask)
+    answer = standing(facts.action, view.state)
+    if answer.holds and view.state.hold is None:
+        reason = f"{facts.action.value}: {facts.reason}"
+        view.record(Event(EventKind.CASE_HELD, {"by": facts.by, "reason": reason}))
+    is_held = view.state.hold is not None
+    changes.result = Reply(answer, case_stage(view.state), is_held)
+    return changes
+
+
 def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage | None]:
     """Pure: a person's command against the live state."""
     changes: Changes[CaseStage | None] = Changes(result=None)
-    view = views.get(facts.case_id)
-    if view is None or view.key.tenant != facts.tenant:
+    view = _own(facts, views)
+    if view is None:
         return changes
     profile = facts.context.master.profile(view.key.tenant, view.key.profile_id)
     assert profile is not None
@@ -118,6 +206,8 @@ def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage
             _let_go(view, changes, facts, bench)
         case Action.RECHECK:
             settle(view, changes, bench)
+        case Ask():
+            raise AssertionError("questions have a decision of their own")
     changes.result = case_stage(view.state)
     return changes
 

@@ -36,7 +36,7 @@ from gateway.ports import CaseView, Changes, Command, Effect, Found, Lookup, Raw
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
     """One incoming paper on its way into a decision; ``index`` is its place in the request."""
 
     index: int
@@ -47,7 +47,7 @@ class _Item:
 @dataclass(frozen=True, slots=True)
 class _Facts:
     key: CaseKey
-    items: tuple[_Item, ...]
+    items: tuple[Item, ...]
     bench: Bench
     raw: RawBlob
     spans: tuple[tuple[int, int], ...]
@@ -70,12 +70,12 @@ class Ingest:
         results: list[IntakeResult | None] = [None] * len(items)
         if any(declared_order_no(incoming) is None for incoming in items):
             items = await self._linked(items, results)
-        grouped: dict[CaseKey, list[_Item]] = {}
+        grouped: dict[CaseKey, list[Item]] = {}
         for index, incoming in enumerate(items):
             order_no = declared_order_no(incoming)
             if order_no is None:
                 continue
-            item = _Item(index, incoming, claim_of(incoming.paper, incoming.profile))
+            item = Item(index, incoming, claim_of(incoming.paper, incoming.profile))
             grouped.setdefault(case_key(incoming, order_no), []).append(item)
         commands = [self._command(key, group, now) for key, group in grouped.items()]
         outcomes = await self.context.store.submit_all(commands)
@@ -130,7 +130,7 @@ class Ingest:
         await store.end_unlinked(ids)
         await store.finish(links.done(effect), [])
 
-    def _command(self, key: CaseKey, items: list[_Item], now: int) -> Command[list[IntakeResult]]:
+    def _command(self, key: CaseKey, items: list[Item], now: int) -> Command[list[IntakeResult]]:
         bench = Bench(
             profile=items[0].incoming.profile,
             master=self.context.master,
@@ -138,20 +138,27 @@ class Ingest:
             crash=self.context.crash,
             now=now,
         )
-        raw, spans = _raw(key, items, now)
-        lookups = [item.claim for item in items]
-        for item in items:
-            for link in links.named_links(key.tenant, item.incoming.paper):
-                lookups += (link, links.waiting_claim(link))
-        return Command(
-            decide=decide_intake,
-            facts=_Facts(key, tuple(items), bench, raw, spans),
-            create=(key,),
-            lookups=(*lookups, _order_claim(key)),
-            with_papers=True,
-            lane=key.order_no,
-            stage="ingest",
-        )
+        return intake_command(key, items, bench)
+
+
+def intake_command(
+    key: CaseKey, items: Sequence[Item], bench: Bench
+) -> Command[list[IntakeResult]]:
+    """The command that takes papers of one case in."""
+    raw, spans = _raw(key, items, bench.now)
+    lookups = [item.claim for item in items]
+    for item in items:
+        for link in links.named_links(key.tenant, item.incoming.paper):
+            lookups += (link, links.waiting_claim(link))
+    return Command(
+        decide=decide_intake,
+        facts=_Facts(key, tuple(items), bench, raw, spans),
+        create=(key,),
+        lookups=(*lookups, _order_claim(key)),
+        with_papers=True,
+        lane=key.order_no,
+        stage="ingest",
+    )
 
 
 def declared_order_no(incoming: Incoming) -> str | None:
@@ -196,7 +203,9 @@ def _order_claim(key: CaseKey) -> Lookup:
 _RAW_SEPARATOR: Final = b"\n"
 
 
-def _raw(key: CaseKey, items: list[_Item], now: int) -> tuple[RawBlob, tuple[tuple[int, int], ...]]:
+def _raw(
+    key: CaseKey, items: Sequence[Item], now: int
+) -> tuple[RawBlob, tuple[tuple[int, int], ...]]:
     """The exact bytes of all papers of one case as one blob, and each paper's span in it."""
     parts: list[bytes] = []
     spans: list[tuple[int, int]] = []
@@ -248,7 +257,7 @@ def decide_intake(facts: _Facts, views: Views, found: Found) -> Changes[list[Int
 
 def _take_one(
     view: CaseView,
-    item: _Item,
+    item: Item,
     span: tuple[int, int],
     facts: _Facts,
     found: Found,
@@ -337,7 +346,7 @@ def _taken_by_other(view: CaseView, claim: Lookup, found: Found) -> str | None:
 
 
 def _results(
-    key: CaseKey, items: list[_Item], outcome: list[IntakeResult] | Exception
+    key: CaseKey, items: list[Item], outcome: list[IntakeResult] | Exception
 ) -> list[IntakeResult]:
     if not isinstance(outcome, Exception):
         return outcome

@@ -44,6 +44,7 @@ from gateway.ports.customs import (
     SendOutcome,
     SignedMessage,
 )
+from gateway.ports.findings import FindingFilter, FindingLists, FindingRow, Resolution
 from gateway.ports.master import Endpoint, MasterData
 from gateway.ports.notices import Matcher, NoticeResult, Notifier
 from gateway.ports.reads import (
@@ -79,6 +80,9 @@ __all__ = [
     "EffectKind",
     "Endpoint",
     "Executor",
+    "FindingFilter",
+    "FindingLists",
+    "FindingRow",
     "Found",
     "InboxItem",
     "KeptAnswer",
@@ -103,6 +107,7 @@ __all__ = [
     "ReceiptDone",
     "Received",
     "Regime",
+    "Resolution",
     "Rng",
     "SendOutcome",
     "SignedBytes",

@@ -24,6 +24,7 @@ QUICK = APISettings(
     batch_limit=60_000,
     batch_lines=50,
     wait_poll_s=0.001,
+    twin_wait_s=0.02,
     drain_s=2,
 )
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.api.services import Services
+from gateway.domain.asking import Ask, standing
 from gateway.domain.case import CaseKey, CaseStage, CaseState, Verdict, VerdictKind
 from gateway.domain.declaration import DeclarationKind, DeclarationState
-from gateway.domain.errors import InvalidValue, Overloaded
+from gateway.domain.errors import InvalidValue, Overloaded, VersionMoved
 from gateway.domain.events import Event, EventKind
-from gateway.domain.findings import Finding, Fix, FixKind, Severity
+from gateway.domain.findings import Finding, Fix, FixKind, Severity, finding_id
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import (
     CaseId,
@@ -27,18 +29,25 @@ from gateway.domain.ids import (
     TenantId,
     case_id,
 )
+from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import PaperRevision, SourceFact, kind_of
 from gateway.domain.profile import FilingProfile, Party, TradeMode
+from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
+from gateway.flow.preflight import Foreseen
+from gateway.flow.remedies import Settled, Settlement, settle_command
 from gateway.ports import (
     Begun,
     CaseDetail,
     CaseFilter,
     CaseRow,
+    CaseView,
     Effect,
     EffectKind,
     Endpoint,
+    FindingFilter,
+    FindingRow,
     KeptAnswer,
     MessageStage,
     NoticeRow,
@@ -158,19 +167,62 @@ class DeskOfOne:
     reads: Reads
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
+    def _seen(self, tenant: TenantId, case_id: CaseId, version: int | None) -> None:
+        detail = self.reads.details.get((tenant, case_id))
+        if detail is not None and version is not None and version != detail.row.version:
+            raise VersionMoved("moved")
+
     async def hold(
-        self, tenant: TenantId, case_id: CaseId, by: str, reason: str
+        self,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None = None,
     ) -> CaseStage | None:
+        self._seen(tenant, case_id, version)
         self.calls.append(("hold", tenant, case_id, by, reason))
         return CaseStage.MATCHED if (tenant, case_id) in self.reads.details else None
 
-    async def release(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+    async def release(
+        self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
+    ) -> CaseStage | None:
+        self._seen(tenant, case_id, version)
         self.calls.append(("release", tenant, case_id, by))
         return CaseStage.READY if (tenant, case_id) in self.reads.details else None
 
-    async def recheck(self, tenant: TenantId, case_id: CaseId, by: str) -> CaseStage | None:
+    async def recheck(
+        self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
+    ) -> CaseStage | None:
+        self._seen(tenant, case_id, version)
         self.calls.append(("recheck", tenant, case_id, by))
         return CaseStage.MATCHED if (tenant, case_id) in self.reads.details else None
+
+    async def ask(
+        self,
+        ask: Ask,
+        tenant: TenantId,
+        case_id: CaseId,
+        by: str,
+        reason: str,
+        version: int | None = None,
+    ) -> Reply | None:
+        self._seen(tenant, case_id, version)
+        detail = self.reads.details.get((tenant, case_id))
+        if detail is None:
+            return None
+        answer = standing(ask, detail.state)
+        return Reply(answer, case_stage(detail.state), answer.holds)
+
+    async def settle(
+        self, tenant: TenantId, case_id: CaseId, by: str, wanted: Sequence[Settlement]
+    ) -> list[Settled]:
+        command = settle_command(tenant, case_id, by, wanted)
+        detail = self.reads.details.get((tenant, case_id))
+        views = {}
+        if detail is not None:
+            views[case_id] = CaseView(detail.row.key, detail.state, detail.row.version, {})
+        return command.decide(command.facts, views, {}).result
 
     async def acknowledge(self, tenant: TenantId, acks: Sequence[Ack]) -> list[str]:
         self.calls.append(("acknowledge", tenant, tuple(acks)))
@@ -304,6 +356,39 @@ class Book:
         self.rows.pop(scope, None)
 
 
+@dataclass
+class Findings:
+    """The findings of the verdicts that the cases stand at."""
+
+    reads: Reads
+    asked: list[tuple[FindingFilter, str | None, int]] = field(default_factory=list)
+
+    async def findings(
+        self, tenant: TenantId, wanted: FindingFilter, after: str | None, limit: int
+    ) -> Page[FindingRow]:
+        self.asked.append((wanted, after, limit))
+        rows = [
+            FindingRow(detail.row.key, detail.row.stage, NOON, finding_id(one), one, None)
+            for (owner, _), detail in self.reads.details.items()
+            for one in (detail.state.verdict.findings if detail.state.verdict else ())
+            if owner == tenant
+        ]
+        return Page(tuple(rows[:limit]), None)
+
+
+@dataclass
+class Foresight:
+    """Foresees what the taker would answer."""
+
+    taker: Taker
+
+    async def foresee(
+        self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
+    ) -> Foreseen:
+        results = tuple(self.taker._answer(item) for item in items)
+        return Foreseen(results, is_new=True, declares=("order",))
+
+
 class StillClock:
     """Time stands; a sleep runs the next planned happening."""
 
@@ -316,6 +401,7 @@ class StillClock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept += 1
+        await asyncio.sleep(0.001)
         if self.happenings:
             self.happenings.pop(0)()
 
@@ -487,6 +573,8 @@ def world() -> World:
         master=Master(),  # type: ignore[arg-type]  # the API asks it for profiles only
         admin=goods,
         answers=book,
+        preflight=Foresight(taker),
+        findings=Findings(reads),
         clock=clock,
         rng=Counting(),
         explain=lambda finding, locale: f"{finding.rule} {locale}",

@@ -1,0 +1,123 @@
+"""Preflight: everything that intake does, but storing: what would become of these papers?
+
+The decision is intake's own, over the case as it is read now; what it would change is thrown away.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.domain.case import CaseState
+from gateway.domain.events import EventKind
+from gateway.domain.goods import GoodsRecord, GoodsScope
+from gateway.domain.ids import ProfileId, TenantId
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import FilingProfile
+from gateway.flow import links
+from gateway.flow.context import Context
+from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
+from gateway.flow.ingest import Item, case_key, claim_of, declared_order_no, intake_command
+from gateway.flow.match import Bench
+from gateway.ports import CaseView, Endpoint, MasterData, ReadModels
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would become of each paper, in order; ``declares`` names what would be declared.
+
+    ``papers`` are the kinds that the case would then have.
+    """
+
+    results: tuple[IntakeResult, ...]
+    is_new: bool
+    papers: frozenset[PaperKind] = frozenset()
+    declares: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Foresees; reads only."""
+
+    context: Context
+    reads: ReadModels
+
+    async def foresee(
+        self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
+    ) -> Foreseen:
+        """The answers that :meth:`Ingest.take` would give to papers of one order.
+
+        ``goods`` are records to be tried beside the stored ones, by SKU.
+        """
+        first = items[0]
+        order_no = next(filter(None, map(declared_order_no, items)), None)
+        if order_no is None:
+            found = [links.own_link(first.tenant, item.paper) for item in items]
+            wanted = [link for link in found if link is not None]
+            keys = await links.resolved(self.context, wanted)
+            order_no = next((key.order_no for key in keys.values()), None)
+        if order_no is None:
+            waits = IntakeResult(IntakeStatus.UNLINKED, None, "")
+            return Foreseen((waits,) * len(items), is_new=True)
+        key = case_key(first, order_no)
+        bench = Bench(
+            profile=first.profile,
+            master=_WithGoods(self.context.master, goods) if goods else self.context.master,
+            matcher=self.context.matcher,
+            crash=_NoCrash(),
+            now=self.context.clock.now(),
+        )
+        taken = [Item(at, one, claim_of(one.paper, one.profile)) for at, one in enumerate(items)]
+        command = intake_command(key, taken, bench)
+        claims = await self.context.store.find_claims(command.lookups)
+        stored = await self.reads.case(key.tenant, key.case_id)
+        if stored is None:
+            view = CaseView(key, CaseState(), 0, {})
+        else:
+            view = CaseView(key, stored.state, stored.row.version, dict(stored.papers))
+        results = command.decide(command.facts, {key.case_id: view}, claims).result
+        declares = tuple(
+            str(event.payload["kind"])
+            for event in view.new_events
+            if event.kind is EventKind.DECLARATION_PLANNED
+        )
+        return Foreseen(tuple(results), stored is None, frozenset(view.papers), declares)
+
+
+class _NoCrash:
+    """Nothing is written, so there is no point to die at."""
+
+    def reach(self, point: str) -> None:
+        """Passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WithGoods:
+    """Master data with some goods records on top."""
+
+    master: MasterData
+    records: Mapping[str, GoodsRecord]
+
+    def profile(self, tenant: TenantId, profile_id: ProfileId) -> FilingProfile | None:
+        """As stored."""
+        return self.master.profile(tenant, profile_id)
+
+    def profile_version(self, profile_id: ProfileId, version: int) -> FilingProfile:
+        """As stored."""
+        return self.master.profile_version(profile_id, version)
+
+    def goods(
+        self, tenant: TenantId, scope: GoodsScope, skus: Sequence[str], day: date
+    ) -> dict[str, GoodsRecord]:
+        """The stored records, and over them those to be tried."""
+        found = self.master.goods(tenant, scope, skus, day)
+        return found | {sku: self.records[sku] for sku in skus if sku in self.records}
+
+    def goods_version(
+        self, tenant: TenantId, scope: GoodsScope, sku: str, version: int
+    ) -> GoodsRecord:
+        """As stored."""
+        return self.master.goods_version(tenant, scope, sku, version)
+
+    def endpoints(self, tenant: TenantId, event_type: str) -> Sequence[Endpoint]:
+        """Nobody is told of what is only tried."""
+        return ()
