@@ -145,6 +145,49 @@ def revoke_key(connection: Connection, tenant_id: TenantId, key_id: KeyId, now: 
     return done
 
 
+def rotate_key(
+    connection: Connection,
+    tenant_id: TenantId,
+    key_id: KeyId,
+    *,
+    overlap_us: int,
+    expires_at: int | None,
+    rng: Rng,
+    now: int,
+) -> NewKey | None:
+    """A successor with the same role and name; the old key ends after the overlap, or before.
+
+    None when the tenant has no such live key. Raises ``InvalidValue``.
+    """
+    take_counter(connection, COUNTER)
+    row = connection.execute(
+        select(api_key.c.role, api_key.c.name, api_key.c.expires_at).where(
+            api_key.c.tenant == tenant_id,
+            api_key.c.key_id == key_id,
+            api_key.c.revoked_at.is_(None),
+            or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now),
+        )
+    ).first()
+    if row is None:
+        return None
+    made = new_key(
+        tenant_id=tenant_id,
+        role=KeyRole(row.role),
+        name=row.name,
+        expires_at=expires_at,
+        rng=rng,
+        now=now,
+    )
+    ends = now + overlap_us
+    if row.expires_at is None or ends < row.expires_at:
+        connection.execute(
+            update(api_key).where(api_key.c.key_id == key_id).values(expires_at=ends)
+        )
+        raise_counter(connection, COUNTER, [note("key", key_id)])
+    put_key(connection, made)
+    return made
+
+
 def list_keys(connection: Connection, tenant_id: TenantId) -> list[KeyRow]:
     """Every key of a tenant, also those revoked or expired, oldest first."""
     rows = connection.execute(
@@ -265,6 +308,25 @@ class KeyDirectory:
             now=self._clock.now(),
         )
         await self._access.execute(lambda connection: put_key(connection, made))
+        await self.refresh()
+        return made
+
+    async def rotate(
+        self, tenant_id: TenantId, key_id: KeyId, overlap_us: int, expires_at: int | None = None
+    ) -> NewKey | None:
+        """A successor of a key, which itself ends after the overlap; None for an unknown key."""
+        now = self._clock.now()
+        made = await self._access.execute(
+            lambda connection: rotate_key(
+                connection,
+                tenant_id,
+                key_id,
+                overlap_us=overlap_us,
+                expires_at=expires_at,
+                rng=self._rng,
+                now=now,
+            )
+        )
         await self.refresh()
         return made
 

@@ -7,6 +7,8 @@ from typing import Annotated, Final
 import typer
 
 from gateway.app.commands import (
+    boxes,
+    channels,
     endpoints,
     files,
     goods,
@@ -17,6 +19,7 @@ from gateway.app.commands import (
 )
 from gateway.app.commands.case import case
 from gateway.app.commands.check import check, parked_work
+from gateway.app.commands.doctor import doctor
 from gateway.app.commands.frame import Common, SpeakingGroup
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 
@@ -78,13 +81,15 @@ def build() -> typer.Typer:
     app.command("serve")(processes.serve)
     app.command("worker")(processes.worker)
     app.command("init")(processes.init)
-    for module in (tenants, profiles, goods, keys, endpoints):
+    for module in (tenants, profiles, goods, keys, endpoints, channels, boxes):
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)
     app.command("case")(case)
     app.command("check")(check)
     app.command("parked")(parked_work)
+    app.command("inbox")(boxes.inbox)
+    app.command("doctor")(doctor)
     return app
 
 

@@ -49,6 +49,7 @@ from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
 from store.open import StoreLimits, Surroundings, open_store
+from store.pauses import PauseBook
 from store.read_models import SqlReadModels
 from store.sql import SQLStore
 from store.writer import WriterLimits
@@ -71,6 +72,7 @@ class Gateway:
     ingest: Ingest
     desk: Desk
     services: Services
+    pauses: PauseBook
 
 
 @asynccontextmanager
@@ -130,9 +132,8 @@ async def assemble(
     """Wire a gateway from its ports: the same for a real process and for the simulation."""
     # The engine comes later: it needs the cache.
     cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))  # noqa: PLW0108
-    keys = KeyDirectory(store, clock, rng)
-    await cache.refresh()
-    await keys.refresh()
+    keys, pauses = KeyDirectory(store, clock, rng), PauseBook(store, clock)
+    await _read_first(cache, keys, pauses)
     context = Context(
         clock=clock,
         rng=rng,
@@ -146,6 +147,7 @@ async def assemble(
         keys=key_ring,
         notifier=notifier,
         settings=flow_settings(settings),
+        pauses=pauses,
     )
     registry = CollectorRegistry()
     reads = SqlReadModels(store, store.keys, cache)
@@ -181,7 +183,14 @@ async def assemble(
         ingest=ingest,
         desk=desk,
         services=services,
+        pauses=pauses,
     )
+
+
+async def _read_first(cache: MasterCache, keys: KeyDirectory, pauses: PauseBook) -> None:
+    await cache.refresh()
+    await keys.refresh()
+    await pauses.refresh()
 
 
 def _engine(

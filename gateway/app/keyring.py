@@ -20,7 +20,7 @@ class FileKeyRing:
         return self._keys
 
     async def sign(self, ring: str, body: bytes) -> SignedMessage:
-        """Sign canonical bytes and verify the result. Raises ``RingUnknown`` or ``SigningError``."""
+        """Sign canonical bytes, verify the result. Raises ``RingUnknown`` or ``SigningError``."""
         key = self._keys.get(ring)
         if key is None:
             raise RingUnknown(f"no key is configured for the key ring {ring!r}")

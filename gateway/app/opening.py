@@ -33,6 +33,7 @@ from store.errors import WrongMasterKey
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
 from store.open import Surroundings, open_store
+from store.pauses import PauseBook
 from store.read_models import SqlReadModels
 from store.schema import current_version, newest_version
 from store.tables import meta
@@ -63,6 +64,7 @@ class Office:
     cache: MasterCache
     keys: KeyDirectory
     admin: MasterAdmin
+    pauses: PauseBook
     clock: SystemClock
 
 
@@ -115,7 +117,7 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
         keys = KeyDirectory(store, clock, rng)
         await cache.refresh()
         admin = MasterAdmin(store, cache, store.keys, clock, rng)
-        yield Office(settings, store, cache, keys, admin, clock)
+        yield Office(settings, store, cache, keys, admin, PauseBook(store, clock), clock)
 
 
 @asynccontextmanager

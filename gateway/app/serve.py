@@ -59,6 +59,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
         followers = [
             tasks.create_task(gateway.cache.follow(clock)),
             tasks.create_task(gateway.keys.follow(clock)),
+            tasks.create_task(gateway.pauses.follow(clock)),
             tasks.create_task(_outlasting(clock, checkpoints)),
         ]
         engine: list[asyncio.Task[None]] = []

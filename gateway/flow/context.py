@@ -16,6 +16,7 @@ from gateway.ports import (
     Rng,
     Store,
 )
+from gateway.ports.pauses import NeverPaused, Pauses
 
 SECOND_US = 1_000_000
 
@@ -60,3 +61,4 @@ class Context:
     keys: KeyRing
     notifier: Notifier
     settings: FlowSettings = FlowSettings()
+    pauses: Pauses = field(default_factory=NeverPaused)

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from gateway.domain.errors import Retry, StoreError
 from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
-from gateway.flow.context import Context
-from gateway.flow.declare import claim_message
+from gateway.flow.context import SECOND_US, Context
+from gateway.flow.declare import channel_of, claim_message
 from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.grouper import Grouper
@@ -20,7 +20,7 @@ from gateway.flow.ingest import Ingest
 from gateway.flow.links import RELINK, UNLINKED, check_overdue
 from gateway.flow.receipt import apply_other, apply_receipts, keep_received
 from gateway.flow.retry import SEND
-from gateway.flow.transmit import check_answer, deliver_message, resume_message
+from gateway.flow.transmit import check_answer, deliver_message, load_live, resume_message
 from gateway.flow.watchdog import check_deadline
 from gateway.ports import (
     Effect,
@@ -33,6 +33,8 @@ from gateway.ports import (
 )
 
 POLLED: Final = tuple(EffectKind)
+PAUSED_US: Final = 30 * SECOND_US
+"""How long what would be sent waits before a paused channel is asked about again."""
 # Nothing is sent again for want of an answer that may be waiting to be read.
 _BEFORE_ANSWERS: Final = tuple(kind for kind in EffectKind if kind is not EffectKind.ANSWER)
 
@@ -182,9 +184,23 @@ class Engine:
 
     # --- the stages -----------------------------------------------------------------------------
 
+    async def _wait_out(self, channel: str, effects: Sequence[Effect]) -> bool:
+        """Put effects off while their channel is paused; whether it is."""
+        if channel not in self.context.pauses.paused:
+            return False
+        until = self.context.clock.now() + PAUSED_US
+        await self.context.store.reschedule(
+            [(one.effect_id, one.attempt, until) for one in effects]
+        )
+        return True
+
     async def _declare(self, group: str, effects: Sequence[Effect]) -> None:
         assert self._in_flight is not None
         try:
+            if self.context.pauses.paused and await self._wait_out(
+                channel_of(self.context, group), effects
+            ):
+                return
             async with self._in_flight:
                 message = await claim_message(self.context, effects)
         except Exception as error:
@@ -210,6 +226,8 @@ class Engine:
             self.observer.count(f"sent.{message.kind.value}", len(message.members))
 
     async def _resume(self, effect: Effect) -> None:
+        if await self._wait_out(effect.group, [effect]):
+            return
         outcome = await resume_message(self.context, MessageId(effect.ref))
         if outcome is SendOutcome.REFUSED:
             await self._give_back([effect])
@@ -217,6 +235,11 @@ class Engine:
             await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
 
     async def _answer(self, effect: Effect) -> None:
+        if self.context.pauses.paused:
+            message = await load_live(self.context, MessageId(effect.ref), with_body=False)
+            channel = "" if message is None else channel_of(self.context, message.group)
+            if await self._wait_out(channel, [effect]):
+                return
         await check_answer(self.context, effect)
 
     async def _deadline(self, effect: Effect) -> None:

@@ -290,14 +290,15 @@ async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> l
     """A refusal of a whole message: split it, or park what asks for a person.
 
     Trouble on the way (3xxx) changes nothing: the answer's timer sends the same bytes again. A
-    security answer speaks of the key or the profile, so it is parked for a person and nothing is
-    sent in haste.
+    security answer (1xxx) speaks of the key or the profile, so its channel is paused, what it says
+    is parked, and a person decides.
     """
     message = await _refused_message(context, read)
     if message is None or message.attempt == 0:
         await _set_aside(context, item, read, "unknown_message")
         return []
     if read.quarantine:
+        await context.pauses.pause(item.channel, "gateway", f"security answer {read.code}")
         await _set_aside(context, item, read, "security_answer")
         return []
     split: list[StoredMessage] = []

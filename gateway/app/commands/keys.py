@@ -28,7 +28,9 @@ from gateway.app.surroundings import SystemClock, SystemRng
 from gateway.domain.ids import KeyId
 from store.keys import KeyRole, KeyRow, NewKey, list_keys
 
-_DAY_US = 24 * 3600 * 1_000_000
+_HOUR_US = 3600 * 1_000_000
+_DAY_US = 24 * _HOUR_US
+_SOON_US = 30 * _DAY_US
 
 
 def new(
@@ -116,6 +118,43 @@ async def _revoke(settings: Settings, tenant: str, key: str) -> bool:
         return await office.keys.revoke(owner, KeyId(key))
 
 
+def rotate(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id / 密钥编号")],
+    *,
+    tenant: TenantOption,
+    overlap_hours: Annotated[
+        int, typer.Option(min=0, max=720, help="How long the old one still opens / 并行小时数")
+    ] = 24,
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Days until the new one ends / 有效天数")
+    ] = None,
+    json: JSONOption = False,
+) -> None:
+    """Make a key's successor; the old one ends after the overlap / 更换 API 密钥（新旧并行）"""
+    settings = common(context).settings()
+    made = run(_rotate(settings, tenant, key, overlap_hours, expires_days))
+    if made is None:
+        raise Unusable(f"the tenant has no live key {key!r}; see `clearance keys list`")
+    if json:
+        emit({**_doc(made.row), "token": made.token, "replaces": key})
+        return
+    console = out()
+    console.print(f"key    {made.row.key_id}", markup=False)
+    console.print(f"token  {made.token}", markup=False)
+    console.print(f"the old key {key} ends in {overlap_hours} hours", markup=False)
+    warn("keep the token now, it is never shown again / 请立即保存，之后不再显示")
+
+
+async def _rotate(
+    settings: Settings, tenant: str, key: str, hours: int, days: int | None
+) -> NewKey | None:
+    async with open_office(settings) as office:
+        owner = await known_tenant(office.access, tenant)
+        expires = None if days is None else office.clock.now() + days * _DAY_US
+        return await office.keys.rotate(owner, KeyId(key), hours * _HOUR_US, expires)
+
+
 def master(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Where / 文件")],
     *,
@@ -166,7 +205,9 @@ def signing(
 def _state(one: KeyRow, now: int) -> str:
     if one.revoked_at is not None:
         return "revoked"
-    return "expired" if one.expires_at is not None and one.expires_at <= now else "live"
+    if one.expires_at is None or one.expires_at > now + _SOON_US:
+        return "live"
+    return "expiring" if one.expires_at > now else "expired"
 
 
 def _doc(one: KeyRow) -> dict[str, object]:
@@ -189,6 +230,7 @@ def group() -> typer.Typer:
     )
     made.command("new")(new)
     made.command("list")(listing)
+    made.command("rotate")(rotate)
     made.command("revoke")(revoke)
     made.command("master")(master)
     made.command("signing")(signing)

@@ -1,0 +1,262 @@
+"""The doctor: looks at a deployment from outside and says what to fix.
+
+Each look is small and independent: one that cannot be taken is itself a finding, and the others go
+on. Nothing is changed, no network is used but the database's, and nothing secret is told.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, func, make_url, select, text
+
+from gateway.app.config import ConfigError, Settings, refuse_stand_ins
+from gateway.app.container import load_keys
+from gateway.app.master_key import read_master_key
+from gateway.app.opening import Reader
+from gateway.domain.codec import from_micros
+from store.boxwork import queues
+from store.master import load_profiles, profile_of_doc
+from store.pauses import load_pauses
+from store.tables import api_key, case_
+
+_GIB: Final = 1024**3
+_LOW_BYTES: Final = 5 * _GIB
+_NO_BYTES: Final = _GIB
+_SECOND_US: Final = 1_000_000
+_DAY_US: Final = 24 * 3600 * _SECOND_US
+_CLOCK_US: Final = 5 * _SECOND_US
+_LATE_US: Final = 120 * _SECOND_US
+_SOON: Final = timedelta(days=60)
+_NOW_OR_NEVER: Final = timedelta(days=7)
+_BUILT: Final = 1_735_689_600 * _SECOND_US  # 2025: no clock that is right shows less.
+
+
+class Health(StrEnum):
+    """How one thing stands: well, soon not, or not."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found: its subject, how it stands, what is so, and what to do about it."""
+
+    subject: str
+    health: Health
+    text: str
+    fix: str = ""
+
+
+def looks_at_settings(settings: Settings, now: int) -> Iterator[Look]:
+    """Settings, keys, clock, folders and disk: what needs no database."""
+    yield from _stand_ins(settings)
+    yield _master_key(settings)
+    yield from _certificates(settings, from_micros(now))
+    yield _clock(now)
+    yield from _folders(settings)
+    yield from _disk(settings)
+
+
+def _stand_ins(settings: Settings) -> Iterator[Look]:
+    try:
+        refuse_stand_ins(settings)
+    except ConfigError as error:
+        yield Look("settings", Health.BAD, str(error), "change the settings named above")
+        return
+    if settings.environment == "production":
+        yield Look("settings", Health.OK, "fit for production")
+    else:
+        yield Look(
+            "settings",
+            Health.WARN,
+            f"environment is {settings.environment}: stand-ins and private webhooks are allowed",
+            'set environment = "production" before filing with customs',
+        )
+
+
+def _master_key(settings: Settings) -> Look:
+    try:
+        read_master_key(settings.store.master_key_file)
+    except ConfigError as error:
+        return Look("master key", Health.BAD, str(error), "see store.master_key_file")
+    return Look("master key", Health.OK, "is there, and nobody else may read it")
+
+
+def _certificates(settings: Settings, now: datetime) -> Iterator[Look]:
+    if not settings.keys:
+        yield Look(
+            "signing keys", Health.BAD, "none is configured", "add a [keys.<ring>] with its file"
+        )
+    for ring, section in settings.keys.items():
+        subject = f"signing key {ring}"
+        try:
+            certificate = load_keys({ring: section})[ring].certificate
+        except ConfigError as error:
+            yield Look(subject, Health.BAD, str(error), f"see keys.{ring} in the settings")
+            continue
+        left = certificate.not_after - now
+        until = f"valid until {certificate.not_after:%Y-%m-%d}"
+        fix = "apply for a new certificate, then replace the file and restart"
+        if now < certificate.not_before:
+            yield Look(subject, Health.BAD, "is not valid yet", "check the clock")
+        elif left <= timedelta():
+            yield Look(subject, Health.BAD, f"ended on {certificate.not_after:%Y-%m-%d}", fix)
+        elif left <= _SOON:
+            health = Health.BAD if left <= _NOW_OR_NEVER else Health.WARN
+            yield Look(subject, health, f"{until}: {left.days} days left", fix)
+        else:
+            yield Look(subject, Health.OK, until)
+
+
+def _clock(now: int) -> Look:
+    if now < _BUILT:
+        return Look("clock", Health.BAD, f"shows {from_micros(now):%Y-%m-%d}", "set it, run NTP")
+    return Look("clock", Health.OK, f"shows {from_micros(now):%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _folders(settings: Settings) -> Iterator[Look]:
+    if not settings.channels:
+        yield Look(
+            "channels", Health.BAD, "none is configured", "add a [channels.<name>] with its folders"
+        )
+    for name, channel in settings.channels.items():
+        named = (channel.send, channel.receive, channel.done, channel.error)
+        bad = [folder for folder in named if folder is not None and not _is_writable(folder)]
+        if bad:
+            listed = ", ".join(map(str, bad))
+            fix = "make them, or let this user write there"
+            yield Look(f"channel {name}", Health.BAD, f"not writable: {listed}", fix)
+        else:
+            yield Look(f"channel {name}", Health.OK, "its folders are there and writable")
+
+
+def _is_writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _disk(settings: Settings) -> Iterator[Look]:
+    url = make_url(settings.store.url)
+    places = {channel.send for channel in settings.channels.values()}
+    if url.get_backend_name() == "sqlite" and url.database:
+        places.add(Path(url.database).parent)
+    seen: set[int] = set()
+    for place in sorted(places):
+        if not place.is_dir() or (device := place.stat().st_dev) in seen:
+            continue
+        seen.add(device)
+        free = shutil.disk_usage(place).free
+        health = Health.BAD if free < _NO_BYTES else Health.WARN if free < _LOW_BYTES else Health.OK
+        fix = "" if health is Health.OK else "free some space, or move the database"
+        yield Look(f"disk of {place}", health, f"{free / _GIB:.1f} GiB free", fix)
+
+
+# --- with the database --------------------------------------------------------------------------
+
+
+def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
+    """Clock against the database's, work left lying, keys, profiles, pauses."""
+    now = reader.clock.now()
+    looks: Sequence[Callable[[], Iterator[Look]]] = (
+        lambda: _database_clock(connection, now),
+        lambda: _work(connection, now),
+        lambda: _api_keys(connection, now),
+        lambda: _profiles(connection, reader.settings),
+        lambda: _pauses(connection),
+    )
+    return [
+        Look("database", Health.OK, "opens with this master key and has this program's schema"),
+        *(found for look in looks for found in look()),
+    ]
+
+
+def _database_clock(connection: Connection, now: int) -> Iterator[Look]:
+    if connection.dialect.name == "postgresql":
+        seconds = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar()
+        apart = abs(int((seconds or 0) * _SECOND_US) - now)
+        health = Health.BAD if apart > _CLOCK_US else Health.OK
+        fix = "" if health is Health.OK else "run NTP on both machines"
+        yield Look("database clock", health, f"{apart / _SECOND_US:.1f} s from ours", fix)
+    newest = connection.execute(select(func.max(case_.c.updated_at))).scalar()
+    if newest is not None and newest > now + 60 * _SECOND_US:
+        yield Look(
+            "clock", Health.BAD, "history was written at a later time than now", "set it, run NTP"
+        )
+
+
+def _work(connection: Connection, now: int) -> Iterator[Look]:
+    found = queues(connection, now)
+    late_s = found.late_us // _SECOND_US
+    if found.late_us > _LATE_US:
+        yield Look(
+            "work",
+            Health.BAD,
+            f"{sum(found.due.values())} effects are due, the oldest for {late_s} s",
+            "start `clearance serve` or a worker; see `clearance outbox counts`",
+        )
+    else:
+        yield Look("work", Health.OK, f"{found.open_cases} open cases, nothing is late")
+    waiting = sum(found.parked.values())
+    if waiting:
+        yield Look("parked", Health.WARN, f"{waiting} wait for a person", "`clearance parked`")
+    if found.endpoints_off:
+        yield Look(
+            "endpoints",
+            Health.WARN,
+            f"{found.endpoints_off} switched off",
+            "`clearance endpoints list`, then enable them and replay",
+        )
+
+
+def _api_keys(connection: Connection, now: int) -> Iterator[Look]:
+    ending = connection.execute(
+        select(func.count())
+        .select_from(api_key)
+        .where(
+            api_key.c.revoked_at.is_(None),
+            api_key.c.expires_at > now,
+            api_key.c.expires_at <= now + 30 * _DAY_US,
+        )
+    ).scalar_one()
+    if ending:
+        fix = "`clearance keys rotate`, and give the new token to its owner"
+        yield Look("API keys", Health.WARN, f"{ending} end within 30 days", fix)
+
+
+def _profiles(connection: Connection, settings: Settings) -> Iterator[Look]:
+    newest = {
+        profile_id: profile_of_doc(doc, version)
+        for profile_id, version, _, doc in load_profiles(connection)
+    }
+    for profile_id, profile in newest.items():
+        if profile.channel not in settings.channels:
+            yield Look(
+                f"profile {profile_id}",
+                Health.BAD,
+                f"names the channel {profile.channel!r}, which is not configured",
+                f"add [channels.{profile.channel}] or change the profile",
+            )
+        if profile.key_ring not in settings.keys:
+            yield Look(
+                f"profile {profile_id}",
+                Health.BAD,
+                f"names the key ring {profile.key_ring!r}, which is not configured",
+                f"add [keys.{profile.key_ring}] or change the profile",
+            )
+
+
+def _pauses(connection: Connection) -> Iterator[Look]:
+    for pause in load_pauses(connection).values():
+        yield Look(
+            f"channel {pause.channel}",
+            Health.WARN,
+            f"paused since {from_micros(pause.at):%Y-%m-%d %H:%M} UTC: {pause.reason}",
+            f"settle the reason, then `clearance channels resume {pause.channel}`",
+        )

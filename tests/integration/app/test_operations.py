@@ -1,0 +1,184 @@
+"""What an operator does from the command line: look, rotate, pause, replay."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import create_engine, insert, select, update
+
+from store.tables import api_key, channel_pause, endpoint, inbox, outbox
+from tests.integration.app.test_cli import Shell, shell, shop
+
+__all__ = ["shell", "shop"]
+
+NOW = 1_790_000_000_000_000
+
+
+def put(shell: Shell, *statements: Any) -> None:
+    engine = create_engine(f"sqlite:///{shell.folder / 'clearance.db'}")
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+    engine.dispose()
+
+
+def rows(shell: Shell, statement: Any) -> list[Any]:
+    engine = create_engine(f"sqlite:///{shell.folder / 'clearance.db'}")
+    with engine.connect() as connection:
+        found = list(connection.execute(statement))
+    engine.dispose()
+    return found
+
+
+def parked_notice(name: str, endpoint_id: str, at: int) -> Any:
+    return insert(outbox).values(
+        effect_id=name, kind="notice", group_key=endpoint_id, tenant="shop", case_id=None,
+        ref="case.released", payload='{"at": 1, "data": {}}', due_at=NOW, lease_until=NOW,
+        attempt=9, stage="parked", detail="HTTP 500", done_at=at,
+    )  # fmt: skip
+
+
+def bad(shell: Shell) -> dict[str, dict[str, str]]:
+    done = shell.run("doctor", "--json")
+    report = orjson.loads(done.stdout)
+    assert (done.exit_code == 0) == report["well"]
+    return {one["subject"]: one for one in report["looks"] if one["health"] != "ok"}
+
+
+def test_the_doctor_finds_a_new_deployment_well(shop: Shell) -> None:
+    found = bad(shop)
+    found = {name: one for name, one in found.items() if not name.startswith("disk")}
+    assert set(found) == {"settings"}
+    assert "production" in found["settings"]["fix"]
+    assert "体检 Doctor" in shop.run("doctor").stdout
+
+
+def test_the_doctor_says_what_to_fix(shop: Shell) -> None:
+    shutil.rmtree(shop.folder / "dxp" / "receive")
+    (shop.folder / "master.key").chmod(0o644)
+    (shop.folder / "signing.pem").write_text("nothing")
+    found = bad(shop)
+    for subject in ("master key", "signing key default", "channel dxp", "database"):
+        assert found[subject]["health"] == "bad"
+        assert found[subject]["fix"]
+    assert "receive" in found["channel dxp"]["finding"]
+    (shop.folder / "clearance.toml").write_text("[store]\nurl = 3\n")
+    assert "clearance init" in bad(shop)["settings"]["fix"]
+
+
+def test_the_doctor_sees_what_lies_in_the_database(shop: Shell) -> None:
+    made = shop.json("endpoints", "add", "--pull", "-t", "shop", "--role", "seller")
+    shop.ok("keys", "new", "-t", "shop", "--role", "seller", "--expires-days", "9")
+    shop.ok("channels", "pause", "dxp", "--reason", "certificate in doubt")
+    late = parked_notice("late", made["endpoint"], NOW).values(
+        stage="open", done_at=None, lease_until=1
+    )
+    put(shop, late, parked_notice("p", made["endpoint"], NOW))
+    shop.ok("endpoints", "disable", made["endpoint"], "-t", "shop")
+    found = bad(shop)
+    assert found["work"]["health"] == "bad"
+    for subject, word in {
+        "API keys": "rotate", "channel dxp": "resume", "parked": "parked", "endpoints": "replay",
+    }.items():  # fmt: skip
+        assert word in found[subject]["fix"]
+
+
+def test_a_channel_is_paused_once_and_resumed(shop: Shell) -> None:
+    assert shop.json("channels", "pause", "dxp", "--reason", "night")["changed"]
+    assert not shop.json("channels", "pause", "dxp", "--reason", "again")["changed"]
+    (one,) = shop.json("channels", "list")["channels"]
+    assert (one["channel"], one["paused"], one["reason"]) == ("dxp", True, "night")
+    assert len(rows(shop, select(channel_pause.c.channel))) == 1
+    shop.ok("channels", "resume", "dxp")
+    assert "not paused" in shop.refused("channels", "resume", "dxp")
+    assert "no channel" in shop.refused("channels", "pause", "other", "--reason", "x")
+
+
+def test_parked_notices_are_listed_and_replayed_by_range(shop: Shell) -> None:
+    posted = shop.json(
+        "endpoints", "add", "https://hooks.example.com/", "-t", "shop", "--role", "seller"
+    )["endpoint"]
+    pulled = shop.json("endpoints", "add", "--pull", "-t", "shop", "--role", "warehouse")[
+        "endpoint"
+    ]
+    day = 86_400_000_000
+    put(
+        shop,
+        *(parked_notice(f"n{number}", posted, NOW + number * day) for number in range(4)),
+        parked_notice("n9", pulled, NOW),
+        update(outbox).where(outbox.c.effect_id == "n3").values(tenant="other"),
+    )
+    listed = shop.json("outbox", "notices", "-t", "shop", "--endpoint", posted)["notices"]
+    assert [one["notice"] for one in listed] == ["n0", "n1", "n2"]
+    assert listed[0]["detail"] == "HTTP 500"
+    done = shop.json("outbox", "replay", "-t", "shop", "--since", "2026-09-22", "--until",
+                     "2026-09-23")  # fmt: skip
+    assert done["replayed"] == ["n1"]
+    assert shop.json("outbox", "replay", "n3", "-t", "shop")["replayed"] == []
+    assert sorted(shop.json("outbox", "replay", "n2", "n9", "-t", "shop")["replayed"]) == [
+        "n2", "n9",
+    ]  # fmt: skip
+    found = {row.effect_id: row for row in rows(shop, select(outbox))}
+    assert [found[name].stage for name in ("n0", "n1", "n2", "n3", "n9")] == [
+        "parked", "open", "open", "parked", "open",
+    ]  # fmt: skip
+    assert found["n9"].due_at - found["n2"].due_at > 2 * day
+    assert orjson.loads(found["n1"].payload)["again_at"] == found["n1"].due_at
+    counts = shop.json("outbox", "counts")["outbox"]
+    assert {one["stage"]: one["count"] for one in counts} == {"open": 3, "parked": 2}
+    assert "--since" in shop.refused(
+        "outbox", "replay", "-t", "shop", "--since", "2026-09-24", "--until", "2026-09-23"
+    )
+
+
+def test_a_switched_off_endpoint_keeps_its_parked_notices(shop: Shell) -> None:
+    made = shop.json("endpoints", "add", "--pull", "-t", "shop", "--role", "seller")["endpoint"]
+    put(shop, parked_notice("n", made, NOW))
+    shop.ok("endpoints", "disable", made, "-t", "shop", "--reason", "moved")
+    assert "moved" in shop.ok("endpoints", "list", "-t", "shop")
+    assert shop.json("outbox", "replay", "-t", "shop")["replayed"] == []
+    shop.ok("endpoints", "enable", made, "-t", "shop")
+    assert shop.json("outbox", "replay", "-t", "shop")["replayed"] == ["n"]
+    assert "no endpoint" in shop.refused("endpoints", "enable", "ep_none", "-t", "shop")
+
+
+def test_secrets_and_keys_are_rotated_with_an_overlap(shop: Shell) -> None:
+    made = shop.json(
+        "endpoints", "add", "https://hooks.example.com/", "-t", "shop", "--role", "seller",
+        "--ed25519",
+    )  # fmt: skip
+    after = shop.json("endpoints", "rotate", made["endpoint"], "-t", "shop")
+    assert after["secret"] != made["secret"]
+    assert "no endpoint" in shop.refused("endpoints", "rotate", "ep_none", "-t", "shop")
+    assert rows(shop, select(endpoint.c.old_until))[0].old_until > 0
+
+    key = shop.json("keys", "new", "-t", "shop", "--role", "seller", "--name", "erp")
+    made = shop.json("keys", "rotate", key["key"], "-t", "shop", "--overlap-hours", "1")
+    assert (made["role"], made["name"], made["replaces"]) == ("seller", "erp", key["key"])
+    assert made["token"] != key["token"]
+    listed = {one["key"]: one for one in shop.json("keys", "list", "-t", "shop")["keys"]}
+    assert listed[key["key"]]["expires_at"] is not None
+    assert listed[made["key"]]["expires_at"] is None
+    assert "expiring" in shop.ok("keys", "list", "-t", "shop")
+    assert len(rows(shop, select(api_key.c.key_id))) == 2
+    assert "no live key" in shop.refused("keys", "rotate", "none", "-t", "shop")
+
+
+def test_the_inbox_is_counted(shop: Shell) -> None:
+    put(
+        shop,
+        insert(inbox).values(
+            receipt_id="r1", channel="dxp", name="a.xml", sha256=b"1", body=b"", received_at=NOW,
+            stage="parked", problem="foreign_sender",
+        ),
+    )  # fmt: skip
+    (one,) = shop.json("inbox")["inbox"]
+    assert (one["channel"], one["stage"], one["count"]) == ("dxp", "parked", 1)
+
+
+@pytest.mark.parametrize("words", [("endpoints", "add", "-t", "shop", "--role", "seller")])
+def test_an_endpoint_has_an_address_or_is_pulled(shop: Shell, words: tuple[str, ...]) -> None:
+    assert "--pull" in shop.refused(*words)
