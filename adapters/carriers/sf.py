@@ -191,7 +191,7 @@ def _opened(raw: bytes) -> Node | CallFailed:
         return CallFailed(code, TERMS.retry_of(code), f"the carrier's gateway refused with {code}")
     inner = loads(outer.get("apiResultData").text(), "/apiResultData")
     code = inner.get("errorCode").text()
-    if code != _OK or inner.get("success").value is not True:
+    if code != _OK or inner.get("success").value not in (True, "true"):
         return CallFailed(code, TERMS.retry_of(code), f"the carrier refused with {code}")
     return inner.get("msgData")
 

@@ -490,8 +490,8 @@ def _shop_cut(line: Node) -> int | None:
 
 def _has_tax(line: Node, order: Node) -> bool:
     """Whether the price already covers the tax."""
-    stated = line.get("has_tax").value
-    return bool(order.get("has_tax").value if stated is None else stated)
+    stated = line.get("has_tax")
+    return (order.get("has_tax") if stated.is_absent else stated).value in (True, "1", "true")
 
 
 def _order_line(number: int, line: _Line) -> OrderLine:

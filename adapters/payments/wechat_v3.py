@@ -264,9 +264,10 @@ def _concerns(answer: Node, filing: PaymentFiling) -> bool:
 
 def _outcome(head: Node, row: Node, filing: PaymentFiling) -> FilingOutcome:
     """One filing as an answer tells it: ``head`` speaks of the payment, ``row`` of the order."""
+    state = _STATES.get(row.get("state").text().upper(), FilingState.UNKNOWN)
     part_no = row.get("sub_order_id").text_or_none()
     fee = row.get("order_fee")
-    if filing.is_split and part_no is None:
+    if filing.is_split and part_no is None and state in (FilingState.FILED, FilingState.PENDING):
         raise Unreadable(row.get("sub_order_id").path, "is missing")
     slip = PaymentSlip(
         transaction_id=part_no if filing.is_split and part_no else filing.transaction_id,
@@ -278,7 +279,7 @@ def _outcome(head: Node, row: Node, filing: PaymentFiling) -> FilingOutcome:
     )
     body = head.get("verify_department").text_or_none()
     return FilingOutcome(
-        state=_STATES.get(row.get("state").text().upper(), FilingState.UNKNOWN),
+        state=state,
         slip=slip,
         verification_body=None if body is None else _VERIFIED_BY.get(body.upper()),
         verification_no=head.get("verify_department_trade_id").text_or_none(),
@@ -303,15 +304,12 @@ def _identity(row: Node) -> IdentityCheck | None:
 
 
 def _moment(node: Node) -> datetime | None:
-    text = node.text_or_none()
-    if text is None:
-        return None
+    """A time with its offset, China's where none is given; one in another form is not needed."""
     try:
-        moment = datetime.fromisoformat(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=_CHINA)
-        return aware.astimezone(UTC)
+        moment = datetime.fromisoformat(node.text_or_none() or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=_CHINA)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Unreadable(node.path, "is not a time") from None
+        return None
 
 
 def query(caller: Caller, filing: PaymentFiling) -> Exchange[FilingOutcome | CallFailed]:
