@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, func, make_url, select, text
+from sqlalchemy import Connection, make_url
 
 from gateway.app.config import ConfigError, Settings, refuse_stand_ins
 from gateway.app.container import load_keys
@@ -23,7 +23,7 @@ from gateway.domain.codec import from_micros
 from store.boxwork import queues
 from store.master import load_profiles, profile_of_doc
 from store.pauses import load_pauses
-from store.tables import api_key, case_
+from store.wellness import wellness
 
 _GIB: Final = 1024**3
 _LOW_BYTES: Final = 5 * _GIB
@@ -165,9 +165,8 @@ def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
     """Clock against the database's, work left lying, keys, profiles, pauses."""
     now = reader.clock.now()
     looks: Sequence[Callable[[], Iterator[Look]]] = (
-        lambda: _database_clock(connection, now),
+        lambda: _clocks(connection, now),
         lambda: _work(connection, now),
-        lambda: _api_keys(connection, now),
         lambda: _profiles(connection, reader.settings),
         lambda: _pauses(connection),
     )
@@ -177,17 +176,25 @@ def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
     ]
 
 
-def _database_clock(connection: Connection, now: int) -> Iterator[Look]:
-    if connection.dialect.name == "postgresql":
-        seconds = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar()
-        apart = abs(int((seconds or 0) * _SECOND_US) - now)
-        health = Health.BAD if apart > _CLOCK_US else Health.OK
-        fix = "" if health is Health.OK else "run NTP on both machines"
-        yield Look("database clock", health, f"{apart / _SECOND_US:.1f} s from ours", fix)
-    newest = connection.execute(select(func.max(case_.c.updated_at))).scalar()
-    if newest is not None and newest > now + 60 * _SECOND_US:
+def _clocks(connection: Connection, now: int) -> Iterator[Look]:
+    found = wellness(connection, now, now + 30 * _DAY_US)
+    if found.apart_us > _CLOCK_US:
+        yield Look(
+            "database clock",
+            Health.BAD,
+            f"{found.apart_us // _SECOND_US} s from ours",
+            "run NTP on both machines",
+        )
+    if found.newest is not None and found.newest > now + 60 * _SECOND_US:
         yield Look(
             "clock", Health.BAD, "history was written at a later time than now", "set it, run NTP"
+        )
+    if found.keys_ending:
+        yield Look(
+            "API keys",
+            Health.WARN,
+            f"{found.keys_ending} end within 30 days",
+            "`clearance keys rotate`, and give the new token to its owner",
         )
 
 
@@ -213,21 +220,6 @@ def _work(connection: Connection, now: int) -> Iterator[Look]:
             f"{found.endpoints_off} switched off",
             "`clearance endpoints list`, then enable them and replay",
         )
-
-
-def _api_keys(connection: Connection, now: int) -> Iterator[Look]:
-    ending = connection.execute(
-        select(func.count())
-        .select_from(api_key)
-        .where(
-            api_key.c.revoked_at.is_(None),
-            api_key.c.expires_at > now,
-            api_key.c.expires_at <= now + 30 * _DAY_US,
-        )
-    ).scalar_one()
-    if ending:
-        fix = "`clearance keys rotate`, and give the new token to its owner"
-        yield Look("API keys", Health.WARN, f"{ending} end within 30 days", fix)
 
 
 def _profiles(connection: Connection, settings: Settings) -> Iterator[Look]:
