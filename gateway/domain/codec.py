@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from gateway.domain.case import CaseState, Hold, PaperStamp, Verdict, VerdictKind
@@ -365,15 +366,25 @@ def state_from_doc(doc: Mapping[str, Any]) -> CaseState:
 
 
 # Short keys: this document is written with every event of every order.
+_optional: Final = attrgetter(
+    "message_id",
+    "app_time",
+    "sent_at",
+    "pre_no",
+    "invt_no",
+    "status",
+    "returned_at",
+    "deferred",
+)
 _OPTIONAL: Final = (
-    ("message_id", "message"),
-    ("app_time", "app_time"),
-    ("sent_at", "sent_at"),
-    ("pre_no", "pre_no"),
-    ("invt_no", "invt_no"),
-    ("status", "status"),
-    ("returned_at", "returned_at"),
-    ("deferred", "deferred"),
+    "message",
+    "app_time",
+    "sent_at",
+    "pre_no",
+    "invt_no",
+    "status",
+    "returned_at",
+    "deferred",
 )
 
 
@@ -392,8 +403,7 @@ def _declaration_to_doc(one: DeclarationState) -> dict[str, Any]:
         doc["codes"] = list(one.codes)
     if one.seen:
         doc["seen"] = list(one.seen)
-    for name, key in _OPTIONAL:
-        value = getattr(one, name)
+    for key, value in zip(_OPTIONAL, _optional(one), strict=True):
         if value is not None:
             doc[key] = value
     return doc

@@ -150,4 +150,4 @@ class RingUnknown(FlowError):
 class VersionMoved(FlowError):
     """The case is no longer at the version that the caller saw; nothing was changed."""
 
-    code = "FLOW-303"
+    code = "FLOW-304"

@@ -257,8 +257,9 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
             _recorded(declaration, fact, "not_for_this_kind"),
             _alarm(declaration, "odd_status"),
         ]
-    if target is _S.RELEASED and LEVEL.get(declaration.stage, 0) < 1:
-        if declaration.stage in _AT_CUSTOMS:
+    if target is _S.RELEASED and LEVEL.get(declaration.stage, 1) < 1:
+        # A closing that waits is a sibling too.
+        if declaration.deferred is None:
             return [_recorded(declaration, fact, "deferred")]
     newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
     if declaration.stage in (_S.REJECTED, _S.REFUSED, _S.RETURNED_ABROAD):
@@ -269,6 +270,14 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
             _alarm(declaration, "answer_after_rejection"),
         ]
     here, there = LEVEL[declaration.stage], LEVEL[target]
+    if target is _S.CLOSED and here < _RELEASED_LEVEL:
+        # Closed is no release: it waits for the 800 that it must have overtaken.
+        if declaration.deferred is None:
+            return [_recorded(declaration, fact, "deferred")]
+        return [
+            _applied_now(declaration.deferred, _S.RELEASED),
+            _recorded(declaration, fact, "applied", target),
+        ]
     if there > here or (there == here and newer):
         return [_recorded(declaration, fact, "applied", target)]
     if here >= _RELEASED_LEVEL and newer and target in (_S.INSPECTION, _S.DETAINED):
@@ -351,19 +360,24 @@ _OF_ONE_TRY: Final = frozenset(_WORD_RULES) - {Word.REJECTED, Word.RETURNED_ABRO
 
 
 def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
-    """A release that waited is applied once customs' progress below it has come, whichever came
-    first.
+    """What waited is applied once what it overtook has come: a release after customs' progress
+    below it, a closing after the release.
     """
-    if declaration.deferred is None or not events or events[0].payload.get("effect") != "applied":
+    waiting = declaration.deferred
+    if waiting is None or not events or events[0].payload.get("effect") != "applied":
         return ()
-    if not 0 < LEVEL.get(events[0].payload["stage"], 0) < _RELEASED_LEVEL:
-        return ()
-    payload = dict(declaration.deferred)
-    return (
-        Event(
-            EventKind.RECEIPT_RECORDED, payload | {"effect": "applied", "stage": _S.RELEASED.value}
-        ),
-    )
+    level = LEVEL.get(events[0].payload["stage"], 0)
+    if waiting["word"] == Word.CLOSED:
+        return (_applied_now(waiting, _S.CLOSED),) if level == _RELEASED_LEVEL else ()
+    if 0 < level < _RELEASED_LEVEL:
+        return (_applied_now(waiting, _S.RELEASED),)
+    return ()
+
+
+def _applied_now(waiting: Mapping[str, Any], stage: DeclarationStage) -> Event:
+    """A receipt that waited, applied."""
+    payload = {**waiting, "effect": "applied", "stage": stage.value}
+    return Event(EventKind.RECEIPT_RECORDED, payload)
 
 
 def _recorded(
@@ -408,24 +422,28 @@ def apply(state: CaseState, event: Event) -> CaseState:
     """The state after one event. Raises :class:`IllegalTransition` for an event that cannot
     follow.
     """
-    folded = _FOLDS[event.kind](state, event.payload)
-    return folded._replace(seq=state.seq + 1)
+    fields = _FOLDS[event.kind](state, event.payload)
+    return state._replace(seq=state.seq + 1, **fields)
 
 
-def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+# The fields of a state that an event changes (Any: each has its own type).
+_Fields = dict[str, Any]
+
+
+def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     papers = dict(state.papers or {})
     for item in payload["papers"]:
         papers[PaperKind(item["kind"])] = PaperStamp(
             item["revision"], item["digest"], item.get("taken")
         )
-    return state._replace(papers=papers)
+    return {"papers": papers}
 
 
-def _fold_verdict(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return state._replace(verdict=verdict_from_doc(payload))
+def _fold_verdict(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    return {"verdict": verdict_from_doc(payload)}
 
 
-def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     kind = DeclarationKind(payload["kind"])
     last = state.declaration(kind)
     if payload["version"] != (last.version + 1 if last else 1):
@@ -438,10 +456,10 @@ def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
         cop_no=payload["cop_no"],
         pinned=Pinned(pinned["profile"], pinned["papers"], pinned["goods"]),
     )
-    return state._replace(declarations=(*state.declarations, planned))
+    return {"declarations": (*state.declarations, planned)}
 
 
-def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return _changed(
         state,
         payload,
@@ -452,7 +470,7 @@ def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     )
 
 
-def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     """Into another message. What was refused with its message was never tried; a resend was."""
     found = _of(state, payload)
     return _changed(
@@ -466,7 +484,7 @@ def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     )
 
 
-def _fold_sending(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_sending(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     """The signed bytes and the attempt are stored; from here on an answer may come."""
     found = _of(state, payload)
     if found.stage not in _AT_CUSTOMS and found.stage is not _S.CLAIMED:
@@ -474,19 +492,20 @@ def _fold_sending(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     fresh = found.stage in (_S.CLAIMED, _S.UNKNOWN)
     return _put(
         state,
-        found._replace(
-            stage=_S.SENT if fresh else found.stage,
-            attempt=found.attempt + 1,
-            sent_at=found.sent_at or payload["at"],
-        ),
+        found,
+        {
+            "stage": _S.SENT if fresh else found.stage,
+            "attempt": found.attempt + 1,
+            "sent_at": found.sent_at or payload["at"],
+        },
     )
 
 
-def _fold_unanswered(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_unanswered(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return _changed(state, payload, (_S.SENT, _S.UNKNOWN), stage=_S.UNKNOWN)
 
 
-def _fold_refused(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_refused(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return _changed(
         state,
         payload,
@@ -496,35 +515,37 @@ def _fold_refused(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
     )
 
 
-def _fold_withdrawn(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_withdrawn(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return _changed(state, payload, (_S.PLANNED, _S.CLAIMED), stage=_S.WITHDRAWN)
 
 
-def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     found = _of(state, payload)
     seen = f"{payload['status']}@{payload['returned_at']}"
-    changed = found if seen in found.seen else found._replace(seen=(*found.seen, seen))
+    changes: _Fields = {} if seen in found.seen else {"seen": (*found.seen, seen)}
     effect = payload["effect"]
     if effect == "deferred":
-        return _put(state, changed._replace(deferred=payload))
+        return _put(state, found, changes | {"deferred": payload})
     if effect != "applied":
-        return _put(state, changed)
+        return _put(state, found, changes)
     stage = DeclarationStage(payload["stage"])
-    changed = changed._replace(
-        stage=stage,
-        status=payload["status"],
-        returned_at=_newest(found, payload),
-        codes=tuple(payload.get("codes", ())),
-        pre_no=payload.get("pre_no") or found.pre_no,
-        invt_no=payload.get("invt_no") or found.invt_no,
-        deferred=None if stage is _S.RELEASED else found.deferred,
-    )
+    changes["stage"] = stage
+    changes["status"] = payload["status"]
+    changes["returned_at"] = _newest(found, payload)
+    changes["codes"] = tuple(payload.get("codes", ()))
     if stage is _S.SENT:
         # Nothing was lodged: the same bytes may get numbers of their own the next time.
-        changed = changed._replace(pre_no=None, invt_no=None)
-    if stage is _S.RELEASED and found.stage is not _S.RELEASED:
-        state = state._replace(release_sequence=state.release_sequence + 1)
-    return _put(state, changed)
+        changes["pre_no"] = changes["invt_no"] = None
+    else:
+        changes["pre_no"] = payload.get("pre_no") or found.pre_no
+        changes["invt_no"] = payload.get("invt_no") or found.invt_no
+    if stage is not _S.RELEASED:
+        return _put(state, found, changes)
+    changes["deferred"] = None
+    fields = _put(state, found, changes)
+    if found.stage is not _S.RELEASED:
+        fields["release_sequence"] = state.release_sequence + 1
+    return fields
 
 
 def _newest(found: DeclarationState, payload: Mapping[str, Any]) -> str | None:
@@ -537,25 +558,25 @@ def _newest(found: DeclarationState, payload: Mapping[str, Any]) -> str | None:
     return max(returned_at, found.returned_at or "")
 
 
-def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return state._replace(hold=Hold(payload["by"], payload["reason"]))
+def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    return {"hold": Hold(payload["by"], payload["reason"])}
 
 
-def _fold_unheld(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return state._replace(hold=None)
+def _fold_unheld(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    return {"hold": None}
 
 
-def _fold_alarm(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
+def _fold_alarm(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     if payload["alarm"] in state.alarms:
-        return state
-    return state._replace(alarms=(*state.alarms, payload["alarm"]))
+        return {}
+    return {"alarms": (*state.alarms, payload["alarm"])}
 
 
-def _fold_nothing(state: CaseState, payload: Mapping[str, Any]) -> CaseState:
-    return state
+def _fold_nothing(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    return {}
 
 
-_FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], CaseState]]] = {
+_FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Fields]]] = {
     EventKind.PAPERS_RECEIVED: _fold_papers,
     EventKind.CASE_MATCHED: _fold_verdict,
     EventKind.DECLARATION_PLANNED: _fold_planned,
@@ -586,17 +607,13 @@ def _changed(
     payload: Mapping[str, Any],
     allowed: tuple[DeclarationStage, ...],
     **values: Any,
-) -> CaseState:
+) -> _Fields:
     found = _of(state, payload)
     if found.stage not in allowed:
         raise IllegalTransition(f"{found.kind} is {found.stage}: this event cannot follow")
-    return _put(state, found._replace(**values))
+    return _put(state, found, values)
 
 
-def _put(state: CaseState, changed: DeclarationState) -> CaseState:
-    return state._replace(
-        declarations=tuple(
-            changed if (one.kind, one.version) == (changed.kind, changed.version) else one
-            for one in state.declarations
-        ),
-    )
+def _put(state: CaseState, found: DeclarationState, changes: _Fields) -> _Fields:
+    changed = found._replace(**changes)
+    return {"declarations": tuple(changed if one is found else one for one in state.declarations)}

@@ -15,7 +15,6 @@ from gateway.domain.errors import BuildFailed
 from gateway.domain.events import Event, EventKind
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.ids import CaseId, MessageId, ProfileId, TenantId, effect_id, record_guid
-from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
@@ -299,7 +298,7 @@ def decide_withdraw(facts: _WithdrawFacts, views: Views, found: Found) -> Change
             continue
         if declaration.stage is not DeclarationStage.CLAIMED:
             continue
-        before = case_stage(view.state)
+        before = view.state
         findings = tuple(_schema_finding(fault) for fault in faults)
         view.record(
             Event(

@@ -10,7 +10,6 @@ from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, TenantId, effect_id
-from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import Order, PaperKind, PaperRevision
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import FilingProfile
@@ -50,7 +49,7 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
 
     Takes the papers of ``view`` as they stand; every event is recorded on the view.
     """
-    before = case_stage(view.state)
+    before = view.state
     goods = bench.goods(view.papers)
     taken = {
         kind.value: CaseId(stamp.taken)

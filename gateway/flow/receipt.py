@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
-from gateway.domain.lifecycle import case_stage, receipt_events
+from gateway.domain.lifecycle import receipt_events
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, plan
@@ -203,12 +203,13 @@ def _follow(
     now: int,
 ) -> None:
     """Record events on a case, plan what they open, tell who waits."""
-    before = case_stage(view.state)
+    before = view.state
     first_new = len(view.new_events)
     view.record(*events)
-    current = context.master.profile(view.key.tenant, view.key.profile_id) or profile
     order = view.state.declaration(DeclarationKind.ORDER)
-    if order is not None:
+    # Only what customs says of the order opens the way for a declaration.
+    if order is not None and events[0].payload["kind"] == DeclarationKind.ORDER:
+        current = context.master.profile(view.key.tenant, view.key.profile_id) or profile
         bench = Bench(current, context.master, context.matcher, context.crash, now)
         plan(view, changes, bench, order.pinned.goods)
     stage_notices(view, changes, context.master, before, now)

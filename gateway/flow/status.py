@@ -7,8 +7,8 @@ the same commit.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.domain.case import CaseStage
-from gateway.domain.declaration import DeclarationKind
+from gateway.domain.case import CaseStage, CaseState
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import effect_id
 from gateway.domain.lifecycle import case_stage
@@ -40,15 +40,13 @@ _REVOKING: Final = "contradiction_after_release"
 
 
 def stage_notices(
-    view: CaseView, changes: Changes[Any], master: MasterData, before: CaseStage, now: int
+    view: CaseView, changes: Changes[Any], master: MasterData, before: CaseState, now: int
 ) -> None:
-    """Ask for the notices that a move from ``before`` to the present stage calls for."""
+    """Ask for the notices that a move from ``before`` to the present state calls for."""
     after = case_stage(view.state)
-    if after is before:
-        return
-    if after in _TOLD:
+    if after in _TOLD and after is not case_stage(before):
         _notify(view, changes, master, _STAGE_PREFIX + after.value, now, _case_data(view, after))
-    if after is CaseStage.RELEASED:
+    if view.state.release_sequence > before.release_sequence:
         _notify(view, changes, master, RELEASE, now, _release_data(view))
 
 
@@ -89,6 +87,7 @@ def _release_data(view: CaseView) -> dict[str, Any]:
             event.payload
             for event in reversed(view.new_events)
             if event.kind is EventKind.RECEIPT_RECORDED
+            and event.payload.get("stage") == DeclarationStage.RELEASED
         ),
         {},
     )

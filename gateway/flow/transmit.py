@@ -13,7 +13,6 @@ from typing import Any, Final
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, effect_id
-from gateway.domain.lifecycle import case_stage
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import build_message, profile_of, risen_app_time, send_effect
@@ -458,7 +457,7 @@ def _refuse_alone(
     changes: Changes[list[StoredMessage]],
 ) -> None:
     view = views[member.key.case_id]
-    before = case_stage(view.state)
+    before = view.state
     view.record(
         Event(
             EventKind.DECLARATION_REFUSED,
