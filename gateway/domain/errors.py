@@ -16,8 +16,8 @@
     └── FlowError
         ├── BuildFailed            FLOW-301    a record could not be written from its papers
         ├── TooLate                FLOW-302    the case has gone past what was asked of it
-        └── VersionMoved           FLOW-303    the case is no longer at the version asked about
-        └── RingUnknown            FLOW-303    a profile names a key ring that has no key
+        ├── RingUnknown            FLOW-303    a profile names a key ring that has no key
+        └── VersionMoved           FLOW-304    the case is no longer at the version asked about
 
 Expected business outcomes (a mismatch, a rejection) are return values, never errors. Every class
 has a stable ``code`` and a ``retry`` class; texts carry no personal data.

@@ -1,0 +1,126 @@
+"""What the API answers, as typed dictionaries; the keys are those of the OpenAPI document."""
+
+from typing import Any, TypedDict
+
+JSON = dict[str, Any]  # Any: JSON
+
+
+class PaperTaken(TypedDict):
+    """One paper was taken in, durably; ``status``: accepted, unchanged or unlinked."""
+
+    status: str
+    case: str | None
+    order_no: str
+    revision: int
+    stage: str | None
+    changed: list[str]
+    verdict: JSON | None
+
+
+class GoodsTaken(TypedDict):
+    """One goods record was stored, durably."""
+
+    status: str
+    sku: str
+    version: int
+
+
+class BatchLine(TypedDict, total=False):
+    """What became of one line of a batch."""
+
+    line: int
+    status: str
+    case: str | None
+    order_no: str | None
+    revision: int | None
+    stage: str | None
+    findings: list[JSON]
+    sku: str | None
+    version: int | None
+    problem: JSON | None
+
+
+class CaseLine(TypedDict):
+    """A case in a list."""
+
+    case: str
+    order_no: str
+    direction: str
+    platform: str
+    profile: str
+    stage: str
+    held: bool
+    findings: int
+    created_at: str
+    updated_at: str
+    version: int
+
+
+class CaseFull(CaseLine):
+    """A case with everything that hangs on it; ``findings`` counts, ``verdict`` holds them."""
+
+    verdict: JSON | None
+    hold: JSON | None
+    alarms: list[str]
+    papers: JSON
+    declarations: list[JSON]
+    messages: list[JSON]
+    receipts: list[JSON]
+    timeline: list[JSON]
+    notices: list[JSON]
+
+
+class Event(TypedDict):
+    """One event of the stream; resume after its ``cursor``."""
+
+    cursor: str
+    case: str
+    order_no: str
+    seq: int
+    at: str
+    type: str
+    data: JSON
+    hash: str
+
+
+class FindingLine(TypedDict):
+    """A finding that stands, with its case."""
+
+    case: str
+    order_no: str
+    profile: str
+    stage: str
+    updated_at: str
+    finding: JSON
+    resolution: JSON | None
+
+
+class Asked(TypedDict):
+    """Whether a case can still be stopped: ``answer`` is STOPPABLE or TOO_LATE."""
+
+    case: str
+    stage: str
+    answer: str
+    reason: str
+    text: JSON
+    held: bool
+    safe_to_refund: bool
+
+
+class Stage(TypedDict):
+    """Where a case stands after a command."""
+
+    case: str
+    stage: str
+
+
+class Foreseen(TypedDict):
+    """What would become of papers; nothing was stored."""
+
+    case: str | None
+    order_no: str
+    is_new: bool
+    stage: str | None
+    papers: list[JSON]
+    declares: list[str]
+    verdict: JSON | None
