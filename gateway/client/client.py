@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from gateway.client.errors import Refused, Unreachable, refused
+from gateway.client.errors import ClientError, Refused, Unreachable, refused
 from gateway.client.values import (
     JSON,
     Asked,
@@ -52,7 +52,7 @@ class Retrying:
         """Seconds before the next try; ``attempt`` counts from 1."""
         if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
             return min(float(retry_after), self.most_s)
-        doubled = min(self.first_s * 2 ** (attempt - 1), self.most_s)
+        doubled: float = min(self.first_s * 2 ** (attempt - 1), self.most_s)
         return doubled * random.uniform(0.5, 1)  # noqa: S311 (jitter keeps no secret)
 
 
@@ -208,9 +208,7 @@ class ClearanceClient:
                 failures += 1
                 is_lasting = isinstance(error, Refused) and error.status not in _LATER
                 if is_lasting or failures >= self._retrying.tries:
-                    raise (
-                        error if isinstance(error, Refused) else Unreachable(str(error))
-                    ) from error
+                    raise _told(error) from error
                 await asyncio.sleep(self._retrying.wait_s(failures, None))
 
     async def _stream(self, after: str | None) -> AsyncIterator[Event]:
@@ -279,6 +277,10 @@ class ClearanceClient:
             if attempt < self._retrying.tries:
                 await asyncio.sleep(self._retrying.wait_s(attempt, retry_after))
         raise last
+
+
+def _told(error: Exception) -> ClientError:
+    return error if isinstance(error, ClientError) else Unreachable(type(error).__name__)
 
 
 def _new_key() -> str:

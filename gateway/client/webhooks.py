@@ -1,4 +1,4 @@
-"""Webhooks of the gateway, verified (Standard Webhooks): HMAC-SHA256 (``v1``), ed25519 (``v1a``)."""
+"""Webhooks of the gateway, verified as Standard Webhooks: HMAC-SHA256 (v1) and ed25519 (v1a)."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.client.errors import SignatureInvalid
 
 TOLERANCE_S: Final = 300
-_SECRET: Final = "whsec_"
+_SYMMETRIC: Final = "whsec_"
 _PUBLIC: Final = "whpk_"
 
 
@@ -46,8 +46,8 @@ def _fits(signature: str, signed: bytes, key: str) -> bool:
     version, _, text = signature.partition(",")
     try:
         given = base64.b64decode(text, validate=True)
-        if version == "v1" and key.startswith(_SECRET):
-            secret = base64.b64decode(key.removeprefix(_SECRET), validate=True)
+        if version == "v1" and key.startswith(_SYMMETRIC):
+            secret = base64.b64decode(key.removeprefix(_SYMMETRIC), validate=True)
             return hmac.compare_digest(given, hmac.digest(secret, signed, "sha256"))
         if version == "v1a" and key.startswith(_PUBLIC):
             public = base64.b64decode(key.removeprefix(_PUBLIC), validate=True)
