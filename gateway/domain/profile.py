@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cache
+from typing import Final
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsScope
@@ -124,6 +126,16 @@ class PaperFiling:
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 
+_BY_US: Final = PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
+_BY_OTHERS: Final = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
+
+
+@cache
+def _scope(port_code: str, mode: TradeMode, account_book: str) -> GoodsScope:
+    """Asked for with every order, and always one of a few."""
+    return GoodsScope(port_code, mode.value, account_book)
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A third party that gets copies of a message's data or receipts (BaseSubscribe)."""
@@ -177,16 +189,14 @@ class FilingProfile:
     @property
     def goods_scope(self) -> GoodsScope:
         """The scope in which this profile looks up goods records."""
-        return GoodsScope(self.port_code, self.mode.value, self.account_book or "")
+        return _scope(self.port_code, self.mode, self.account_book or "")
 
     def filing(self, kind: PaperKind) -> PaperFiling:
         """How one paper is filed: by default the order by us, the others by their companies."""
         found = self.filings.get(kind)
         if found is not None:
             return found
-        if kind is PaperKind.ORDER:
-            return PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
-        return PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
+        return _BY_US if kind is PaperKind.ORDER else _BY_OTHERS
 
     def carrier(self, code: str | None) -> Party | None:
         """The carrier of a code; the only one when none is named."""

@@ -5,15 +5,16 @@ a message whose bytes were lost on the way is built again to the same declaratio
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.domain.case import CaseState, Verdict, VerdictKind
+from gateway.domain.case import CaseKey, CaseState, Verdict, VerdictKind
 from gateway.domain.codec import verdict_to_doc
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage, Pinned
 from gateway.domain.errors import BuildFailed
 from gateway.domain.events import Event, EventKind
 from gateway.domain.findings import Finding, Severity
+from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, MessageId, ProfileId, TenantId, effect_id, record_guid
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
@@ -222,17 +223,39 @@ async def _inputs(context: Context, message: StoredMessage) -> list[DeclarationI
         for kind, revision in member.declaration.pinned.papers.items()
     ]
     papers = await context.store.load_papers(wanted)
-    return [_input(context.master, message.kind, member, papers) for member in message.members]
+    records = _Records(context.master)
+    return [_input(records, message.kind, member, papers) for member in message.members]
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """The master data of one message, whose records nearly all pin the same versions."""
+
+    master: MasterData
+    goods: dict[tuple[object, ...], GoodsRecord] = field(default_factory=dict)
+
+    def of(self, key: CaseKey, profile: FilingProfile, pinned: Pinned) -> dict[str, GoodsRecord]:
+        """The goods records that a declaration pins."""
+        scope, known = profile.goods_scope, self.goods
+        found: dict[str, GoodsRecord] = {}
+        for sku, version in pinned.goods.items():
+            place = (sku, version, profile.version, key.profile_id)
+            record = known.get(place)
+            if record is None:
+                record = self.master.goods_version(key.tenant, scope, sku, version)
+                known[place] = record
+            found[sku] = record
+        return found
 
 
 def _input(
-    master: MasterData,
+    records: _Records,
     kind: DeclarationKind,
     member: StoredMember,
     papers: dict[tuple[CaseId, PaperKind], PaperRevision],
 ) -> DeclarationInput:
     key, pinned = member.key, member.declaration.pinned
-    profile = master.profile_version(key.profile_id, pinned.profile_version)
+    profile = records.master.profile_version(key.profile_id, pinned.profile_version)
     order = papers[key.case_id, PaperKind.ORDER].paper
     waybill = papers.get((key.case_id, PaperKind.WAYBILL))
     payment = papers.get((key.case_id, PaperKind.PAYMENT))
@@ -247,10 +270,7 @@ def _input(
         order=order,
         waybill=waybill.paper if waybill and isinstance(waybill.paper, Waybill) else None,
         payment_transaction_id=slip.transaction_id if isinstance(slip, PaymentSlip) else None,
-        goods={
-            sku: master.goods_version(key.tenant, profile.goods_scope, sku, version)
-            for sku, version in pinned.goods.items()
-        },
+        goods=records.of(key, profile, pinned),
     )
 
 

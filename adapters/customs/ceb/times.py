@@ -5,6 +5,7 @@ tables of the import messages; that the zone is Beijing's is practice, no text s
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,7 +17,13 @@ _SECONDS_DIGITS: Final = 14
 
 def app_time(now_us: int) -> str:
     """The 14 digits of a moment: ``yyyyMMddHHmmss``."""
-    return f"{_local(now_us):%Y%m%d%H%M%S}"
+    return _app_time_of(now_us // 1_000_000)
+
+
+@lru_cache(maxsize=16)
+def _app_time_of(second: int) -> str:
+    """All records of a message are asked for within one second."""
+    return f"{_local(second * 1_000_000):%Y%m%d%H%M%S}"
 
 
 def creat_time(now_us: int) -> str:
