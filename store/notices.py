@@ -2,41 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select, update
 
 from gateway.domain.ids import CaseId, EffectId, EndpointId, TenantId
-from gateway.ports import Effect, EffectKind, NoticeRow, Page
+from gateway.ports import Clock, Effect, EffectKind, NoticeRow, Page
+from gateway.ports.mailbox import MOST_REPLAYED, NoticeFilter, NoticeStatus
 from gateway.ports.master import KEEP_US
+from store.access import Access
 from store.cursors import ListPlace, list_place
 from store.tables import OutboxStage, endpoint, outbox
-
-MOST_REPLAYED = 1_000
-"""How many notices one replay takes up; asked again it goes on."""
-
-
-class NoticeStatus(StrEnum):
-    """Which notices to list: not yet delivered or fetched, or given up."""
-
-    WAITING = "waiting"
-    PARKED = "parked"
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeFilter:
-    """Which notices; empty fields do not filter. Times (UTC microseconds) are those of parking,
-    or of becoming due. ``roles`` are those of the endpoints they go to.
-    """
-
-    status: NoticeStatus = NoticeStatus.WAITING
-    roles: frozenset[str] = frozenset()
-    endpoint_id: EndpointId | None = None
-    event_type: str | None = None
-    since: int | None = None
-    until: int | None = None
-    ids: frozenset[EffectId] = frozenset()
 
 
 def list_notices(
@@ -161,3 +137,23 @@ def _notice(row: Row[*tuple[object, ...]]) -> NoticeRow:
         done_at=values["done_at"],
         acked_at=values["acked_at"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SqlMailbox:
+    """Implements ``ports.mailbox.Mailbox`` over the rows alone."""
+
+    access: Access
+    clock: Clock
+
+    async def listing(
+        self, tenant: TenantId, wanted: NoticeFilter, after: str | None, limit: int
+    ) -> Page[NoticeRow]:
+        """A page of notices, oldest first. Raises ``InvalidValue`` for a wrong cursor."""
+        async with self.access.read() as reading:
+            return await reading.run_sync(lambda on: list_notices(on, tenant, wanted, after, limit))
+
+    async def replay(self, tenant: TenantId, wanted: NoticeFilter) -> list[EffectId]:
+        """Try parked notices again; gives their ids."""
+        now = self.clock.now()
+        return await self.access.execute(lambda on: replay_notices(on, tenant, wanted, now))

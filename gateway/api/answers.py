@@ -375,16 +375,66 @@ class EndpointOut(Out):
     """An endpoint."""
 
     endpoint: str
-    url: str
+    url: str | None
     role: Literal["seller", "warehouse"]
     event_types: list[str]
     batch_size: int
+    is_active: bool
+    disabled_at: Time | None = None
+    disabled_why: str | None = None
+    old_secrets_until: Time | None = None
 
 
 class EndpointMade(EndpointOut):
-    """A new endpoint with its signing secret, shown this once."""
+    """An endpoint with its fresh signing secret, shown this once; ``public_key`` (``whpk_``)
+    verifies its ed25519 signatures.
+    """
 
     secret: str
+    public_key: str | None = None
+
+
+class NoticeCase(Out):
+    """Which case a notice is about."""
+
+    id: str
+    order_no: str
+    sequence: int
+
+
+class PostedNotice(Out):
+    """A notice as a post carries it; one about an endpoint has no case."""
+
+    id: str
+    type: str
+    created_at: Time
+    case: NoticeCase | None = None
+    data: dict[str, Any]  # Any: its members vary by type
+
+
+class NoticeStanding(Out):
+    """A notice and how its delivery stands."""
+
+    notice: PostedNotice
+    endpoint: str
+    status: Literal["waiting", "parked"]
+    attempts: int
+    detail: str
+    parked_at: Time | None
+
+
+class NoticePage(Out):
+    """Notices, oldest first; ``after`` continues the list. Acknowledged ones leave it."""
+
+    notices: list[NoticeStanding]
+    after: str | None
+
+
+class Replayed(Out):
+    """The notices that are tried again; ``more`` when there may be others: ask again."""
+
+    replayed: list[str]
+    more: bool
 
 
 class EndpointList(Out):

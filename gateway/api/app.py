@@ -22,10 +22,11 @@ from gateway.api.docs_page import PAGE_TYPE, problems_page
 from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
 from gateway.api.intake import Intake
+from gateway.api.notices import Notices
 from gateway.api.openapi import document
 from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
-from gateway.api.query import CASES, EVENTS, FINDINGS
+from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
@@ -93,7 +94,7 @@ def route_table(
         *_case_routes(cases),
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
         *_stream_routes(stream),
-        *_notice_routes(cases),
+        *_notice_routes(cases, Notices(services, settings)),
         *_health_routes(services, draining),
     )
 
@@ -224,8 +225,29 @@ def _stream_routes(stream: Events) -> Sequence[Route]:
     )  # fmt: skip
 
 
-def _notice_routes(cases: Cases) -> Sequence[Route]:
+def _notice_routes(cases: Cases, notices: Notices) -> Sequence[Route]:
+    endpoint = "/v1/endpoints/{endpoint_id}"
     return (
+        Route(
+            "GET", "/v1/notices", notices.listing, "Fetch notices, or see those given up", NOTIFIED,
+            gives=answers.NoticePage, query=tuple(NOTICES),
+        ),
+        Route(
+            "POST", "/v1/notices/replay", notices.replay, "Try parked notices again", NOTIFIED,
+            Body.OBJECT, edge.ReplayIn, answers.Replayed,
+        ),
+        Route(
+            "POST", f"{endpoint}/rotations", notices.rotate, "Change the signing secret",
+            ENDPOINT_OWNERS, Body.OBJECT, edge.RotationIn, answers.EndpointMade,
+        ),
+        Route(
+            "POST", f"{endpoint}/enable", notices.enable, "Switch an endpoint on",
+            ENDPOINT_OWNERS, gives=answers.EndpointOut,
+        ),
+        Route(
+            "POST", f"{endpoint}/disable", notices.disable, "Switch an endpoint off",
+            ENDPOINT_OWNERS, Body.OBJECT, edge.DisableIn, answers.EndpointOut,
+        ),
         Route(
             "POST", "/v1/notices/acks", cases.acknowledge, "Acknowledge notices", NOTIFIED,
             Body.OBJECT, edge.AcksIn, answers.AcksOut,

@@ -10,6 +10,7 @@ from gateway.api.call import Answer, Call
 from gateway.api.decode import decode
 from gateway.api.edge import ACKS, ASK, ENDPOINT, HOLD
 from gateway.api.faults import Fault
+from gateway.api.notices import made_view
 from gateway.api.problems import P, Problem, Refusal, refuse
 from gateway.api.query import CASES, Query, case_filter
 from gateway.api.services import Services
@@ -136,12 +137,13 @@ class Cases:
         given = decode(ENDPOINT, call.body)
         made = await self._services.admin.new_endpoint(
             call.tenant,
-            url=given.url,
+            url=given.url or "",
             role=given.role,
             event_types=frozenset(given.event_types),
             batch_size=given.batch_size,
+            with_ed25519=given.ed25519,
         )
-        return Answer(orjson.dumps(endpoint_view(made, secret=True)), 201)
+        return Answer(orjson.dumps(made_view(made)), 201)
 
 
 def _json(doc: Any) -> Answer:

@@ -381,12 +381,40 @@ class PreflightIn(Edge):
 
 
 class EndpointIn(Edge):
-    """Where notices of some types are to be sent."""
+    """Where notices of some types are to be sent; without a ``url`` they wait to be fetched.
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    ``ed25519`` adds a signature that anybody can verify with the public key.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)] | None = (
+        None
+    )
     role: Literal["seller", "warehouse"]
     event_types: Annotated[list[Annotated[str, _reference(64)]], Field(max_length=50)] = []
     batch_size: Annotated[int, Field(ge=1, le=100)] = 1
+    ed25519: bool = False
+
+
+class RotationIn(Edge):
+    """How long the old secrets sign along; then only the new ones do."""
+
+    overlap_hours: Annotated[int, Field(ge=0, le=720)] = 24
+
+
+class DisableIn(Edge):
+    """Why an endpoint is switched off."""
+
+    reason: Annotated[str, _text(200)]
+
+
+class ReplayIn(Edge):
+    """Which parked notices to try again: these, or all that fit; times are those of parking."""
+
+    notices: Annotated[list[Annotated[str, _reference(64)]], Field(max_length=1000)] = []
+    endpoint: Annotated[str, _reference(64)] | None = None
+    event_type: Annotated[str, _reference(64)] | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 ACKS: Final[TypeAdapter[AcksIn]] = TypeAdapter(AcksIn)
@@ -394,4 +422,7 @@ ASK: Final[TypeAdapter[AskIn]] = TypeAdapter(AskIn)
 RESOLUTIONS: Final[TypeAdapter[ResolutionsIn]] = TypeAdapter(ResolutionsIn)
 PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
 HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
+ROTATION: Final[TypeAdapter[RotationIn]] = TypeAdapter(RotationIn)
+DISABLE: Final[TypeAdapter[DisableIn]] = TypeAdapter(DisableIn)
+REPLAY: Final[TypeAdapter[ReplayIn]] = TypeAdapter(ReplayIn)
 ENDPOINT: Final[TypeAdapter[EndpointIn]] = TypeAdapter(EndpointIn)

@@ -11,8 +11,9 @@ from gateway.api.problems import P, Problem, Refusal
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
 from gateway.domain.findings import Severity
-from gateway.domain.ids import CaseId, ProfileId
+from gateway.domain.ids import CaseId, EndpointId, ProfileId
 from gateway.ports import CaseFilter, FindingFilter
+from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 
 Parameters = Sequence[tuple[str, str]]
 _VALUE_LIMIT = 200
@@ -37,6 +38,14 @@ FINDINGS: Parameters = (
     ("open", "Of cases that are not final (true) or are (false)."),
     ("profile", "A filing profile."),
     ("case", "A case."),
+    *PAGING,
+)
+NOTICES: Parameters = (
+    ("status", "waiting (not yet delivered or fetched; the default) or parked."),
+    ("endpoint", "An endpoint."),
+    ("type", "A type of event."),
+    ("since", "Parked, or due, at or after this RFC 3339 time."),
+    ("until", "Parked, or due, before this RFC 3339 time."),
     *PAGING,
 )
 EVENTS: Parameters = (
@@ -126,6 +135,20 @@ class Query:
 
     def _fault(self, name: str, english: str, chinese: str) -> None:
         self._faults.append(Fault(f"query.{name}", english, chinese))
+
+
+def notice_filter(query: Query, roles: frozenset[str]) -> NoticeFilter:
+    """Which notices are asked for, of endpoints with these roles (all when empty)."""
+    endpoint = query.text("endpoint")
+    is_parked = query.choice("status", {"waiting": False, "parked": True})
+    return NoticeFilter(
+        status=NoticeStatus.PARKED if is_parked else NoticeStatus.WAITING,
+        roles=roles,
+        endpoint_id=None if endpoint is None else EndpointId(endpoint),
+        event_type=query.text("type"),
+        since=query.micros("since"),
+        until=query.micros("until"),
+    )
 
 
 def case_filter(query: Query) -> CaseFilter:

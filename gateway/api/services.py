@@ -11,13 +11,14 @@ from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
-from gateway.domain.ids import CaseId, KeyId, TenantId
+from gateway.domain.ids import CaseId, EndpointId, KeyId, TenantId
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.notify import Ack
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement
 from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData, ReadModels, Rng
+from gateway.ports.mailbox import Mailbox
 
 
 class KeyRole(StrEnum):
@@ -169,8 +170,24 @@ class Admin(Protocol):
         role: str,
         event_types: frozenset[str],
         batch_size: int,
+        with_ed25519: bool = False,
     ) -> Endpoint:
-        """Create an endpoint with a fresh secret. Raises ``InvalidValue`` for a refused address."""
+        """Create an endpoint with a fresh secret. Raises ``InvalidValue`` for a refused address.
+
+        Without a ``url`` its notices wait to be fetched.
+        """
+        ...
+
+    async def rotate_endpoint(
+        self, tenant: TenantId, endpoint_id: EndpointId, overlap_us: int
+    ) -> Endpoint | None:
+        """Fresh secrets for an endpoint, the old ones signing along; None for an unknown one."""
+        ...
+
+    async def set_endpoint_active(
+        self, tenant: TenantId, endpoint_id: EndpointId, is_active: bool, why: str = ""
+    ) -> bool:
+        """Switch an endpoint on, or off with a reason; False when that changed nothing."""
         ...
 
 
@@ -192,6 +209,7 @@ class Services:
     reads: ReadModels
     master: MasterData
     admin: Admin
+    mailbox: Mailbox
     answers: AnswerBook
     preflight: Foresees
     findings: FindingLists

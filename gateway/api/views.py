@@ -414,11 +414,17 @@ def endpoint_view(endpoint: Any, *, secret: bool = False) -> Mapping[str, Any]:
     """An endpoint; its secret only in the answer that creates it (Any: ``ports.Endpoint``)."""
     doc: Doc = {
         "endpoint": endpoint.endpoint_id,
-        "url": endpoint.url,
+        "url": endpoint.url or None,
         "role": endpoint.role,
         "event_types": sorted(endpoint.event_types),
         "batch_size": endpoint.batch_size,
+        "is_active": endpoint.is_active,
     }
+    if endpoint.old_until:
+        doc["old_secrets_until"] = _rfc3339(from_micros(endpoint.old_until))
+    if endpoint.disabled_at is not None:
+        doc["disabled_at"] = _rfc3339(from_micros(endpoint.disabled_at))
+        doc["disabled_why"] = endpoint.disabled_why
     if secret:
         doc["secret"] = endpoint.secret
     return doc

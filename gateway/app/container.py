@@ -31,6 +31,7 @@ from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
+from gateway.flow.mailbox import FullMailbox
 from gateway.flow.preflight import Preflight
 from gateway.ports import (
     Channel,
@@ -48,6 +49,7 @@ from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
+from store.notices import SqlMailbox
 from store.open import StoreLimits, Surroundings, open_store
 from store.pauses import PauseBook
 from store.read_models import SqlReadModels
@@ -161,11 +163,12 @@ async def assemble(
         reads=reads,
         master=cache,
         admin=admin,
+        mailbox=FullMailbox(context, SqlMailbox(store, clock)),
         answers=KeptAnswers(store, store.keys, clock, rng),
-        clock=clock,
-        rng=rng,
         preflight=Preflight(context, reads),
         findings=SqlFindings(store),
+        clock=clock,
+        rng=rng,
         explain=explain,
         registry=registry,
     )

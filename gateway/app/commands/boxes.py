@@ -25,14 +25,9 @@ from gateway.app.opening import open_office, open_reading
 from gateway.domain.codec import to_micros
 from gateway.domain.ids import EffectId, EndpointId
 from gateway.ports import NoticeRow
+from gateway.ports.mailbox import MOST_REPLAYED, NoticeFilter, NoticeStatus
 from store.boxwork import InboxCount, OutboxCount, inbox_counts, outbox_counts
-from store.notices import (
-    MOST_REPLAYED,
-    NoticeFilter,
-    NoticeStatus,
-    list_notices,
-    replay_notices,
-)
+from store.notices import list_notices, replay_notices
 
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", help="Only this endpoint / 仅此地址")

@@ -55,6 +55,7 @@ from gateway.ports import (
     StoredEvent,
     Turn,
 )
+from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 
 NOON = 1_793_700_000_000_000
 ALPHA, BETA = TenantId("alpha"), TenantId("beta")
@@ -263,6 +264,7 @@ class Goods:
         role: str,
         event_types: frozenset[str],
         batch_size: int,
+        with_ed25519: bool = False,
     ) -> Endpoint:
         if "169.254." in url:
             raise InvalidValue("url", "must not be a private address")
@@ -274,9 +276,61 @@ class Goods:
             "whsec_c2VjcmV0",
             batch_size,
             event_types,
+            "whsk_" + "A" * 43 + "=" if with_ed25519 else "",
         )
         self.made.append(made)
         return made
+
+    async def rotate_endpoint(
+        self, tenant: TenantId, endpoint_id: EndpointId, overlap_us: int
+    ) -> Endpoint | None:
+        return await self._changed(
+            tenant, endpoint_id, secret="whsec_bmV3", old_until=NOON + overlap_us
+        )
+
+    async def set_endpoint_active(
+        self, tenant: TenantId, endpoint_id: EndpointId, is_active: bool, why: str = ""
+    ) -> bool:
+        off = {"disabled_at": None if is_active else NOON, "disabled_why": why}
+        return bool(await self._changed(tenant, endpoint_id, is_active=is_active, **off))
+
+    async def _changed(
+        self, tenant: TenantId, endpoint_id: EndpointId, **changes: Any
+    ) -> Endpoint | None:
+        for index, one in enumerate(self.made):
+            if (one.tenant, one.endpoint_id) == (tenant, endpoint_id):
+                self.made[index] = replace(one, **changes)
+                return self.made[index]
+        return None
+
+
+class Box:
+    """One waiting and one parked notice for each of two tenants, of a warehouse each."""
+
+    def __init__(self) -> None:
+        self.asked: list[NoticeFilter] = []
+
+    def _row(self, tenant: TenantId, status: NoticeStatus) -> NoticeRow:
+        effect = Effect(
+            EffectId(f"{tenant}{status.value}"), EffectKind.NOTICE, f"ep{tenant}", NOON,
+            tenant=tenant, ref="endpoint.disabled", payload={"at": NOON, "data": {"reason": "x"}},
+        )  # fmt: skip
+        is_parked = status is NoticeStatus.PARKED
+        done_at = NOON if is_parked else None
+        return NoticeRow(effect, EndpointId(f"ep{tenant}"), status.value, "", done_at)
+
+    async def listing(
+        self, tenant: TenantId, wanted: NoticeFilter, after: str | None, limit: int
+    ) -> Page[NoticeRow]:
+        self.asked.append(wanted)
+        if after is not None:
+            raise InvalidValue("after", "is not a cursor of this list")
+        return Page((self._row(tenant, wanted.status),), None)
+
+    async def replay(self, tenant: TenantId, wanted: NoticeFilter) -> Sequence[EffectId]:
+        self.asked.append(wanted)
+        mine = self._row(tenant, NoticeStatus.PARKED).effect.effect_id
+        return [mine] if not wanted.ids or mine in wanted.ids else []
 
 
 class Reads:
@@ -572,6 +626,7 @@ def world() -> World:
         reads=reads,
         master=Master(),  # type: ignore[arg-type]  # the API asks it for profiles only
         admin=goods,
+        mailbox=Box(),
         answers=book,
         preflight=Foresight(taker),
         findings=Findings(reads),
