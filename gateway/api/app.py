@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from gateway.api import answers, edge
 from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.cases import XML_TYPE, Cases
-from gateway.api.docs_page import PAGE_TYPE, problems_page
+from gateway.api.docs_page import DOCS_HEADERS, PAGE_TYPE, docs_page, problems_page
 from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
 from gateway.api.intake import Intake
@@ -288,7 +288,7 @@ def _health_routes(services: Services, draining: asyncio.Event) -> Sequence[Rout
 
 def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     built = orjson.dumps(document(routes, DOCUMENT_VERSION))
-    page = problems_page()
+    page, guide = problems_page(), docs_page(tuple(routes))
 
     async def openapi(call: Call) -> Answer:
         return Answer(built)
@@ -296,7 +296,11 @@ def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     async def problems(call: Call) -> Answer:
         return Answer(page, media=PAGE_TYPE)
 
+    async def docs(call: Call) -> Answer:
+        return Answer(guide, media=PAGE_TYPE, headers=DOCS_HEADERS)
+
     return (
+        Route("GET", "/v1/docs", docs, "How to use this API", None, media=PAGE_TYPE),
         Route("GET", "/v1/openapi.json", openapi, "The OpenAPI document", None),
         Route("GET", DOCS, problems, "What each problem means", None, media=PAGE_TYPE),
     )
