@@ -15,7 +15,7 @@ are sent its :class:`Response`.
     └── KeyUnusable              ADAPTER-302  a partner key cannot be loaded or used
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Container, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -230,12 +230,29 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class SightingKey:
+    """What one look at an order is known by: the same key, the same content.
+
+    ``modified`` is UTC microseconds.
+    """
+
+    shop: str
+    order_no: str
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and the time and chance to call with."""
+    """Who calls, and the time and chance to call with.
+
+    ``known`` are sightings dealt with already: windows overlap, and values that a platform counts
+    every opening of are not opened again.
+    """
 
     account: Account
     clock: Clock
     rng: Rng
+    known: Container[SightingKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,18 +299,6 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SightingKey:
-    """What one look at an order is known by: the same key, the same content.
-
-    ``modified`` is UTC microseconds.
-    """
-
-    shop: str
-    order_no: str
-    modified: int
-
-
-@dataclass(frozen=True, slots=True)
 class Sighting:
     """One paper as a source showed it at one time, and the part of the bytes that says so."""
 
@@ -326,12 +331,18 @@ class Cursor:
 class Windows:
     """How a source is read over time: windows overlap, and end a little before now.
 
-    Rows move between pages while they are read, and partners write a little late.
+    Rows move between pages while they are read, and partners write a little late. A new window is
+    at least ``pause_s`` longer than the last, so that reading comes to an end.
     """
 
     window_s: int
     overlap_s: int
     lag_s: int
+    pause_s: int = 30
+
+    def ready_at(self, cursor: Cursor) -> int:
+        """When the window after a cursor may be read, UTC microseconds."""
+        return cursor.end + (self.lag_s + self.pause_s) * _SECOND
 
     def next(self, cursor: Cursor, now: int) -> Cursor | None:
         """The window to read now: the begun one, or the one after it, None while it is too early.
@@ -340,9 +351,9 @@ class Windows:
         """
         if cursor.page is not None:
             return cursor
-        newest = (now // _SECOND - self.lag_s) * _SECOND
-        if newest <= cursor.end:
+        if now < self.ready_at(cursor):
             return None
+        newest = (now // _SECOND - self.lag_s) * _SECOND
         end = min(newest, cursor.end + self.window_s * _SECOND)
         return Cursor(cursor.end - self.overlap_s * _SECOND, end, "")
 

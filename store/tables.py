@@ -531,6 +531,21 @@ channel_pause: Final = Table(
     PrimaryKeyConstraint("channel"),
 )
 
+# --- sources ----------------------------------------------------------------------------------
+
+pulled_page: Final = Table(
+    "pulled_page",
+    metadata,
+    # Follows from source and bytes. Kept until every paper of it was read; sealed by the vault key.
+    _id("page_id"),
+    _id("source"),
+    _id("tenant"),
+    _blob("body"),
+    _time("received_at"),
+    PrimaryKeyConstraint("page_id"),
+    Index("ix_pulled_page_source", "source"),
+)
+
 # --- the store itself -------------------------------------------------------------------------
 
 meta: Final = Table(

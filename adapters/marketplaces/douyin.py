@@ -11,7 +11,7 @@ account says ``discount_mode = net``.
 """
 
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -134,7 +134,7 @@ def pull(caller: Caller, cursor: Cursor) -> Exchange[PullResult]:
     """
     window = WINDOWS.next(cursor, caller.clock.now())
     if window is None:
-        return NothingYet(cursor.end + (WINDOWS.lag_s + 1) * _SECOND)
+        return NothingYet(WINDOWS.ready_at(cursor))
     while True:
         page = int(window.page or 0)
         response = yield _search(caller, window, page)
@@ -201,7 +201,7 @@ def _open(
     caller: Caller, raw: bytes
 ) -> Exchange[tuple[dict[tuple[str, str], str], CallFailed | None]]:
     """Have the ciphertexts of a page opened; what stays closed is shown masked."""
-    wanted = list(_ciphertexts(raw))
+    wanted = list(_ciphertexts(raw, caller.known))
     opened: dict[tuple[str, str], str] = {}
     for start in range(0, len(wanted), _DECRYPT_BATCH):
         batch = wanted[start : start + _DECRYPT_BATCH]
@@ -232,17 +232,25 @@ def _opened(answer: Node, asked: frozenset[tuple[str, str]]) -> dict[tuple[str, 
     return found
 
 
-def _ciphertexts(raw: bytes) -> Iterator[tuple[str, str]]:
+def _ciphertexts(raw: bytes, known: Container[SightingKey]) -> Iterator[tuple[str, str]]:
     """(order number, ciphertext) of every personal value of the orders that may be declared."""
     for _, _, order in _orders(raw):
         try:
-            if not _standing(order).may_be_declared:
+            key = _key(order)
+            if key in known or not _standing(order).may_be_declared:
                 continue
-            order_no = order.get("order_id").text()
             ciphers = [field.text_or_none() for field in _closed_fields(order)]
         except Unreadable:  # parse() will say so
             continue
-        yield from ((order_no, cipher) for cipher in dict.fromkeys(ciphers) if cipher)
+        yield from ((key.order_no, cipher) for cipher in dict.fromkeys(ciphers) if cipher)
+
+
+def _key(order: Node) -> SightingKey:
+    modified = order.get("update_time").moment()
+    if modified is None:
+        raise Unreadable(order.get("update_time").path, "is missing")
+    shop, order_no = order.get("shop_id").text(), order.get("order_id").text()
+    return SightingKey(shop, order_no, to_micros(modified))
 
 
 def _closed_fields(order: Node) -> tuple[Node, ...]:
@@ -328,14 +336,8 @@ class _Reading:
     opened: Opened
 
     def sighting(self, offset: int, length: int) -> Sighting:
-        order = self.order
-        order_no = order.get("order_id").text()
-        modified = order.get("update_time").moment()
-        if modified is None:
-            raise Unreadable(order.get("update_time").path, "is missing")
-        key = SightingKey(order.get("shop_id").text(), order_no, to_micros(modified))
-        standing = _standing(order)
-        return Sighting(key, self.paper(order_no), standing, offset, length)
+        key = _key(self.order)
+        return Sighting(key, self.paper(key.order_no), _standing(self.order), offset, length)
 
     def paper(self, order_no: str) -> Order:
         """The order as customs wants it: what the shop gave is off the lines."""

@@ -15,6 +15,7 @@ from gateway.app.commands import (
     keys,
     processes,
     profiles,
+    sources,
     tenants,
 )
 from gateway.app.commands.case import case
@@ -85,6 +86,7 @@ def build() -> typer.Typer:
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)
+    app.command("pull")(sources.pull_orders)
     app.command("case")(case)
     app.command("check")(check)
     app.command("parked")(parked_work)

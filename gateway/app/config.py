@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 DEFAULT_FILE: Final = "clearance.toml"
 _OVERRIDES: Final = {
@@ -85,6 +85,22 @@ class EgressSection(_Section):
     hosts: frozenset[str] = frozenset()
 
 
+class SourceSection(_Section):
+    """A shop that orders are pulled from.
+
+    ``options`` are the adapter's; those that are secret are read from ``secret_files``, one value a
+    file. Orders changed before ``since`` are not asked for.
+    """
+
+    adapter: str
+    tenant: str
+    profile: str
+    since: AwareDatetime
+    base_url: str | None = None
+    options: Mapping[str, str] = {}
+    secret_files: Mapping[str, Path] = {}
+
+
 class Settings(_Section):
     """Everything that a deployment sets."""
 
@@ -95,6 +111,7 @@ class Settings(_Section):
     keys: Mapping[str, KeySection] = {}
     flow: FlowSection = FlowSection()
     egress: EgressSection = EgressSection()
+    sources: Mapping[str, SourceSection] = {}
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -165,7 +182,15 @@ def _located(settings: Settings, base: Path) -> Settings:
         )
         for name, key in settings.keys.items()
     }
-    return settings.model_copy(update={"store": store, "channels": channels, "keys": keys})
+    sources = {
+        name: source.model_copy(
+            update={"secret_files": {key: base / file for key, file in source.secret_files.items()}}
+        )
+        for name, source in settings.sources.items()
+    }
+    return settings.model_copy(
+        update={"store": store, "channels": channels, "keys": keys, "sources": sources}
+    )
 
 
 def refuse_stand_ins(settings: Settings) -> None:

@@ -406,6 +406,7 @@ def check_windows(adapter: Asking, recorded: Sequence[Conversation]) -> None:
     assert windows.window_s > 0
     assert windows.overlap_s >= 300
     assert windows.lag_s > 0
+    assert windows.pause_s > 0
 
     @settings(max_examples=50)
     @given(waits=st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
@@ -416,7 +417,7 @@ def check_windows(adapter: Asking, recorded: Sequence[Conversation]) -> None:
             now += wait * 1_000_000
             window = windows.next(cursor, now)
             if window is None:
-                assert now - cursor.end <= (windows.lag_s + 1) * 1_000_000
+                assert now < windows.ready_at(cursor)
                 continue
             assert window.start <= cursor.end - windows.overlap_s * 1_000_000
             assert cursor.end < window.end <= now - windows.lag_s * 1_000_000

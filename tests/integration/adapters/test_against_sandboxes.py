@@ -193,6 +193,22 @@ async def test_douyin_values_that_stay_closed_are_masked(client: HTTPClient) -> 
         await shop.close()
 
 
+async def test_douyin_opens_nothing_twice(client: HTTPClient) -> None:
+    orders = [order(number, NOW_S - 900 + number) for number in (1, 2)]
+    shop = await shop_side.start(shop=SHOP, orders=orders, clock=now)
+    try:
+        start = Cursor.beginning((NOW_S - 1800) * 1_000_000)
+        caller = shop_caller(shop.url)
+        first, *_ = await pull_all(client, caller, start)
+        known = replace(caller, known={first.key})
+        result = await client.run(douyin.pull(known, start))
+        assert isinstance(result, Pulled)
+        assert result.trouble is None
+        assert {order_no for order_no, _ in result.opened} == {orders[1]["order_id"]}
+    finally:
+        await shop.close()
+
+
 # --- WeChat Pay -------------------------------------------------------------------------------
 
 OURS = rsa.generate_private_key(65537, 2048)

@@ -55,7 +55,7 @@ def pull(caller: Caller, cursor: Cursor) -> Exchange[PullResult]:
     """Read one page of a window."""
     window = WINDOWS.next(cursor, caller.clock.now())
     if window is None:
-        return NothingYet(cursor.end + (WINDOWS.lag_s + 1) * 1_000_000)
+        return NothingYet(WINDOWS.ready_at(cursor))
     asked = {"from": str(window.start), "to": str(window.end), "page": window.page or "1"}
     token = caller.account.option("token")
     url = f"{caller.account.base_url}/orders?{form(asked)}"

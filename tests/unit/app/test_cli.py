@@ -22,7 +22,7 @@ from gateway.domain.errors import Conflict, InvalidValue, Overloaded
 HAN = re.compile(r"[\u4e00-\u9fff]")
 COMMANDS = {
     "demo", "serve", "worker", "init", "tenants", "profiles", "goods", "keys", "endpoints",
-    "import", "case", "check", "parked", "channels", "outbox", "inbox", "doctor",
+    "import", "pull", "case", "check", "parked", "channels", "outbox", "inbox", "doctor",
 }  # fmt: skip
 
 
