@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, generated from edge models, answers and route table."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -70,6 +70,10 @@ def _operation(route: Route) -> Doc:
         {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
         for name, text in route.query
     ]
+    parameters += [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in _headers(route)
+    ]
     if parameters:
         operation["parameters"] = parameters
     if route.body is Body.OBJECT:
@@ -79,6 +83,16 @@ def _operation(route: Route) -> Doc:
         content = {NDJSON_TYPE: {"schema": {"type": "string", "description": _BATCH}}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _headers(route: Route) -> Iterator[tuple[str, str]]:
+    """Request headers that change what a route does."""
+    if route.method == "POST" and route.roles is not None:
+        yield "Idempotency-Key", "1 to 128 visible ASCII characters: the same key and body once."
+    if route.method == "POST" and "{case_id}" in route.path:
+        yield "If-Match", "The ETag of the case: the command is refused (412) when it has moved."
+    if "text/event-stream" in route.other_media:
+        yield "Last-Event-ID", "Where a broken stream of Server-Sent Events goes on."
 
 
 def _responses(route: Route) -> Doc:
