@@ -241,7 +241,7 @@ async def _streamed(request: web.Request, answer: Answer, request_id: str) -> we
     try:
         await answer.stream(response)
         await response.write_eof()
-    except (ConnectionError, StoreError):
+    except (ConnectionError, StoreError, TimeoutError):
         # The caller comes back with the last event it has seen.
         response.force_close()
     return response

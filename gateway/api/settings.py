@@ -15,7 +15,8 @@ class APISettings:
     are addresses of trusted front proxies, which speak for many peers. ``log_all`` logs every
     request, else only refused and slow ones. ``quota_*`` bound the requests of one key to one route
     (0: no bound), ``twin_*`` how long a request waits for another with its idempotency key,
-    ``streams`` how many event streams are open at once, each for ``stream_s``.
+    ``streams`` how many event streams are open at once, in all and of one key, each for
+    ``stream_s``.
     """
 
     body_limit: int = MEBIBYTE
@@ -40,6 +41,7 @@ class APISettings:
     wait_limit_s: int = 30
     wait_poll_s: float = 0.5
     streams: int = 256
+    streams_per_key: int = 16
     stream_s: float = 900.0
     heartbeat_s: float = 15.0
     slow_s: float = 1.0

@@ -5,6 +5,7 @@ reader reconnects with ``Last-Event-ID``, as browsers do, and misses nothing.
 """
 
 import asyncio
+from collections import Counter
 from typing import Final
 
 import orjson
@@ -34,7 +35,8 @@ class Events:
         self._clock = services.clock
         self._settings = settings
         self._draining = draining
-        self._open = 0
+        # Open streams by key, so that one caller cannot take every place.
+        self._open: Counter[str] = Counter()
 
     async def events(self, call: Call) -> Answer:
         """Events after a cursor, in commit order: one page, or a stream that goes on."""
@@ -57,7 +59,10 @@ class Events:
 
     async def _stream_from(self, call: Call, after: str | None) -> Answer:
         """The answer that goes on; a foreign cursor is refused before it begins."""
-        if self._open >= self._settings.streams or self._draining.is_set():
+        settings, key_id = self._settings, call.caller.key_id
+        is_full = self._open.total() >= settings.streams
+        is_full |= self._open[key_id] >= settings.streams_per_key
+        if is_full or self._draining.is_set():
             wait = str(self._settings.retry_after_s)
             raise Refusal(Problem(P.OVERLOADED, headers={"Retry-After": wait}))
         try:
@@ -65,15 +70,19 @@ class Events:
         except InvalidValue:
             raise InvalidValue("after", "is not a cursor of this list") from None
         headers = {"X-Accel-Buffering": "no"}
-        return Answer(b"", 200, SSE_TYPE, headers, stream=self._writer(call.tenant, after))
+        return Answer(b"", 200, SSE_TYPE, headers, stream=self._writer(call, after))
 
-    def _writer(self, tenant: TenantId, after: str | None) -> Stream:
+    def _writer(self, call: Call, after: str | None) -> Stream:
+        key_id = call.caller.key_id
+
         async def write(response: web.StreamResponse) -> None:
-            self._open += 1
+            self._open[key_id] += 1
             try:
-                await self._write(response, tenant, after)
+                await self._write(response, call.tenant, after)
             finally:
-                self._open -= 1
+                self._open[key_id] -= 1
+                if not self._open[key_id]:
+                    del self._open[key_id]
 
         return write
 
@@ -82,17 +91,22 @@ class Events:
     ) -> None:
         settings, now = self._settings, asyncio.get_running_loop().time
         until, said_at = now() + settings.stream_s, now()
-        await response.write(b"retry: 1000\n\n")
+        await self._say(response, b"retry: 1000\n\n")
         while now() < until and not self._draining.is_set():
             page = await self._reads.events(tenant, after, _SSE_PAGE)
             if page.items:
                 after, said_at = page.items[-1].cursor, now()
-                await response.write(b"".join(map(_sse, page.items)))
+                await self._say(response, b"".join(map(_sse, page.items)))
                 continue
             if now() - said_at >= settings.heartbeat_s:
                 said_at = now()
-                await response.write(b": alive\n\n")
+                await self._say(response, b": alive\n\n")
             await self._clock.sleep(settings.wait_poll_s)
+
+    async def _say(self, response: web.StreamResponse, data: bytes) -> None:
+        """Write; a reader who does not read for two heartbeats is let go."""
+        async with asyncio.timeout(2 * self._settings.heartbeat_s):
+            await response.write(data)
 
 
 def _sse(stored: StoredEvent) -> bytes:

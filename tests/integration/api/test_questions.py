@@ -163,10 +163,12 @@ async def test_an_event_that_comes_later_is_sent(api: API) -> None:
     assert ids == ["alpha-9"]
 
 
-async def test_streams_are_bounded() -> None:
+@pytest.mark.parametrize("bound", ["streams", "streams_per_key"])
+async def test_streams_are_bounded(bound: str) -> None:
     here = world()
+    limits = replace(QUICK, **{bound: 0})  # type: ignore[arg-type]
     async with (
-        serving(create_app(here.services, replace(QUICK, streams=0))) as running,
+        serving(create_app(here.services, limits)) as running,
         ClientSession() as session,
     ):
         api = API(here, session, running.address, running.port)
