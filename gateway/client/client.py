@@ -260,23 +260,39 @@ class ClearanceClient:
         for attempt in range(1, self._retrying.tries + 1):
             retry_after = None
             try:
-                async with self._session.request(
-                    method, self._address + path, data=body, headers=sent, params=query
-                ) as answer:
-                    doc = await _doc(answer)
-                    if answer.ok:
-                        return doc
-                    fault = refused(answer.status, doc)
-                    retry_after = answer.headers.get("Retry-After")
+                answer = await self._once(method, path, body, sent, query)
             except (aiohttp.ClientError, TimeoutError) as error:
                 last = Unreachable(f"{type(error).__name__}: {error}")
             else:
-                if fault.status not in _LATER and fault.code != _TWIN:
-                    raise fault
-                last = fault
+                if answer.status < 300:
+                    return answer.doc
+                last, retry_after = refused(answer.status, answer.doc), answer.retry_after
+                if last.status not in _LATER and last.code != _TWIN:
+                    raise last
             if attempt < self._retrying.tries:
                 await asyncio.sleep(self._retrying.wait_s(attempt, retry_after))
         raise last
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+    ) -> "_Answer":
+        async with self._session.request(
+            method, self._address + path, data=body, headers=headers, params=query
+        ) as answer:
+            doc = await _doc(answer)
+            return _Answer(answer.status, doc, answer.headers.get("Retry-After"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    doc: JSON
+    retry_after: str | None
 
 
 def _told(error: Exception) -> ClientError:
