@@ -1,0 +1,258 @@
+"""Tenants never see each other: every route with every id, tried with every foreign key.
+
+A real gateway on a real store: one tenant's orders clear the sandbox customs, then another
+tenant's keys, one for each role, ask for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from aiohttp import ClientSession
+from sqlalchemy import select
+
+from adapters.sandbox.customs import Settings as CustomsSettings
+from gateway.api.app import route_table
+from gateway.api.settings import APISettings
+from gateway.app.container import Gateway
+from gateway.app.demo import feed, standing
+from gateway.app.demo_orders import demo_orders
+from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare, quick, strangers
+from gateway.app.serve import running
+from gateway.domain.ids import TenantId
+from store.keys import KeyRole
+from store.tables import case_, endpoint, inbox, message, outbox
+
+RIVAL = TenantId("rival")
+ORDERS = 10
+ABSENT = {403, 404}
+WHY = {"reason": "not mine"}
+
+# What each route that takes an id in its path is sent; a new route must be added here.
+BODIES: Mapping[str, Any] = {
+    "GET /v1/cases/{case_id}": None,
+    "POST /v1/cases/{case_id}/hold": WHY,
+    "POST /v1/cases/{case_id}/release": None,
+    "POST /v1/cases/{case_id}/recheck": None,
+    "POST /v1/cases/{case_id}/change": WHY,
+    "POST /v1/cases/{case_id}/redeclare": WHY,
+    "POST /v1/cases/{case_id}/cancel": WHY,
+    "POST /v1/cases/{case_id}/return": WHY,
+    "GET /v1/messages/{message_id}": None,
+    "GET /v1/receipts/{receipt_id}": None,
+    "POST /v1/endpoints/{endpoint_id}/rotations": {"overlap_hours": 0},
+    "POST /v1/endpoints/{endpoint_id}/enable": None,
+    "POST /v1/endpoints/{endpoint_id}/disable": WHY,
+}
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A tenant's belongings by the name of their parameter, and foreign keys by role."""
+
+    gateway: Gateway
+    address: str
+    ids: Mapping[str, Sequence[str]]
+    secrets: frozenset[str]
+    keys: Mapping[str, str]
+    own_key: str
+    session: ClientSession
+
+    async def call(
+        self, method: str, path: str, token: str | None, doc: Any = None
+    ) -> tuple[int, bytes]:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with self.session.request(
+            method, self.address + path, json=doc, headers=headers
+        ) as answer:
+            return answer.status, await answer.read()
+
+    def routes(self) -> Iterator[tuple[str, str]]:
+        for route in route_table(self.gateway.services, APISettings(), asyncio.Event()):
+            yield route.method, route.path
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+async def column(gateway: Gateway, *wanted: Any) -> list[Any]:
+    async with gateway.store.read() as reading:
+        return await reading.run_sync(lambda on: list(on.execute(select(*wanted))))
+
+
+@pytest.fixture
+async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
+    settings = prepare(tmp_path)
+    async with running(settings) as (gateway, serving):
+        assert serving is not None
+        await furnish(gateway)
+        own = await gateway.keys.new(TENANT, KeyRole.SELLER, "own")
+        customs = quick(CustomsSettings.demo())
+        async with strangers(
+            settings, gateway, serving.address, customs, seed=1, acknowledge=False
+        ):
+            planned = list(demo_orders(PROFILE, ORDERS, seed=1, problems=False))
+            await feed(serving.address, own.token, planned)
+            for _ in range(600):
+                if await settled(gateway):
+                    break
+                await asyncio.sleep(0.1)
+            assert await settled(gateway)
+        await gateway.admin.create_tenant(RIVAL, "Rival")
+        made = [await gateway.keys.new(RIVAL, role, "rival") for role in KeyRole]
+        cases = await column(gateway, case_.c.case_id, case_.c.order_no)
+        ids = {
+            "case_id": [row.case_id for row in cases],
+            "message_id": [row[0] for row in await column(gateway, message.c.message_id)],
+            "receipt_id": [row[0] for row in await column(gateway, inbox.c.receipt_id)],
+            "endpoint_id": [row[0] for row in await column(gateway, endpoint.c.endpoint_id)],
+            "notice": [
+                row.effect_id
+                for row in await column(gateway, outbox.c.effect_id, outbox.c.kind)
+                if row.kind == "notice"
+            ],
+        }
+        assert all(ids.values()), ids
+        secrets = {one for found in ids.values() for one in found}
+        secrets |= {row.order_no for row in cases} | {PROFILE}
+        async with ClientSession() as session:
+            yield Estate(
+                gateway,
+                serving.address,
+                ids,
+                frozenset(secrets),
+                {one.row.role.value: one.token for one in made},
+                own.token,
+                session,
+            )
+
+
+async def settled(gateway: Gateway) -> bool:
+    counts, _ = await standing(gateway)
+    return sum(counts.values()) == ORDERS and all(
+        stage.value in ("released", "closed") for stage in counts
+    )
+
+
+async def everything(gateway: Gateway) -> list[Any]:
+    """What a stranger must not be able to change."""
+    return [
+        await column(gateway, case_.c.case_id, case_.c.version, case_.c.seq),
+        await column(gateway, endpoint),
+        await column(gateway, outbox.c.effect_id, outbox.c.stage, outbox.c.acked_at),
+    ]
+
+
+async def test_no_foreign_key_sees_or_changes_anything(estate: Estate) -> None:
+    before = await everything(estate.gateway)
+    await _try_every_path(estate)
+    await _try_every_list(estate)
+    await _try_every_body(estate)
+    assert await everything(estate.gateway) == before
+    case_id = estate.ids["case_id"][0]
+    assert (await estate.call("GET", f"/v1/cases/{case_id}", estate.own_key))[0] == 200
+
+
+async def _try_every_path(estate: Estate) -> None:
+    paths = {f"{method} {path}" for method, path in estate.routes() if "{" in path}
+    assert paths == set(BODIES)
+    for route, body in BODIES.items():
+        method, path = route.split(" ")
+        parameter = path[path.index("{") + 1 : path.index("}")]
+        for name in estate.ids[parameter][:3]:
+            address = path.replace("{" + parameter + "}", name)
+            for role, token in estate.keys.items():
+                status, answer = await estate.call(method, address, token, body)
+                assert status in ABSENT, (route, role, status, answer)
+                assert not _leaked(estate, answer, but={name}), (route, role)
+            assert (await estate.call(method, address, None, body))[0] == 401
+            assert (await estate.call(method, address, "ck_none_none", body))[0] == 401
+
+
+async def _try_every_list(estate: Estate) -> None:
+    case_id, notice = estate.ids["case_id"][0], estate.ids["notice"][0]
+    endpoint_id = estate.ids["endpoint_id"][0]
+    order_no = (await column(estate.gateway, case_.c.order_no))[0][0]
+    asked = (
+        "/v1/cases", f"/v1/cases?order_no={order_no}", f"/v1/cases?number={order_no}",
+        f"/v1/cases?profile={PROFILE}", f"/v1/findings?case={case_id}&resolved=false",
+        "/v1/findings", "/v1/events", "/v1/notices", "/v1/notices?status=parked",
+        f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints",
+    )  # fmt: skip
+    for path in asked:
+        for role, token in estate.keys.items():
+            status, answer = await estate.call("GET", path, token)
+            assert status in (200, 403), (path, role, answer)
+            assert not _leaked(estate, answer), (path, role)
+    # A cursor of the owner's lists leads nowhere else either.
+    for path in ("/v1/cases?limit=1", "/v1/events?limit=1"):
+        _, own = await estate.call("GET", path, estate.own_key)
+        assert _leaked(estate, own), "the owner sees what the others are asked about"
+        after = orjson.loads(own)["after"]
+        assert after is not None
+        _, answer = await estate.call("GET", f"{path}&after={after}", estate.keys["operator"])
+        assert not _leaked(estate, answer), path
+    assert notice
+
+
+async def _try_every_body(estate: Estate) -> None:
+    case_id, notices = estate.ids["case_id"][0], list(estate.ids["notice"])
+    for role in ("seller", "warehouse", "operator"):
+        token = estate.keys[role]
+        ack = {"notice_id": notices[0], "status": "accepted", "at": "2026-11-11T02:00:00Z"}
+        status, answer = await estate.call("POST", "/v1/notices/acks", token, {"acks": [ack]})
+        assert (status, orjson.loads(answer)["results"][0]["status"]) == (200, "unknown")
+        status, answer = await estate.call(
+            "POST", "/v1/notices/replay", token, {"notices": notices}
+        )
+        assert (status, orjson.loads(answer)["replayed"]) == (200, [])
+    order = next(iter(demo_orders(PROFILE, 1, seed=1))).lines()[0]
+    for role in ("seller", "operator"):
+        token = estate.keys[role]
+        paper = {name: value for name, value in order.items() if name != "type"}
+        status, answer = await estate.call("POST", "/v1/orders", token, paper)
+        assert (status, orjson.loads(answer)["code"]) == (422, "API-103"), answer
+        resolution = {"case": case_id, "finding": "0" * 16, "remedy": "accepted_risk"}
+        status, answer = await estate.call(
+            "POST", "/v1/findings/resolutions", token, {"resolutions": [resolution]}
+        )
+        assert status in (200, 422), answer
+        assert b'"recorded"' not in answer
+
+
+def _leaked(estate: Estate, answer: bytes, but: set[str] | None = None) -> list[str]:
+    text = answer.decode("utf-8", "replace")
+    return [one for one in estate.secrets - (but or set()) if one in text]
+
+
+async def test_a_key_ends_when_it_is_revoked_expires_or_its_tenant_is_closed(
+    estate: Estate,
+) -> None:
+    gateway = estate.gateway
+    made = await gateway.keys.new(TENANT, KeyRole.SELLER, "ends")
+    assert (await estate.call("GET", "/v1/cases", made.token))[0] == 200
+    successor = await gateway.keys.rotate(TENANT, made.row.key_id, 0)
+    assert successor is not None
+    assert (await estate.call("GET", "/v1/cases", made.token))[0] == 401
+    assert (await estate.call("GET", "/v1/cases", successor.token))[0] == 200
+    assert await gateway.keys.rotate(RIVAL, successor.row.key_id, 0) is None
+    assert not await gateway.keys.revoke(RIVAL, successor.row.key_id)
+    assert await gateway.keys.revoke(TENANT, successor.row.key_id)
+    assert (await estate.call("GET", "/v1/cases", successor.token))[0] == 401
+    await gateway.admin.set_tenant_active(TENANT, False)
+    await gateway.keys.refresh()
+    assert (await estate.call("GET", "/v1/cases", estate.own_key))[0] == 401
