@@ -19,7 +19,7 @@ from gateway.app.config import (
 )
 from gateway.app.keyring import FileKeyRing
 from gateway.app.master_key import read_master_key
-from gateway.app.metrics import EngineMetrics
+from gateway.app.metrics import EngineMetrics, MeasuredIngest
 from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
@@ -158,7 +158,7 @@ async def assemble(
     ingest, desk = Ingest(context), Desk(context)
     services = Services(
         authenticator=keys,
-        ingest=ingest,
+        ingest=MeasuredIngest(ingest, engine.observer, clock),
         desk=desk,
         reads=reads,
         master=cache,

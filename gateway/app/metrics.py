@@ -1,29 +1,59 @@
-"""What the engine counts, as Prometheus metrics, and its failures as logs."""
+"""Metrics of a process: what the stages do and how long it takes, and what stands in the queues."""
+
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.domain.errors import GatewayError
+from gateway.flow.engine import Observer
+from gateway.flow.incoming import Incoming, IntakeResult
+from gateway.flow.ingest import Ingest
+from gateway.ports import Clock, EffectKind
 from schemas.errors import SchemaError
+from signing import FileKey
 from signing.errors import SigningError
+from store.boxwork import Queues
+
+_SECOND_US: Final = 1_000_000
+_BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 30)
+STAGES: Final = ("ingest", "declare", "transmit", "receipt", "notify")
 
 
 class EngineMetrics:
-    """Implements ``flow.engine.Observer``."""
+    """Implements ``flow.engine.Observer``; everything is told once a batch, never once an order."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._counted = Counter(
             "clearance_flow", "What the stages did", ["what"], registry=registry
         )
+        self._seconds = Histogram(
+            "clearance_stage_seconds",
+            "Time that one batch took in a stage",
+            ["stage"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
         self._failed = Counter(
             "clearance_flow_failures", "Stages that failed and are tried again", ["stage", "code"],
             registry=registry,
         )  # fmt: skip
+        self._by_stage = {stage: self._seconds.labels(stage) for stage in STAGES}
+        self._by_name: dict[str, Counter] = {}
         self._log = structlog.get_logger("clearance.flow")
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""
-        self._counted.labels(name).inc(amount)
+        counter = self._by_name.get(name)
+        if counter is None:
+            counter = self._by_name[name] = self._counted.labels(name)
+        counter.inc(amount)
+
+    def took(self, stage: str, micros: int) -> None:
+        """One batch went through a stage."""
+        self._by_stage[stage].observe(micros / _SECOND_US)
 
     def failed(self, stage: str, error: Exception) -> None:
         """Count and log a failure by its code: a text might quote what was sent."""
@@ -31,6 +61,73 @@ class EngineMetrics:
         code = error.code if isinstance(error, known) else type(error).__name__
         self._failed.labels(stage, code).inc()
         self._log.warning("stage_failed", stage=stage, code=code, place=_place(error))
+
+
+class MeasuredIngest:
+    """Stage 1 with its time, and its answers counted by status."""
+
+    def __init__(self, ingest: Ingest, metrics: Observer, clock: Clock) -> None:
+        self._ingest = ingest
+        self._metrics = metrics
+        self._clock = clock
+
+    async def take(self, items: Sequence[Incoming]) -> list[IntakeResult]:
+        """One result each, in order, durable on return."""
+        started = self._clock.now()
+        results = await self._ingest.take(items)
+        self._metrics.took("ingest", self._clock.now() - started)
+        for status, number in Tally([one.status for one in results]).items():
+            self._metrics.count(f"papers.{status.value}", number)
+        return results
+
+
+class QueueGauges:
+    """What stands in the queues of the deployment and what soon ends, set from time to time."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"clearance_{name}", text, labels, registry=registry)
+
+        self._due = gauge("effects_due", "Effects that are due and held by nobody", "kind")
+        self._late = gauge("effects_late_seconds", "How long the oldest of them has been due")
+        self._receipts = gauge("receipts_waiting", "Receipt files kept and not yet applied")
+        self._parked = gauge("parked", "What waits for a person", "what")
+        self._endpoints = gauge("endpoints_off", "Endpoints that are switched off")
+        self._failing = gauge("endpoints_failing", "Endpoints this process sends pilots to only")
+        self._cases = gauge("cases_open", "Cases that are not final")
+        self._commands = gauge("commands_waiting", "Commands that wait to be committed here")
+        self._paused = gauge("channel_paused", "1 while nothing is sent", "channel")
+        self._certificate = gauge(
+            "certificate_ends_timestamp_seconds", "When a signing certificate ends", "ring"
+        )
+        self._seen = gauge("gauges_timestamp_seconds", "When these gauges were set")
+
+    def queues(self, found: Queues, now: int) -> None:
+        """What the database says."""
+        for kind in EffectKind:
+            self._due.labels(kind.value).set(found.due.get(kind.value, 0))
+        self._late.set(found.late_us / _SECOND_US)
+        self._receipts.set(found.receipts)
+        for what, number in found.parked.items():
+            self._parked.labels(what).set(number)
+        self._endpoints.set(found.endpoints_off)
+        self._cases.set(found.open_cases)
+        self._seen.set(now / _SECOND_US)
+
+    def process(self, *, commands: int, failing: int) -> None:
+        """What this process holds."""
+        self._commands.set(commands)
+        self._failing.set(failing)
+
+    def channels(self, names: Sequence[str], paused: Sequence[str]) -> None:
+        """Which channels are paused."""
+        for name in names:
+            self._paused.labels(name).set(name in paused)
+
+    def certificates(self, keys: Mapping[str, FileKey]) -> None:
+        """When the certificates of the key rings end."""
+        for ring, key in keys.items():
+            self._certificate.labels(ring).set(key.certificate.not_after.timestamp())
 
 
 def _place(error: Exception) -> str:

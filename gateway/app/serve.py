@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.api.app import Serving, create_app, serve
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
+from gateway.app.gauges import keep_gauges
+from gateway.app.metrics import QueueGauges
 from gateway.app.upkeep import keep_checkpoints
 from gateway.domain.errors import StoreError
 from gateway.ports import Clock
@@ -55,12 +57,18 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
     async def checkpoints() -> None:
         await keep_checkpoints(gateway.store, clock, gateway.settings)
 
+    gauges = QueueGauges(gateway.services.registry)
+
+    async def measure() -> None:
+        await keep_gauges(gateway, gauges)
+
     async with asyncio.TaskGroup() as tasks:
         followers = [
             tasks.create_task(gateway.cache.follow(clock)),
             tasks.create_task(gateway.keys.follow(clock)),
             tasks.create_task(gateway.pauses.follow(clock)),
             tasks.create_task(_outlasting(clock, checkpoints)),
+            tasks.create_task(_outlasting(clock, measure)),
         ]
         engine: list[asyncio.Task[None]] = []
 

@@ -46,6 +46,10 @@ class Observer(Protocol):
         """Something countable happened."""
         ...
 
+    def took(self, stage: str, micros: int) -> None:
+        """One batch went through a stage."""
+        ...
+
     def failed(self, stage: str, error: Exception) -> None:
         """A stage failed and its work will be tried again."""
         ...
@@ -202,7 +206,9 @@ class Engine:
             ):
                 return
             async with self._in_flight:
+                started = self.context.clock.now()
                 message = await claim_message(self.context, effects)
+                self._took("declare", started)
         except Exception as error:
             self.observer.failed("declare", error)
             await self._give_back(effects)
@@ -215,11 +221,16 @@ class Engine:
         assert self._in_flight is not None
         try:
             async with self._in_flight:
+                started = self.context.clock.now()
                 outcome = await deliver_message(self.context, message)
+                self._took("transmit", started)
         except Exception as error:
             self.observer.failed("transmit", error)
             return
         self._count_sent(message, outcome)
+
+    def _took(self, stage: str, started: int) -> None:
+        self.observer.took(stage, self.context.clock.now() - started)
 
     def _count_sent(self, message: StoredMessage, outcome: SendOutcome | None) -> None:
         if outcome is SendOutcome.HANDED_OVER:
@@ -293,7 +304,9 @@ class Engine:
                 gone = [(one.effect_id, one.attempt, "endpoint switched off") for one in effects]
                 await self.context.store.finish([], gone)
                 return
+            started = self.context.clock.now()
             await self.deliveries.deliver(endpoint, effects)
+            self._took("notify", started)
         except Exception as error:
             self.observer.failed("notify", error)
             await self._give_back(effects)
@@ -348,7 +361,9 @@ class Engine:
     async def _apply_all(self, items: Sequence[InboxItem]) -> None:
         if not items:
             return
+        started = self.context.clock.now()
         others, errors = await apply_receipts(self.context, items)
+        self._took("receipt", started)
         for error in errors:
             self.observer.failed("receipt", error)
         self.observer.count("receipt_files", len(items) - len(others) - len(errors))

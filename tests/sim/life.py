@@ -64,6 +64,9 @@ class SimObserver:
         """Add to a counter."""
         self.counted[name] += amount
 
+    def took(self, stage: str, micros: int) -> None:
+        """Times mean nothing here."""
+
     def failed(self, stage: str, error: Exception) -> None:
         """Count a failure; one that no fault explains is a violation."""
         if isinstance(error, StoreClosed) and isinstance(error.__cause__, SimulatedCrash):

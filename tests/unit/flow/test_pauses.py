@@ -73,6 +73,9 @@ class World:
     def count(self, name: str, amount: int = 1) -> None:
         pass
 
+    def took(self, stage: str, micros: int) -> None:
+        pass
+
     def failed(self, stage: str, error: Exception) -> None:
         self.failures.append(stage)
 

@@ -1,0 +1,29 @@
+"""Sets the gauges of a running process from time to time."""
+
+from typing import Final
+
+from gateway.app.container import Gateway
+from gateway.app.keyring import FileKeyRing
+from gateway.app.metrics import QueueGauges
+from store.boxwork import queues
+
+EVERY_S: Final = 15.0
+
+
+async def keep_gauges(gateway: Gateway, gauges: QueueGauges) -> None:
+    """Set every gauge, for ever; raises what the database raises."""
+    while True:
+        await set_gauges(gateway, gauges)
+        await gateway.context.clock.sleep(EVERY_S)
+
+
+async def set_gauges(gateway: Gateway, gauges: QueueGauges) -> None:
+    """Set every gauge once, from one look at the database and at this process."""
+    now = gateway.context.clock.now()
+    async with gateway.store.read() as reading:
+        found = await reading.run_sync(lambda on: queues(on, now))
+    gauges.queues(found, now)
+    gauges.process(commands=gateway.store.waiting, failing=gateway.engine.deliveries.failing())
+    gauges.channels(list(gateway.context.channels), list(gateway.pauses.paused))
+    if isinstance(gateway.context.keys, FileKeyRing):
+        gauges.certificates(gateway.context.keys.keys)

@@ -1,0 +1,1 @@
+"""Files for operators: ``dashboard.json`` for Grafana, ``alerts.yml`` for Prometheus."""
