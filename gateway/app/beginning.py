@@ -48,6 +48,12 @@ file = "signing.pem"
 [flow]
 # How long a message waits for more declarations, in seconds.
 linger_s = 0.2
+
+# What webhooks may call in production: https to public addresses, on these ports; hosts, if any are
+# named, are the only ones. Elsewhere private and plain addresses are allowed. 通知地址限制
+# [egress]
+# ports = [443, 8443]
+# hosts = ["hooks.example.com"]
 """
 
 
