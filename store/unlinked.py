@@ -21,7 +21,8 @@ from store.group import Tools
 from store.tables import OutboxStage, case_, claim, outbox, unlinked
 
 _TABLE: Final = "unlinked"
-_KIND: Final = "unlinked"
+UNLINKED: Final = "unlinked"
+"""The kind of claim that an unlinked paper stands under."""
 
 
 def keep_unlinked(connection: Connection, tools: Tools, paper: UnlinkedPaper) -> str:
@@ -53,7 +54,7 @@ def keep_unlinked(connection: Connection, tools: Tools, paper: UnlinkedPaper) ->
         insert_into(connection, claim)
         .values(
             key_hash=tools.keys.lookup_hash(_claim(paper.number)),
-            kind=_KIND,
+            kind=UNLINKED,
             case_id=unlinked_id,
             tenant=paper.tenant,
         )
@@ -64,7 +65,7 @@ def keep_unlinked(connection: Connection, tools: Tools, paper: UnlinkedPaper) ->
         .values(
             effect_id=EffectId(f"unlinked-{unlinked_id}"),
             kind=EffectKind.DEADLINE.value,
-            group_key=_KIND,
+            group_key=UNLINKED,
             tenant=paper.tenant,
             case_id=None,
             ref=unlinked_id,
@@ -80,7 +81,7 @@ def keep_unlinked(connection: Connection, tools: Tools, paper: UnlinkedPaper) ->
 
 
 def _claim(number: Lookup) -> Lookup:
-    return Lookup(_KIND, f"{number.kind}|{number.value}")
+    return Lookup(UNLINKED, f"{number.kind}|{number.value}")
 
 
 def unlinked_id_of(number: Lookup) -> str:
@@ -122,7 +123,7 @@ def end_unlinked(connection: Connection, ids: Sequence[str]) -> None:
     """These papers have found their cases: their places and deadlines end."""
     effects = [EffectId(f"unlinked-{one}") for one in ids]
     connection.execute(delete(unlinked).where(unlinked.c.unlinked_id.in_(ids)))
-    connection.execute(delete(claim).where(claim.c.kind == _KIND, claim.c.case_id.in_(ids)))
+    connection.execute(delete(claim).where(claim.c.kind == UNLINKED, claim.c.case_id.in_(ids)))
     connection.execute(delete(outbox).where(outbox.c.effect_id.in_(effects)))
 
 

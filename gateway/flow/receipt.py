@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.declaration import DeclarationKind
+from gateway.domain.declaration import DeclarationKind, Word
 from gateway.domain.events import Event
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
 from gateway.domain.lifecycle import receipt_events
@@ -25,6 +25,7 @@ from gateway.ports import (
     Command,
     Found,
     InboxItem,
+    Lookup,
     Parked,
     ReadFile,
     ReadKind,
@@ -147,6 +148,7 @@ def _record_command(
         decide=decide_records,
         facts=_RecordFacts(item, read, cases, context, now),
         load=tuple(dict.fromkeys(cases.values())),
+        lookups=[claim for one in read.records if (claim := _invt_no_claim(one)) is not None],
         lane=min(cases.values(), default=str(item.receipt_id)),
         stage="receipt",
     )
@@ -156,10 +158,11 @@ def decide_records(facts: _RecordFacts, views: Views, found: Found) -> Changes[N
     """R2, pure: every record of one file, and what follows for its case."""
     changes: Changes[None] = Changes(result=None)
     parked = 0
+    holders = dict(found)
     for record in facts.read.records:
         case_id = facts.cases.get(record.position)
         view = views.get(case_id) if case_id is not None else None
-        reason = _apply_record(facts, record, view, changes)
+        reason = _apply_record(facts, record, view, holders, changes)
         if reason is not None:
             parked += 1
             changes.parked.append(_parked(facts.item, record, view, reason, facts.now))
@@ -171,7 +174,11 @@ def decide_records(facts: _RecordFacts, views: Views, found: Found) -> Changes[N
 
 
 def _apply_record(
-    facts: _RecordFacts, record: ReadRecord, view: CaseView | None, changes: Changes[None]
+    facts: _RecordFacts,
+    record: ReadRecord,
+    view: CaseView | None,
+    holders: dict[Lookup, CaseId],
+    changes: Changes[None],
 ) -> str | None:
     """Apply one record; the reason why it is parked, None when it was applied or repeats."""
     if record.fact is None:
@@ -185,13 +192,29 @@ def _apply_record(
     profile = context.master.profile_version(
         view.key.profile_id, declaration.pinned.profile_version
     )
+    if facts.read.receivers and profile.dxp_id not in facts.read.receivers:
+        return "foreign_receiver"
+    claim = _invt_no_claim(record)
+    if claim is not None and holders.get(claim, view.key.case_id) != view.key.case_id:
+        return "invt_no_taken"
     checks = context.regime.checks(record, view.key, profile)
     decision = receipt_events(view.state, record.fact._replace(checks=checks), now)
     if decision.parked is not None:
         return decision.parked
+    if claim is not None and claim not in holders:
+        holders[claim] = view.key.case_id
+        changes.claims.append((claim, view.key.case_id, view.key.tenant))
     if decision.events:
         _follow(context, profile, view, decision.events, changes, now)
     return None
+
+
+def _invt_no_claim(record: ReadRecord) -> Lookup | None:
+    """A release claims its inventory number: customs gives each to one inventory only."""
+    fact = record.fact
+    if fact is None or fact.word is not Word.RELEASED or not fact.invt_no:
+        return None
+    return Lookup("invt_no", fact.invt_no)
 
 
 def _follow(

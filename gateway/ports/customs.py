@@ -77,6 +77,7 @@ class ReadFile:
 
     ``message_id`` or ``message_guid`` name that message; ``retry`` tells a refusal of these bytes
     for good (``never``) from trouble on the way (``later``), ``quarantine`` a security answer.
+    ``receivers`` are the DXP ids that its envelope is addressed to.
     """
 
     kind: ReadKind
@@ -91,6 +92,7 @@ class ReadFile:
     quarantine: bool = False
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    receivers: tuple[str, ...] = ()
 
 
 class Regime(Protocol):

@@ -10,7 +10,8 @@ from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStag
 from gateway.ports import Lookup
 from store.checks.base import AnyRow, CaseSpan, CheckName, Probe, Violation, case_spans, state_of
 from store.master import chunks
-from store.tables import case_, claim, declaration
+from store.tables import case_, claim, declaration, unlinked
+from store.unlinked import UNLINKED
 
 # What customs does not know, or knows no longer.
 _DEAD: Final = frozenset(
@@ -113,13 +114,20 @@ def _misplaced(one: DeclarationState, row: AnyRow | None) -> str | None:
 
 
 def _lost_claims(probe: Probe) -> Iterator[Violation]:
-    """Claims of no case, or noted for another tenant than their case's."""
-    rows = probe.connection.execute(
-        select(claim.c.kind, claim.c.case_id, case_.c.case_id.label("found"))
-        .join(case_, case_.c.case_id == claim.c.case_id, isouter=True)
-        .where(case_.c.case_id.is_(None) | (case_.c.tenant != claim.c.tenant))
-        .order_by(claim.c.case_id, claim.c.kind)
-    )
-    for row in rows:
-        what = "stands under another tenant" if row.found else "is of a case that does not exist"
-        yield _found(f"case {row.case_id}", f"its {row.kind} claim {what}")
+    """Claims of no case, or noted for another tenant than their case's.
+
+    The claim of a paper that waits for its order belongs to that paper instead.
+    """
+    for kind_is_unlinked, holder, holder_id in (
+        (claim.c.kind != UNLINKED, case_, case_.c.case_id),
+        (claim.c.kind == UNLINKED, unlinked, unlinked.c.unlinked_id),
+    ):
+        rows = probe.connection.execute(
+            select(claim.c.kind, claim.c.case_id, holder_id.label("found"))
+            .join(holder, holder_id == claim.c.case_id, isouter=True)
+            .where(kind_is_unlinked, holder_id.is_(None) | (holder.c.tenant != claim.c.tenant))
+            .order_by(claim.c.case_id, claim.c.kind)
+        )
+        for row in rows:
+            what = "stands under another tenant" if row.found else "is of nothing that exists"
+            yield _found(f"case {row.case_id}", f"its {row.kind} claim {what}")

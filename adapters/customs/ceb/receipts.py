@@ -13,7 +13,7 @@ names no message), ``transport_code_unknown``, ``ambiguous_answer``.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -55,6 +55,8 @@ _KEPT: Final = (
 _CODE: Final = re.compile(r"\[code:([0-9]{1,10});desc:(.*?)\]", re.IGNORECASE | re.DOTALL)
 _STATUS: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9A-Za-z-]{1,20}", re.ASCII)
+# 4 of the office, 4 of the year, a letter, 9 of a serial: 18 in an import (rule 13).
+_INVT_NO: Final = re.compile(r"[0-9]{8}[0-9A-Za-z][0-9]{9}", re.ASCII)
 _GUID: Final = re.compile(r"[0-9A-Za-z-]{1,36}", re.ASCII)
 _ROOT_GUID: Final = re.compile(
     r"<(?:[\w.-]{1,20}:)?CEB[0-9]{3}Message\b[^<>]{0,2000}?\sguid\s*=\s*[\"']([0-9A-Za-z-]{36})[\"']",
@@ -83,11 +85,12 @@ class ReceiptReader:
             opened = open_file(body, LARGE)
             if isinstance(opened, DxpResponse):
                 return _transport(opened)
-            sender = None
-            if isinstance(opened, Envelope):
-                sender = opened.sender_id or None
-                opened = BareMessage(identify(root := parse(opened.data, LARGE)), opened.data, root)
-            return self._business(receipt_id, opened, sender)
+            if not isinstance(opened, Envelope):
+                return self._business(receipt_id, opened, None)
+            root = parse(opened.data, LARGE)
+            found = BareMessage(identify(root), opened.data, root)
+            read = self._business(receipt_id, found, opened.sender_id or None)
+            return replace(read, receivers=opened.receiver_ids)
         except SchemaError as error:
             return unreadable(error.code)
 
@@ -180,8 +183,8 @@ def _record(
     status = fields["returnStatus"]
     if not _STATUS.fullmatch(status):
         return ReadRecord(position, lookup, None, values, "returnStatus: not-a-number")
-    for name in ("preNo", "invtNo"):
-        if name in values and not _NUMBER.fullmatch(values[name]):
+    for name, form in (("preNo", _NUMBER), ("invtNo", _INVT_NO)):
+        if name in values and not form.fullmatch(values[name]):
             return ReadRecord(position, lookup, None, values, f"{name}: not-a-number")
     try:
         returned_at = full_return_time(fields["returnTime"])
