@@ -8,7 +8,7 @@ in the listener. Logs and metrics name the route's pattern, never its values.
 import asyncio
 import re
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any, Final, assert_never
@@ -18,6 +18,7 @@ from aiohttp import StreamReader, web
 from multidict import CIMultiDict
 
 from gateway.api.call import Answer, Body, Call, Route
+from gateway.api.encoding import ENCODINGS, Inflater, inflated
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
 from gateway.api.metrics import APIMetrics
 from gateway.api.once import KEY_HEADER, Once
@@ -30,7 +31,6 @@ from gateway.domain.errors import InvalidValue, Retry, StoreError
 REQUEST_ID: Final = web.RequestKey("REQUEST_ID", str)
 ROUTE: Final = web.RequestKey("ROUTE", str)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
-_ENCODINGS: Final = frozenset({"", "gzip", "deflate", "identity"})
 _TOKEN_LIMIT: Final = 256
 # What a route may raise to be answered with a problem.
 Expected = Refusal | InvalidJSON | InvalidFields | InvalidValue | StoreError
@@ -155,19 +155,18 @@ class Guard:
         media = headers.get("Content-Type", "")
         if media not in body.value and not _is_taken(media, body.value):
             raise refuse(P.MEDIA_TYPE)
-        encoding = headers.get("Content-Encoding")
-        if encoding is not None and encoding.strip().lower() not in _ENCODINGS:
-            raise refuse(P.MEDIA_TYPE)
+        encoding = _encoding(headers) if "Content-Encoding" in headers else ""
         try:
             content = request.content
             if content.is_eof() and content.exception() is None:
                 whole = content.read_nowait(-1)
                 if len(whole) > limit:
                     raise refuse(P.TOO_LARGE, limit=limit)
-                return whole
+                return inflated(whole, encoding, limit) if encoding else whole
             if (request.content_length or 0) > limit:
                 raise refuse(P.TOO_LARGE, limit=limit)
-            return await _read(content, limit, body is Body.BATCH, settings)
+            inflater = Inflater(encoding, limit) if encoding else None
+            return await _read(content, inflater, limit, body is Body.BATCH, settings)
         except TimeoutError:
             raise Refusal(Problem(P.TIMEOUT, headers={"Connection": "close"})) from None
         except web.RequestPayloadError:
@@ -283,7 +282,23 @@ def _is_taken(media: str, taken: frozenset[str]) -> bool:
     return charset in ("", "charset=utf-8", "charset=utf8")
 
 
-async def _read(content: StreamReader, limit: int, is_batch: bool, settings: APISettings) -> bytes:
+def _encoding(headers: Mapping[str, str]) -> str:
+    """The one encoding of a body, empty for none; raises ``Refusal`` for those not taken."""
+    encoding = headers["Content-Encoding"].strip().lower()
+    if encoding in ENCODINGS:
+        return encoding
+    if encoding not in ("", "identity"):
+        raise refuse(P.MEDIA_TYPE)
+    return ""
+
+
+async def _read(
+    content: StreamReader,
+    inflater: Inflater | None,
+    limit: int,
+    is_batch: bool,
+    settings: APISettings,
+) -> bytes:
     """A whole body: within its deadline, and after some grace never slower than the floor."""
     body = bytearray()
     deadline_s = settings.batch_deadline_s if is_batch else settings.body_deadline_s
@@ -293,7 +308,9 @@ async def _read(content: StreamReader, limit: int, is_batch: bool, settings: API
         async with asyncio.timeout_at(started + min(earned_s, deadline_s)):
             chunk = await content.readany()
         if not chunk:
+            if inflater is not None:
+                inflater.finish()
             return bytes(body)
-        body += chunk
+        body += chunk if inflater is None else inflater.feed(chunk)
         if len(body) > limit:
             raise refuse(P.TOO_LARGE, limit=limit)

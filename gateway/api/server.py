@@ -119,6 +119,8 @@ class EdgeServer(web.Server):
             max_field_size=MAX_HEADER_BYTES,
             max_line_size=MAX_HEADER_BYTES,
             access_log=None,
+            # The guard undoes encodings itself: aiohttp takes a stream that was cut off as whole.
+            auto_decompress=False,
         )
 
     def admit(self, peer: str) -> bool:

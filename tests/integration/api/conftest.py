@@ -58,7 +58,7 @@ class API:
         doc: Any = None,
         *,
         key: str | None = "alpha-seller",
-        data: bytes | None = None,
+        data: bytes | AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         sent = {} if key is None else {"Authorization": f"Bearer {key}"}
