@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,9 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 """Larger files are not read: a full message of 100 records stays well below."""
 
 _NAME_BYTES: Final = 180
+_MODE: Final = 0o640
+"""Messages hold personal data in clear: others may never read them, not even for a moment."""
+_MOST_TOLD: Final = 1000
 
 
 class FolderChannel:
@@ -29,7 +32,9 @@ class FolderChannel:
 
     ``done_dir`` keeps acknowledged files (None deletes them); ``error_dir`` takes files over
     ``most_bytes`` (None leaves them, unread). The folders may lie on different file systems.
-    ``fsync`` makes a hand-over survive a power cut before it is reported.
+    ``fsync`` makes a hand-over survive a power cut before it is reported. ``set_aside`` is told
+    the channel and the file name of every file over ``most_bytes``, once, from the executor's
+    thread.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class FolderChannel:
         executor: Executor,
         fsync: bool = True,
         most_bytes: int = MOST_BYTES,
+        set_aside: Callable[[str, str], None] | None = None,
     ) -> None:
         self.name = name
         self._send_dir = send_dir
@@ -52,6 +58,8 @@ class FolderChannel:
         self._executor = executor
         self._fsync = fsync
         self._most_bytes = most_bytes
+        self._set_aside = set_aside
+        self._told: set[str] = set()
 
     async def send(self, file_name: str, envelope: bytes) -> SendOutcome:
         """Put one file into the send folder; the same name again replaces it as a whole.
@@ -83,7 +91,10 @@ class FolderChannel:
         writer = f"{os.getpid()}-{threading.get_ident()}"
         temporary = self._send_dir / f".{file_name}.{writer}{TEMPORARY}"
         try:
-            with temporary.open("wb") as file:
+            # What a writer that died left is no more than an obstacle: it may have another mode.
+            _discard(temporary)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+            with open(handle, "wb") as file:
                 file.write(envelope)
                 file.flush()
                 if self._fsync:
@@ -159,10 +170,22 @@ class FolderChannel:
         if not stat.S_ISREG(facts.st_mode):
             return None
         if not fits or len(body) > self._most_bytes:
-            if self._error_dir is not None:
-                _move(path, self._error_dir / name)
+            self._put_aside(path, _token(name, facts))
             return None
         return Received(_shown(name), body, _token(name, facts))
+
+    def _put_aside(self, path: Path, token: str) -> None:
+        """Move a file that is too large; one that cannot be moved is told once and left."""
+        is_moved = self._error_dir is not None and _move(path, self._error_dir / path.name)
+        is_new = token not in self._told
+        if is_moved:
+            self._told.discard(token)
+        else:
+            if len(self._told) >= _MOST_TOLD:
+                self._told.clear()
+            self._told.add(token)
+        if is_new and self._set_aside is not None:
+            self._set_aside(self.name, _shown(path.name))
 
     def _let_go(self, tokens: Sequence[str]) -> None:
         for token in tokens:
@@ -220,6 +243,9 @@ def _discard(path: Path) -> None:
         path.unlink()
 
 
-def _move(source: Path, target: Path) -> None:
-    with suppress(OSError):
+def _move(source: Path, target: Path) -> bool:
+    try:
         shutil.move(source, target)
+    except OSError:
+        return False
+    return True

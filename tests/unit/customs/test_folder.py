@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,6 +67,25 @@ class TestSend:
         assert await way.send("a.xml", b"one") is SendOutcome.HANDED_OVER
         assert [path.name for path in folders["send"].iterdir()] == ["a.xml"]
         assert (folders["send"] / "a.xml").read_bytes() == b"one"
+
+    async def test_others_may_not_read_a_message(self, folders: dict[str, Path]) -> None:
+        before = os.umask(0)
+        try:
+            assert await channel(folders).send("a.xml", b"one") is SendOutcome.HANDED_OVER
+        finally:
+            os.umask(before)
+        assert (folders["send"] / "a.xml").stat().st_mode & 0o777 == 0o640
+
+    async def test_what_a_dead_writer_left_does_not_decide_the_mode(
+        self, folders: dict[str, Path]
+    ) -> None:
+        left = folders["send"] / f".a.xml.{os.getpid()}-{threading.get_ident()}.tmp"
+        left.write_bytes(b"half")
+        left.chmod(0o666)
+        assert await channel(folders).send("a.xml", b"one") is SendOutcome.HANDED_OVER
+        (file,) = folders["send"].iterdir()
+        assert file.read_bytes() == b"one"
+        assert file.stat().st_mode & 0o137 == 0
 
     @pytest.mark.parametrize(
         "name", ["", ".", "..", "../a", "a/b", "/a", ".a", "a.tmp", "a\0b", "a\nb", "x" * 181]
@@ -174,6 +194,25 @@ class TestReceive:
         assert [file.name for file in await way.receive(9)] == ["fits.xml"]
         assert (folders["error"] / "big.xml").exists() is kept
         assert (folders["receive"] / "big.xml").exists() is not kept
+
+    @pytest.mark.parametrize("kept", [True, False])
+    async def test_an_oversize_file_is_told_once(
+        self, folders: dict[str, Path], kept: bool
+    ) -> None:
+        told: list[tuple[str, str]] = []
+        way = channel(
+            folders,
+            most_bytes=4,
+            error_dir=folders["error"] if kept else None,
+            set_aside=lambda *words: told.append(words),
+        )
+        put(folders, "big.xml", b"12345")
+        for _ in range(3):
+            assert await way.receive(9) == []
+        assert told == [("dxp", "big.xml")]
+        put(folders, "big.xml", b"123456", 2)
+        await way.receive(9)
+        assert len(told) == 2
 
     async def test_a_name_in_another_encoding_can_be_acknowledged(
         self, folders: dict[str, Path]
