@@ -1,9 +1,12 @@
 """The first files of a deployment: settings with comments, keys, folders."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy import make_url
 
 from gateway.app.config import ConfigError
 from gateway.app.master_key import make_master_key
@@ -12,6 +15,8 @@ from gateway.ports import Rng
 from signing import new_development_key
 
 _PRIVATE_MODE: Final = 0o600
+_FOLDER_MODE: Final = 0o750
+_DATABASE_MODE: Final = 0o640
 _SETTINGS: Final = """\
 # Settings of a clearance gateway / 清关网关配置
 # Paths are relative to this file. CLEARANCE_STORE_URL, CLEARANCE_MASTER_KEY_FILE, CLEARANCE_HOST
@@ -73,8 +78,8 @@ def begin(folder: Path, rng: Rng, now: int) -> list[Path]:
     make_master_key(master, rng)
     write_signing_key(signing, subject="Clearance development", rng=rng, now=now)
     folders = [dxp / name for name in ("send", "receive", "done", "error")]
-    for one in folders:
-        one.mkdir(parents=True, exist_ok=True)
+    for one in (dxp, *folders):
+        make_folder(one)
     write_private(settings, _SETTINGS.encode(), mode=0o644)
     return [settings, master, signing, *folders]
 
@@ -104,6 +109,26 @@ def write_signing_key(
         bits=bits,
     )
     write_private(path, made.pem(passphrase))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for messages that others may not enter; one that is there stays as it is."""
+    folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def make_database(url: str) -> None:
+    """Make the empty file of a new SQLite database, closed to others from its first moment.
+
+    SQLite gives its ``-wal`` and ``-shm`` the mode of the database. Anything else is left alone: a
+    database that is there, one in memory, PostgreSQL, and a folder that is missing or closed, of
+    which opening the database tells.
+    """
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
+        return
+    with suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        os.close(os.open(str(address.database), flags, _DATABASE_MODE))
 
 
 def write_private(path: Path, content: bytes, *, mode: int = _PRIVATE_MODE) -> None:

@@ -10,6 +10,7 @@ from adapters.customs.channels.folder import FolderChannel
 from adapters.discovery import regime
 from adapters.http import HTTPClient
 from gateway.api.services import Services
+from gateway.app.beginning import make_database, make_folder
 from gateway.app.config import (
     ConfigError,
     KeySection,
@@ -19,7 +20,7 @@ from gateway.app.config import (
 )
 from gateway.app.keyring import FileKeyRing
 from gateway.app.master_key import read_master_key
-from gateway.app.metrics import EngineMetrics, MeasuredIngest
+from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest
 from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
@@ -86,16 +87,19 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     refuse_stand_ins(settings)
     clock, rng = SystemClock(), SystemRng()
     crash = crash_points(settings.environment)
+    master_key = read_master_key(settings.store.master_key_file)
+    make_database(settings.store.url)
     async with AsyncExitStack() as stack:
         executor = ThreadExecutor(settings.flow.cpu_threads)
         stack.callback(executor.close)
         store = await stack.enter_async_context(
             open_store(
                 settings.store.url,
-                read_master_key(settings.store.master_key_file),
+                master_key,
                 Surroundings(clock, rng, crash),
                 StoreLimits(
                     writer=WriterLimits(queue_items=settings.store.queue),
+                    papers_bytes=settings.store.papers_mib * 1024 * 1024,
                     lease_us=int(settings.flow.lease_s * SECOND_US),
                 ),
             )
@@ -104,6 +108,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         client = await stack.enter_async_context(HTTPClient(egress_policy(settings)))
         files = ThreadExecutor(len(settings.channels) or 1)
         stack.callback(files.close)
+        registry = CollectorRegistry()
+        aside = FolderMetrics(registry, list(settings.channels)).set_aside
         yield await assemble(
             settings,
             store,
@@ -111,10 +117,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             rng=rng,
             crash=crash,
             executor=executor,
-            channels={name: folder_channel(name, settings, files) for name in settings.channels},
+            channels={
+                name: folder_channel(name, settings, files, aside) for name in settings.channels
+            },
             notifier=WebhookNotifier(client),
             key_ring=key_ring,
             ready=lambda: readiness(store, key_ring, settings, clock),
+            registry=registry,
         )
 
 
@@ -130,8 +139,9 @@ async def assemble(
     notifier: Notifier,
     key_ring: KeyRing,
     ready: Callable[[], Awaitable[Mapping[str, bool]]] | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> Gateway:
-    """Wire a gateway from its ports: the same for a real process and for the simulation."""
+    """Wire a gateway from its ports, for a real process or the simulation; ``registry`` counts."""
     # The engine comes later: it needs the cache.
     cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))  # noqa: PLW0108
     keys, pauses = KeyDirectory(store, clock, rng), PauseBook(store, clock)
@@ -151,7 +161,7 @@ async def assemble(
         settings=flow_settings(settings),
         pauses=pauses,
     )
-    registry = CollectorRegistry()
+    registry = registry or CollectorRegistry()
     reads = SqlReadModels(store, store.keys, cache)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
     engine = _engine(context, EngineMetrics(registry), cache, admin)
@@ -172,8 +182,7 @@ async def assemble(
         explain=explain,
         registry=registry,
     )
-    if ready is not None:
-        services = replace(services, ready=ready)
+    services = services if ready is None else replace(services, ready=ready)
     return Gateway(
         settings=settings,
         store=store,
@@ -219,12 +228,14 @@ def flow_settings(settings: Settings) -> FlowSettings:
     )
 
 
-def folder_channel(name: str, settings: Settings, executor: Executor) -> FolderChannel:
-    """The DXP folders of a channel; missing folders are made."""
+def folder_channel(
+    name: str, settings: Settings, executor: Executor, set_aside: Callable[[str, str], None]
+) -> FolderChannel:
+    """The DXP folders of a channel; missing folders are made. ``set_aside``: channel and file."""
     section = settings.channels[name]
     for folder in (section.send, section.receive, section.done, section.error):
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
     return FolderChannel(
         name,
         section.send,
@@ -233,6 +244,7 @@ def folder_channel(name: str, settings: Settings, executor: Executor) -> FolderC
         error_dir=section.error,
         executor=executor,
         fsync=section.fsync,
+        set_aside=set_aside,
     )
 
 

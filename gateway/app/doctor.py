@@ -136,6 +136,21 @@ def _folders(settings: Settings) -> Iterator[Look]:
             yield Look(f"channel {name}", Health.BAD, f"not writable: {listed}", fix)
         else:
             yield Look(f"channel {name}", Health.OK, "its folders are there and writable")
+        if channel.error is not None and (number := _files_in(channel.error)):
+            yield Look(
+                f"error folder of channel {name}",
+                Health.WARN,
+                f"{number} file(s) in {channel.error} were too large to be read",
+                "have the transfer client's operator look at them, then move or delete them",
+            )
+
+
+def _files_in(folder: Path) -> int:
+    """How many files a folder holds; none where it cannot be read, which another look tells."""
+    try:
+        return sum(1 for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
+    except OSError:
+        return 0
 
 
 def _is_writable(folder: Path) -> bool:

@@ -81,6 +81,26 @@ class MeasuredIngest:
         return results
 
 
+class FolderMetrics:
+    """What the folder channels of a process set aside, counted and logged."""
+
+    def __init__(self, registry: CollectorRegistry, channels: Sequence[str]) -> None:
+        self._aside = Counter(
+            "clearance_files_set_aside",
+            "Files of a receive folder that were too large to be read",
+            ["channel"],
+            registry=registry,
+        )
+        for name in channels:
+            self._aside.labels(name)  # From zero on: an increase to one must be seen.
+        self._log = structlog.get_logger("clearance.channels")
+
+    def set_aside(self, channel: str, file: str) -> None:
+        """Tell of one file; it lies in the error folder, or still where it was without one."""
+        self._aside.labels(channel).inc()
+        self._log.warning("file_set_aside", channel=channel, file=file, reason="too_large")
+
+
 class QueueGauges:
     """What stands in the queues of the deployment and what soon ends, set from time to time."""
 

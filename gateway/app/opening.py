@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.http import HTTPClient
+from gateway.app.beginning import make_database
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, assemble
 from gateway.app.keyring import FileKeyRing
@@ -110,6 +111,7 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
     """Open the store for writing master data; a new database is made where there is none."""
     clock, rng = SystemClock(), SystemRng()
     master_key = read_master_key(settings.store.master_key_file)
+    make_database(settings.store.url)
     async with open_store(
         settings.store.url, master_key, Surroundings(clock, rng, NoCrash())
     ) as store:
@@ -129,6 +131,7 @@ async def open_intake(settings: Settings) -> AsyncIterator[Gateway]:
     """
     clock, rng, crash = SystemClock(), SystemRng(), crash_points(settings.environment)
     master_key = read_master_key(settings.store.master_key_file)
+    make_database(settings.store.url)
     async with AsyncExitStack() as stack:
         executor = ThreadExecutor(1)
         stack.callback(executor.close)

@@ -80,10 +80,16 @@ def test_init_writes_private_keys_and_overwrites_nothing(shell: Shell) -> None:
     for name in ("master.key", "signing.pem"):
         assert (shell.folder / name).stat().st_mode & 0o777 == 0o600
     assert all((shell.folder / "dxp" / name).is_dir() for name in ("send", "receive"))
+    for name in (".", "send", "receive", "done", "error"):
+        assert (shell.folder / "dxp" / name).stat().st_mode & 0o027 == 0
     before = (shell.folder / "master.key").read_bytes()
     done = CliRunner().invoke(build(), ["init", str(shell.folder)])
     assert (done.exit_code, "name another folder" in done.stderr) == (2, True)
     assert (shell.folder / "master.key").read_bytes() == before
+
+
+def test_others_may_not_read_the_database(shop: Shell) -> None:
+    assert (shop.folder / "clearance.db").stat().st_mode & 0o137 == 0
 
 
 def test_files_become_cases_that_can_be_read(shop: Shell) -> None:

@@ -69,6 +69,15 @@ def test_the_doctor_says_what_to_fix(shop: Shell) -> None:
     assert "clearance init" in bad(shop)["settings"]["fix"]
 
 
+def test_the_doctor_tells_of_files_that_were_set_aside(shop: Shell) -> None:
+    for name in ("big-1.xml", "big-2.xml"):
+        (shop.folder / "dxp" / "error" / name).write_bytes(b"x")
+    (shop.folder / "dxp" / "error" / "folder").mkdir()
+    found = bad(shop)["error folder of channel dxp"]
+    assert (found["health"], found["finding"][:9]) == ("warn", "2 file(s)")
+    assert found["fix"]
+
+
 def test_the_doctor_sees_what_lies_in_the_database(shop: Shell) -> None:
     made = shop.json("endpoints", "add", "--pull", "-t", "shop", "--role", "seller")
     shop.ok("keys", "new", "-t", "shop", "--role", "seller", "--expires-days", "9")

@@ -10,9 +10,16 @@ import orjson
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
+from structlog.testing import capture_logs
 
 from gateway.api.metrics import APIMetrics
-from gateway.app.metrics import STAGES, EngineMetrics, MeasuredIngest, QueueGauges
+from gateway.app.metrics import (
+    STAGES,
+    EngineMetrics,
+    FolderMetrics,
+    MeasuredIngest,
+    QueueGauges,
+)
 from gateway.domain.errors import Overloaded
 from gateway.ports import EffectKind
 from store.boxwork import Queues
@@ -25,6 +32,7 @@ def known() -> set[str]:
     registry = CollectorRegistry()
     APIMetrics(registry)
     EngineMetrics(registry)
+    FolderMetrics(registry, ["dxp"])
     QueueGauges(registry)
     names: set[str] = set()
     for family in registry.collect():
@@ -117,3 +125,15 @@ async def test_intake_is_measured_once_a_batch() -> None:
         await measured.take([])
     for stage in STAGES:
         assert f'stage="{stage}"' in generate_latest(registry).decode()
+
+
+def test_a_file_that_is_set_aside_is_counted_and_logged() -> None:
+    registry = CollectorRegistry()
+    metrics = FolderMetrics(registry, ["dxp"])
+    assert registry.get_sample_value("clearance_files_set_aside_total", {"channel": "dxp"}) == 0
+    with capture_logs() as lines:
+        metrics.set_aside("dxp", "big.xml")
+    assert registry.get_sample_value("clearance_files_set_aside_total", {"channel": "dxp"}) == 1
+    (line,) = lines
+    assert (line["log_level"], line["event"]) == ("warning", "file_set_aside")
+    assert (line["channel"], line["file"]) == ("dxp", "big.xml")
