@@ -21,11 +21,14 @@ from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.opening import Reader, open_reading
 from gateway.domain.case import CaseKey
+from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import explain, explain_missing
 from gateway.ports import CaseFilter
 
 _SHOWN = 20
+# What else of a receipt tells why it counted or not.
+_REASONS = ("stage", "returned_at", "reason")
 
 
 def case(
@@ -100,8 +103,8 @@ def _show(doc: Doc) -> None:
     _show_declarations(doc)
     show_table(
         "历史 Timeline",
-        ("#", "时间 at", "事件 event"),
-        [(one["seq"], one["at"], one["type"]) for one in doc["timeline"]],
+        ("#", "时间 at", "事件 event", "说明 detail"),
+        [(one["seq"], one["at"], one["type"], receipt_text(one)) for one in doc["timeline"]],
     )
     console.print()
     show_table(
@@ -173,6 +176,19 @@ def _show_declarations(doc: Doc) -> None:
         [(one["message"], one["kind"], one["version"], one["stage"]) for one in doc["messages"]],
     )
     out().print()
+
+
+def receipt_text(event: Doc) -> str:
+    """What a receipt said and did, so that one sees why it moved nothing; other events: nothing."""
+    if event["type"] != EventKind.RECEIPT_RECORDED.value:
+        return ""
+    data = event["data"]
+    said = [f"{data['kind']} v{data['version']}", f"status {data['status']} ({data['word']})"]
+    said.append(f"effect {data['effect']}")
+    said += [f"{name} {data[name]}" for name in _REASONS if data.get(name)]
+    if data.get("codes"):
+        said.append("codes " + ", ".join(data["codes"]))
+    return "; ".join(said)
 
 
 # Any: values of a JSON object.

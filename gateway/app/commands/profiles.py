@@ -110,7 +110,8 @@ def put(
 ) -> None:
     """Store a filing profile from a file; names every fault / 保存申报方案
 
-    Other content is a new version; the same content changes nothing.
+    Other content is a new version; the same content changes nothing. Profile ids are unique over
+    all tenants of a deployment: begin them with the tenant's id. / 方案编号在所有租户间唯一
     """
     try:
         stored, is_new = run(_put(common(context).settings(), file, tenant))
