@@ -33,6 +33,7 @@ from gateway.api.faults import (
     text_fault,
     too_many_faults,
 )
+from gateway.api.repeats import repeated_keys
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import ProfileId
 from gateway.domain.money import Currency, Money
@@ -53,6 +54,7 @@ M = TypeVar("M", bound=BaseModel)
 # Characters that XML 1.0 cannot carry and that JSON can smuggle in: as an escape, or raw as the
 # two non-characters U+FFFE and U+FFFF. Lone surrogates never get past the JSON parser.
 _ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 # Building the details of a fault costs microseconds: a hostile body may not ask for a million.
 FAULTS_BUILT: Final = 20_000
 _NO_REF: Final = PaymentRef()
@@ -94,7 +96,31 @@ def decode(adapter: TypeAdapter[M], raw: bytes) -> M:
         faults = list(illegal_characters(model))
         if faults:
             raise InvalidFields(faults)
+    if raw.count(b'":') != key_count(model) or _LOOSE_COLON.search(raw):
+        faults = repeated_keys(raw)
+        if faults:
+            raise InvalidFields(faults)
     return model
+
+
+def key_count(model: BaseModel) -> int:
+    """How many different keys of the sender's objects a model was made of.
+
+    No model takes an unknown key. So when ``":`` stands in the bytes just as often, and no colon
+    stands off its key, no key is repeated; anything else (text may hold ``":`` too) is looked into.
+    """
+    number = len(model.__pydantic_fields_set__)
+    for value in model.__dict__.values():
+        kind = type(value)
+        if kind is str or value is None:  # most are, and asking pydantic's classes is slow
+            continue
+        if isinstance(value, BaseModel):
+            number += key_count(value)
+        elif kind is list:
+            for item in value:
+                if isinstance(item, BaseModel):
+                    number += key_count(item)
+    return number
 
 
 def decode_line(raw: bytes) -> PaperItem | GoodsItem:

@@ -221,6 +221,16 @@ async def test_other_media_types_are_415(api: API, headers: dict[str, str]) -> N
     problem(await api.post("/v1/orders", data=data, headers=headers), 415, "API-403")
 
 
+async def test_a_repeated_key_is_refused_by_name_and_spoils_only_its_line(api: API) -> None:
+    good = orjson.dumps({"type": "order", **order_doc()})
+    twice = good.replace(b'"paid":', b'"paid":"1.00","paid":')
+    doc = problem(await api.post("/v1/orders", data=twice), 422, "API-102")
+    assert [fault["path"] for fault in doc["errors"]] == ["paid"]
+    first, second = (await api.batch(twice, good)).doc["results"]
+    assert first["problem"]["errors"][0]["path"] == "paid"
+    assert second["status"] == "accepted"
+
+
 async def test_a_charset_of_utf8_is_fine(api: API) -> None:
     headers = {"Content-Type": 'application/json; charset="UTF-8"'}
     data = orjson.dumps(order_doc())
