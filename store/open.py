@@ -83,7 +83,7 @@ class StoreLimits:
     writer: WriterLimits = field(default_factory=WriterLimits)
     lanes: int = 2
     readers: int = 4
-    papers_bytes: int = 64 * 1024 * 1024
+    papers_bytes: int = 192 * 1024 * 1024
     known_cases: int = 20_000
     lease_us: int = 30_000_000
     busy_timeout_ms: int = 10_000

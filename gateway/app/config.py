@@ -35,6 +35,9 @@ class StoreSection(_Section):
     url: str = "sqlite:///clearance.db"
     master_key_file: Path = Path("master.key")
     queue: int = Field(default=20_000, ge=1, description="commands that may wait to be committed")
+    papers_mib: int = Field(
+        default=192, ge=1, description="memory for papers on their way; about 80 orders each"
+    )
     checkpoint_s: int = Field(default=3600, ge=1)
     checkpoint_file: Path | None = None
 
