@@ -114,12 +114,8 @@ def key_count(model: BaseModel) -> int:
         kind = type(value)
         if kind is str or value is None:  # most are, and asking pydantic's classes is slow
             continue
-        if isinstance(value, BaseModel):
-            number += key_count(value)
-        elif kind is list:
-            for item in value:
-                if isinstance(item, BaseModel):
-                    number += key_count(item)
+        for item in value if kind is list else (value,):
+            number += key_count(item) if isinstance(item, BaseModel) else 0
     return number
 
 

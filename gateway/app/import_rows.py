@@ -171,7 +171,7 @@ class NDJSONRows:
         if row.fault is not None:
             raise RowFaulty((row.fault,))
         adapter = _ADAPTER[self.kind]
-        if self.profile is not None:
+        if self.profile is not None and _PROFILE_KEY not in row.raw:
             try:
                 return _item(adapter, _with_profile(row.raw, self.profile))
             except InvalidJSON:
@@ -187,14 +187,16 @@ class NDJSONRows:
             raise RowFaulty(error.faults) from None
 
 
+# Inside a text the quotes would be escaped, and no object below the paper has such a key.
+_PROFILE_KEY: Final = b'"profile"'
+
+
 def _item(adapter: TypeAdapter[Any], raw: bytes) -> Item:
     return to_item(decode(adapter, raw))
 
 
 def _with_profile(raw: bytes, profile: str) -> bytes:
-    """The object with a profile before its own fields: one that it names itself comes later and
-    wins.
-    """
+    """The object, which names no profile itself, with this one before its own fields."""
     inner = raw.lstrip()
     if not inner.startswith(b"{"):
         return raw
