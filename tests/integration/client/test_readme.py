@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.integration.client.conftest import Live
+from tests.tools import require_tool
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,8 +43,8 @@ async def test_the_python_of_the_readme_runs(live: Live) -> None:
     assert "declaration_planned" in said
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_commands_of_the_readme_run(live: Live) -> None:
+    require_tool("curl")
     (commands,) = blocks("sh")
     for command in commands.strip().splitlines():
         status, said = await run(live, "sh", "-c", command)
