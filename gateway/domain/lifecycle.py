@@ -258,8 +258,8 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
             _alarm(declaration, "odd_status"),
         ]
     if target is _S.RELEASED and LEVEL.get(declaration.stage, 1) < 1:
-        # A closing that waits is a sibling too.
-        if declaration.deferred is None:
+        # A closing that waits is a sibling too; a second release is none.
+        if declaration.deferred is None or declaration.deferred["word"] == Word.RELEASED:
             return [_recorded(declaration, fact, "deferred")]
     newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
     if declaration.stage in (_S.REJECTED, _S.REFUSED, _S.RETURNED_ABROAD):

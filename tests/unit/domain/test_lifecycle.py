@@ -199,6 +199,15 @@ def test_a_release_waits_for_a_sibling() -> None:
     assert state.release_sequence == 1
 
 
+def test_a_second_release_is_no_sibling_of_the_first() -> None:
+    state = received(inventory_sent(), fact(Word.RELEASED, 5), fact(Word.RELEASED, 6))
+    assert stage(state) is DeclarationStage.SENT
+    assert state.release_sequence == 0
+    state = received(state, fact(Word.ACCEPTED, 3))
+    assert stage(state) is DeclarationStage.RELEASED
+    assert state.release_sequence == 1
+
+
 def test_a_closing_is_no_release() -> None:
     state = received(inventory_sent(), fact(Word.ACCEPTED, 2), fact(Word.CLOSED, 6))
     assert stage(state) is DeclarationStage.ACCEPTED
