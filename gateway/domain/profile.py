@@ -225,8 +225,23 @@ class FilingProfile:
             raise InvalidValue("cop_no_prefix", "must have 2 to 4 characters")
         if len(self.subscriptions) > 5:
             raise InvalidValue("subscriptions", "at most 5 are possible")
+        self._check_filings()
         if not self.carriers or not self.payment_companies:
             raise InvalidValue("carriers", "name at least one carrier and one payment company")
+
+    def _check_filings(self) -> None:
+        """Refuse what the flow cannot honour: a gate nobody watches must not stand open."""
+        for kind in (PaperKind.PAYMENT, PaperKind.WAYBILL):
+            filing = self.filing(kind)
+            if filing.filed_by is FiledBy.US:
+                raise InvalidValue(f"filings.{kind}.filed_by", "only the order can be filed by us")
+            if filing.gate and filing.confirmed_by is not ConfirmedBy.STATEMENT:
+                raise InvalidValue(
+                    f"filings.{kind}.confirmed_by", "must be statement while gate is true"
+                )
+        for kind, filing in self.filings.items():
+            if filing.on_timeout is not OnTimeout.HOLD:
+                raise InvalidValue(f"filings.{kind}.on_timeout", "must be hold")
 
 
 def _pick(parties: tuple[Party, ...], code: str | None) -> Party | None:

@@ -51,8 +51,8 @@ def test_a_stored_profile_can_be_put_again(tmp_path: Path) -> None:
 
 def test_filings_are_read(tmp_path: Path) -> None:
     filing = {"filed_by": "us", "confirmed_by": "receipt", "max_wait_s": 60}
-    profile = read_profile(written(tmp_path, {**sample(), "filings": {"payment": filing}}), SHOP)
-    found = profile.filing(PaperKind.PAYMENT)
+    profile = read_profile(written(tmp_path, {**sample(), "filings": {"order": filing}}), SHOP)
+    found = profile.filing(PaperKind.ORDER)
     assert (found.filed_by, found.max_wait_s) == (FiledBy.US, 60)
 
 

@@ -13,9 +13,12 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import TenantId
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import (
+    ConfirmedBy,
     Enterprise,
     FiledBy,
     Mandate,
+    OnTimeout,
+    PaperFiling,
     Party,
     Role,
     Subscription,
@@ -92,3 +95,25 @@ def test_enterprises_and_mandates() -> None:
     assert mandate.covers(TenantId("t1"), ours.code, Role.MERCHANT, DAY)
     assert not mandate.covers(TenantId("t2"), ours.code, Role.MERCHANT, DAY)
     assert not mandate.covers(TenantId("t1"), ours.code, Role.MERCHANT, date(2026, 11, 12))
+
+
+@pytest.mark.parametrize(
+    "filing, field",
+    [
+        (PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT), "filed_by"),
+        (PaperFiling(FiledBy.OTHER, ConfirmedBy.API), "confirmed_by"),
+        (PaperFiling(FiledBy.OTHER, ConfirmedBy.RECEIPT), "confirmed_by"),
+        (
+            PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT, on_timeout=OnTimeout.SEND),
+            "on_timeout",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", [PaperKind.PAYMENT, PaperKind.WAYBILL])
+def test_a_gate_that_nobody_watches_is_refused(
+    filing: PaperFiling, field: str, kind: PaperKind
+) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        profile(filings={kind: filing}).check()
+    assert caught.value.path == f"filings.{kind}.{field}"
+    profile(filings={kind: PaperFiling(FiledBy.OTHER, ConfirmedBy.API, gate=False)}).check()
