@@ -10,7 +10,7 @@ ARGS   ?=
 PIP      := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip
 LOCKED   := $(PIP) install --quiet --require-hashes
 COMPILE  := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
-            --no-emit-trusted-host --no-header --strip-extras --allow-unsafe
+            --no-emit-trusted-host --no-header --allow-unsafe
 COVERAGE ?=
 ifneq ($(COVERAGE),)
   PYTEST_COVERAGE := --cov --cov-report=
@@ -45,9 +45,9 @@ deps: ## system packages the tests use (PostgreSQL, xmlsec1, openssl, curl); ins
 	@.deps/install
 
 lock: venv-test ## compile the locks anew from pyproject.toml
-	$(COMPILE) --extra postgres --extra uvloop -o .requirements/base.txt pyproject.toml
-	$(COMPILE) -c .requirements/base.txt -o .requirements/build.txt .requirements/build.in
-	$(COMPILE) -c .requirements/base.txt -c .requirements/build.txt --all-extras \
+	$(COMPILE) --strip-extras --extra postgres --extra uvloop -o .requirements/base.txt pyproject.toml
+	$(COMPILE) --strip-extras -c .requirements/base.txt -o .requirements/build.txt .requirements/build.in
+	$(COMPILE) --no-strip-extras -c .requirements/base.txt -c .requirements/build.txt --all-extras \
 	  -o .requirements/test.txt pyproject.toml
 
 # -- running ----------------------------------------------------------------------------------
