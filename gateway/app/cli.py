@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway.app.commands import (
+    api_keys,
     boxes,
     channels,
     endpoints,
@@ -82,7 +83,7 @@ def build() -> typer.Typer:
     app.command("serve")(processes.serve)
     app.command("worker")(processes.worker)
     app.command("init")(processes.init)
-    for module in (tenants, profiles, goods, keys, endpoints, channels, boxes):
+    for module in (tenants, profiles, goods, api_keys, keys, endpoints, channels, boxes):
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)

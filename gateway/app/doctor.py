@@ -209,7 +209,7 @@ def _clocks(connection: Connection, now: int) -> Iterator[Look]:
             "API keys",
             Health.WARN,
             f"{found.keys_ending} end within 30 days",
-            "`clearance keys rotate`, and give the new token to its owner",
+            "`clearance api-keys rotate`, and give the new token to its owner",
         )
 
 

@@ -1,158 +1,14 @@
-"""Keys: API keys of tenants, the master key, development signing keys."""
+"""Signing keys and the master key: made by the command line, never overwritten."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.app.beginning import write_signing_key
-from gateway.app.commands.frame import (
-    JSONOption,
-    TenantOption,
-    Unusable,
-    at,
-    at_json,
-    common,
-    emit,
-    out,
-    run,
-    show_table,
-    warn,
-)
-from gateway.app.commands.tenants import known_tenant
-from gateway.app.config import Settings
+from gateway.app.commands.frame import JSONOption, Unusable, emit, out, warn
 from gateway.app.master_key import make_master_key
-from gateway.app.opening import open_office, open_reading
 from gateway.app.surroundings import SystemClock, SystemRng
-from gateway.domain.ids import KeyId
-from store.keys import KeyRole, KeyRow, NewKey, list_keys
-
-_HOUR_US = 3600 * 1_000_000
-_DAY_US = 24 * _HOUR_US
-_SOON_US = 30 * _DAY_US
-
-
-def new(
-    context: typer.Context,
-    *,
-    tenant: TenantOption,
-    role: Annotated[KeyRole, typer.Option(help="What the key may do / 角色")],
-    name: Annotated[str, typer.Option(help="What it is for / 用途")] = "",
-    expires_days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Days until it ends / 有效天数")
-    ] = None,
-    json: JSONOption = False,
-) -> None:
-    """Make an API key; its token is shown once / 新建 API 密钥（只显示一次）"""
-    made = run(_new(common(context).settings(), tenant, role, name, expires_days))
-    if json:
-        emit({**_doc(made.row), "token": made.token})
-        return
-    console = out()
-    console.print(f"key    {made.row.key_id}", markup=False)
-    console.print(f"token  {made.token}", markup=False)
-    warn("keep the token now, it is never shown again / 请立即保存，之后不再显示")
-
-
-async def _new(
-    settings: Settings, tenant: str, role: KeyRole, name: str, days: int | None
-) -> NewKey:
-    async with open_office(settings) as office:
-        owner = await known_tenant(office.access, tenant)
-        expires = None if days is None else office.clock.now() + days * _DAY_US
-        return await office.keys.new(owner, role, name or role.value, expires)
-
-
-def listing(context: typer.Context, *, tenant: TenantOption, json: JSONOption = False) -> None:
-    """List the API keys of a tenant / 列出 API 密钥"""
-    settings = common(context).settings()
-    found = run(_list(settings, tenant))
-    if json:
-        emit({"keys": [_doc(one) for one in found]})
-        return
-    now = SystemClock().now()
-    show_table(
-        "API 密钥 API keys",
-        ("id", "角色 role", "名称 name", "状态 state", "到期 expires", "最近使用 last used"),
-        [
-            (
-                one.key_id,
-                one.role.value,
-                one.name,
-                _state(one, now),
-                at(one.expires_at),
-                at(one.last_used_at),
-            )
-            for one in found
-        ],
-    )
-
-
-async def _list(settings: Settings, tenant: str) -> Sequence[KeyRow]:
-    async with open_reading(settings) as reader:
-        owner = await known_tenant(reader.access, tenant)
-        async with reader.access.read() as reading:
-            return await reading.run_sync(lambda on: list_keys(on, owner))
-
-
-def revoke(
-    context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id / 密钥编号")],
-    *,
-    tenant: TenantOption,
-    json: JSONOption = False,
-) -> None:
-    """End an API key for good / 吊销 API 密钥"""
-    if not run(_revoke(common(context).settings(), tenant, key)):
-        raise Unusable(f"the tenant has no live key {key!r}; see `clearance keys list`")
-    if json:
-        emit({"key": key, "revoked": True})
-    else:
-        out().print(f"key {key} revoked", markup=False)
-
-
-async def _revoke(settings: Settings, tenant: str, key: str) -> bool:
-    async with open_office(settings) as office:
-        owner = await known_tenant(office.access, tenant)
-        return await office.keys.revoke(owner, KeyId(key))
-
-
-def rotate(
-    context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id / 密钥编号")],
-    *,
-    tenant: TenantOption,
-    overlap_hours: Annotated[
-        int, typer.Option(min=0, max=720, help="How long the old one still opens / 并行小时数")
-    ] = 24,
-    expires_days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Days until the new one ends / 有效天数")
-    ] = None,
-    json: JSONOption = False,
-) -> None:
-    """Make a key's successor; the old one ends after the overlap / 更换 API 密钥（新旧并行）"""
-    settings = common(context).settings()
-    made = run(_rotate(settings, tenant, key, overlap_hours, expires_days))
-    if made is None:
-        raise Unusable(f"the tenant has no live key {key!r}; see `clearance keys list`")
-    if json:
-        emit({**_doc(made.row), "token": made.token, "replaces": key})
-        return
-    console = out()
-    console.print(f"key    {made.row.key_id}", markup=False)
-    console.print(f"token  {made.token}", markup=False)
-    console.print(f"the old key {key} ends in {overlap_hours} hours", markup=False)
-    warn("keep the token now, it is never shown again / 请立即保存，之后不再显示")
-
-
-async def _rotate(
-    settings: Settings, tenant: str, key: str, hours: int, days: int | None
-) -> NewKey | None:
-    async with open_office(settings) as office:
-        owner = await known_tenant(office.access, tenant)
-        expires = None if days is None else office.clock.now() + days * _DAY_US
-        return await office.keys.rotate(owner, KeyId(key), hours * _HOUR_US, expires)
 
 
 def master(
@@ -169,7 +25,7 @@ def master(
     warn("keep a copy elsewhere: without it nothing can be read / 请另行备份，丢失后数据无法解密")
 
 
-def signing(
+def new(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The PEM file / PEM 文件")],
     *,
     subject: Annotated[
@@ -202,36 +58,11 @@ def signing(
     warn("customs does not know this certificate; it is for development only / 仅供开发使用")
 
 
-def _state(one: KeyRow, now: int) -> str:
-    if one.revoked_at is not None:
-        return "revoked"
-    if one.expires_at is None or one.expires_at > now + _SOON_US:
-        return "live"
-    return "expiring" if one.expires_at > now else "expired"
-
-
-def _doc(one: KeyRow) -> dict[str, object]:
-    return {
-        "key": one.key_id,
-        "tenant": one.tenant,
-        "role": one.role.value,
-        "name": one.name,
-        "created_at": at_json(one.created_at),
-        "expires_at": at_json(one.expires_at),
-        "revoked_at": at_json(one.revoked_at),
-        "last_used_at": at_json(one.last_used_at),
-    }
-
-
 def group() -> typer.Typer:
     """The command group ``clearance keys``."""
     made = typer.Typer(
-        name="keys", no_args_is_help=True, help="API keys, master key, signing keys / 密钥管理"
+        name="keys", no_args_is_help=True, help="Signing keys and the master key / 签名密钥与主密钥"
     )
     made.command("new")(new)
-    made.command("list")(listing)
-    made.command("rotate")(rotate)
-    made.command("revoke")(revoke)
     made.command("master")(master)
-    made.command("signing")(signing)
     return made

@@ -117,7 +117,7 @@ def init(
         f"  clearance tenants add shop 'My shop'\n"
         f"  clearance profiles put FILE.toml --tenant shop\n"
         f"  clearance goods put FILE.csv --tenant shop\n"
-        f"  clearance keys new --tenant shop --role seller\n"
+        f"  clearance api-keys new --tenant shop --role seller\n"
         f"  clearance serve",
         markup=False,
     )

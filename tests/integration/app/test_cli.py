@@ -137,12 +137,14 @@ def test_orders_that_waited_go_on_when_their_goods_come(shell: Shell) -> None:
 
 
 def test_keys_are_shown_once_and_can_be_ended(shop: Shell) -> None:
-    made = shop.json("keys", "new", "--tenant", "shop", "--role", "seller", "--expires-days", "9")
+    made = shop.json(
+        "api-keys", "new", "--tenant", "shop", "--role", "seller", "--expires-days", "9"
+    )
     assert made["token"].startswith(f"ck_{made['key']}_")
-    assert "token" not in shop.json("keys", "list", "--tenant", "shop")["keys"][0]
-    shop.ok("keys", "revoke", made["key"], "--tenant", "shop")
-    assert shop.json("keys", "list", "-t", "shop")["keys"][0]["revoked_at"] is not None
-    assert "no live key" in shop.refused("keys", "revoke", made["key"], "--tenant", "shop")
+    assert "token" not in shop.json("api-keys", "list", "--tenant", "shop")["keys"][0]
+    shop.ok("api-keys", "revoke", made["key"], "--tenant", "shop")
+    assert shop.json("api-keys", "list", "-t", "shop")["keys"][0]["revoked_at"] is not None
+    assert "no live key" in shop.refused("api-keys", "revoke", made["key"], "--tenant", "shop")
 
 
 def test_key_files_are_made_and_never_overwritten(shell: Shell) -> None:
@@ -150,11 +152,11 @@ def test_key_files_are_made_and_never_overwritten(shell: Shell) -> None:
     phrase.write_text("correct horse\n")
     master, signing = shell.folder / "m2.key", shell.folder / "s2.pem"
     shell.ok("keys", "master", master)
-    shell.ok("keys", "signing", signing, "--passphrase-file", phrase)
+    shell.ok("keys", "new", signing, "--passphrase-file", phrase)
     assert len(master.read_bytes()) == 32
     assert b"ENCRYPTED" in signing.read_bytes()
     assert "overwritten" in shell.refused("keys", "master", master)
-    assert "overwritten" in shell.refused("keys", "signing", signing)
+    assert "overwritten" in shell.refused("keys", "new", signing)
 
 
 def test_endpoints_show_their_secret_once(shop: Shell) -> None:
@@ -188,7 +190,7 @@ def test_lists_are_readable_too(shop: Shell) -> None:
     assert "示例商家" in shop.ok("tenants", "list")
     assert "MILK-900" in shop.ok("goods", "list", "--tenant", "shop")
     assert "hz-1210" in shop.ok("profiles", "list", "--tenant", "shop")
-    assert "none" in shop.ok("keys", "list", "--tenant", "shop")
+    assert "none" in shop.ok("api-keys", "list", "--tenant", "shop")
     assert "kept" in shop.ok("check")
 
 

@@ -80,7 +80,7 @@ def test_the_doctor_tells_of_files_that_were_set_aside(shop: Shell) -> None:
 
 def test_the_doctor_sees_what_lies_in_the_database(shop: Shell) -> None:
     made = shop.json("endpoints", "add", "--pull", "-t", "shop", "--role", "seller")
-    shop.ok("keys", "new", "-t", "shop", "--role", "seller", "--expires-days", "9")
+    shop.ok("api-keys", "new", "-t", "shop", "--role", "seller", "--expires-days", "9")
     shop.ok("channels", "pause", "dxp", "--reason", "certificate in doubt")
     late = parked_notice("late", made["endpoint"], NOW).values(
         stage="open", done_at=None, lease_until=1
@@ -164,16 +164,16 @@ def test_secrets_and_keys_are_rotated_with_an_overlap(shop: Shell) -> None:
     assert "no endpoint" in shop.refused("endpoints", "rotate", "ep_none", "-t", "shop")
     assert rows(shop, select(endpoint.c.old_until))[0].old_until > 0
 
-    key = shop.json("keys", "new", "-t", "shop", "--role", "seller", "--name", "erp")
-    made = shop.json("keys", "rotate", key["key"], "-t", "shop", "--overlap-hours", "1")
+    key = shop.json("api-keys", "new", "-t", "shop", "--role", "seller", "--name", "erp")
+    made = shop.json("api-keys", "rotate", key["key"], "-t", "shop", "--overlap-hours", "1")
     assert (made["role"], made["name"], made["replaces"]) == ("seller", "erp", key["key"])
     assert made["token"] != key["token"]
-    listed = {one["key"]: one for one in shop.json("keys", "list", "-t", "shop")["keys"]}
+    listed = {one["key"]: one for one in shop.json("api-keys", "list", "-t", "shop")["keys"]}
     assert listed[key["key"]]["expires_at"] is not None
     assert listed[made["key"]]["expires_at"] is None
-    assert "expiring" in shop.ok("keys", "list", "-t", "shop")
+    assert "expiring" in shop.ok("api-keys", "list", "-t", "shop")
     assert len(rows(shop, select(api_key.c.key_id))) == 2
-    assert "no live key" in shop.refused("keys", "rotate", "none", "-t", "shop")
+    assert "no live key" in shop.refused("api-keys", "rotate", "none", "-t", "shop")
 
 
 def test_the_inbox_is_counted(shop: Shell) -> None:
