@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.case import CaseStage, VerdictKind
+from gateway.domain.codes import CodeClass, Refile
 from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Severity
@@ -53,6 +54,26 @@ class FixOut(Out):
     value: str | None
 
 
+class CodeText(Out):
+    """The same words in both languages."""
+
+    en: str
+    zh: str
+
+
+class RejectionOut(Out):
+    """A rejection code: ``rule`` would have caught it, ``refile`` is what to file again."""
+
+    code: str
+    text: CodeText
+    family: str
+    status: str | None
+    code_class: CodeClass
+    rule: str | None
+    fix: CodeText
+    refile: list[Refile]
+
+
 class FindingOut(Out):
     """One difference or fault; values are masked. ``id`` follows from what was found."""
 
@@ -66,6 +87,7 @@ class FindingOut(Out):
     code: str | None = None
     fixes: list[FixOut] = []
     text: dict[Literal["en", "zh"], str]
+    customs: RejectionOut | None = None
 
 
 class VerdictOut(Out):
@@ -168,6 +190,38 @@ class PaperOut(Out):
     content: JSONObject
 
 
+class CodeOut(Out):
+    """One code of a table; ``messages`` are the receipts that a status occurs in."""
+
+    code: str
+    text: CodeText
+    iso: str | None
+    messages: list[str]
+
+
+class CodeTableOut(Out):
+    """One code table: where it is from and how complete it is."""
+
+    table: str
+    title: CodeText
+    source: str
+    is_complete: bool
+    completeness: CodeText
+    href: str
+
+
+class CodeTableList(Out):
+    """Every code table."""
+
+    tables: list[CodeTableOut]
+
+
+class CodeTableFull(CodeTableOut):
+    """A code table with its codes."""
+
+    codes: list[RejectionOut] | list[CodeOut]
+
+
 class DeclarationOut(Out):
     """One declaration version; ``papers`` and ``goods`` are the versions it was built from."""
 
@@ -182,6 +236,7 @@ class DeclarationOut(Out):
     status: str | None
     returned_at: str | None
     codes: list[str]
+    explained: list[RejectionOut]
     message: str | None
     attempt: int
     sent_at: Time | None
@@ -212,6 +267,7 @@ class ReceiptOut(Out):
     word: Word
     returned_at: str
     codes: list[str] | None
+    explained: list[RejectionOut]
     pre_no: str | None
     invt_no: str | None
     effect: str

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from gateway.api import answers, edge
 from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.cases import XML_TYPE, Cases
+from gateway.api.codes import code_tables, codes_of
 from gateway.api.docs_page import DOCS_HEADERS, PAGE_TYPE, docs_page, problems_page
 from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
@@ -96,6 +97,7 @@ def route_table(
         *_stream_routes(stream),
         *_notice_routes(cases, Notices(services, settings)),
         *_health_routes(services, draining),
+        *_code_routes(),
     )
 
 
@@ -283,6 +285,20 @@ def _health_routes(services: Services, draining: asyncio.Event) -> Sequence[Rout
             gives=answers.Health, status=(200, 503),
         ),
         Route("GET", "/metrics", metrics, "Prometheus metrics", None, media=CONTENT_TYPE_LATEST),
+    )  # fmt: skip
+
+
+def _code_routes() -> Sequence[Route]:
+    return (
+        Route(
+            "GET", "/v1/codes", code_tables, "Customs' code tables, and how complete each is", None,
+            gives=answers.CodeTableList,
+        ),
+        Route(
+            "GET", "/v1/codes/{table}", codes_of,
+            "One code table; of rejection codes with cause, fix and what to file again", None,
+            gives=answers.CodeTableFull,
+        ),
     )  # fmt: skip
 
 

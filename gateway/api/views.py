@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
+from gateway.api.codes import explained
 from gateway.api.services import KeyRole
 from gateway.domain.asking import REASONS
 from gateway.domain.case import CaseStage, Verdict
@@ -56,6 +57,8 @@ def finding_view(finding: Finding, explain: Explain) -> Doc:
     doc = finding_to_doc(finding)
     doc["id"] = finding_id(finding)
     doc["text"] = {"en": explain(finding, "en"), "zh": explain(finding, "zh")}
+    told = explained(None, (finding.code,)) if finding.code else []
+    doc["customs"] = told[0] if told else None
     return doc
 
 
@@ -178,6 +181,7 @@ def declaration_view(one: DeclarationState) -> Doc:
         "status": one.status,
         "returned_at": one.returned_at,
         "codes": list(one.codes),
+        "explained": explained(one.status, one.codes),
         "message": one.message_id,
         "attempt": one.attempt,
         "sent_at": moment(one.sent_at),
@@ -191,6 +195,7 @@ def receipt_view(stored: StoredEvent) -> Doc:
     payload = stored.event.payload
     return {
         "receipt": payload["receipt"],
+        "explained": explained(payload.get("status"), payload.get("codes") or []),
         "at": moment(stored.at),
         "href": f"/v1/receipts/{payload['receipt']}",
         **{

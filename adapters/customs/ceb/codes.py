@@ -1,8 +1,8 @@
 """Customs' numbers, and the neutral words they come down to.
 
 Together with :mod:`adapters.customs.ceb.receipts` the only place that knows them. Sources: the
-status lists of the receipts' field tables and the error table of the interface specification
-(chapter 7); order and meaning by practice. What is not listed is UNKNOWN, never a guess.
+status lists of the receipts' field tables; the classes of error codes are data of
+:mod:`gateway.domain.codes`. What is not listed is UNKNOWN, never a guess.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from gateway.domain.codes import CodeClass, find_rejection, label_of
 from gateway.domain.declaration import DeclarationKind, Word
 
 REJECTED_STATUS: Final = "100"
@@ -53,26 +54,13 @@ _STATUS_WORDS: Final[Mapping[DeclarationKind, Mapping[str, Word]]] = MappingProx
     }
 )
 
-# The error table uses -621027 twice: for a failed save and for repeated line numbers. A fault of
-# one record must not quarantine a key, so it is a plain failure for a person.
-_ERROR_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
+_CLASS_WORDS: Final[Mapping[CodeClass, Word]] = MappingProxyType(
     {
-        "-301013": Word.FAILED_SYSTEM,
-        "-621008": Word.FAILED_SYSTEM,
-        "-621009": Word.FAILED_SYSTEM,
-        "-621017": Word.FAILED_SYSTEM,
-        "-621022": Word.FAILED_SYSTEM,
-        "-301020": Word.FAILED_SIGNATURE,
-        "-621025": Word.FAILED_SIGNATURE,
-        "-621026": Word.FAILED_SIGNATURE,
-        "-621028": Word.FAILED_SIGNATURE,
-        "-621029": Word.FAILED_SIGNATURE,
-        "-621005": Word.FAILED_LIMIT,
-        "-621018": Word.FAILED_LIMIT,
-        "-621015": Word.FAILED_RIGHTS,
-        "-621016": Word.FAILED_RIGHTS,
-        "-301010": Word.DUPLICATE,
-        "-621004": Word.DUPLICATE,
+        CodeClass.SYSTEM: Word.FAILED_SYSTEM,
+        CodeClass.SIGNATURE: Word.FAILED_SIGNATURE,
+        CodeClass.LIMIT: Word.FAILED_LIMIT,
+        CodeClass.RIGHTS: Word.FAILED_RIGHTS,
+        CodeClass.DUPLICATE: Word.DUPLICATE,
     }
 )
 
@@ -97,7 +85,7 @@ def word_of(kind: DeclarationKind, status: str, text: str) -> Word:
     is a duplicate answer, not a rejection.
     """
     if status.startswith("-"):
-        return _ERROR_WORDS.get(status, Word.FAILED)
+        return _error_word(status)
     if status == REJECTED_STATUS and says_duplicate(text):
         return Word.DUPLICATE
     return _STATUS_WORDS[kind].get(status, Word.UNKNOWN)
@@ -110,7 +98,13 @@ def says_duplicate(text: str) -> bool:
 
 def is_signature_error(status: str) -> bool:
     """Whether a status speaks of the signature, hence of the key."""
-    return _ERROR_WORDS.get(status) is Word.FAILED_SIGNATURE
+    return _error_word(status) is Word.FAILED_SIGNATURE
+
+
+def _error_word(status: str) -> Word:
+    """The word of a status below 0, by the class of its code; an unknown one is for a person."""
+    known = find_rejection(status)
+    return Word.FAILED if known is None else _CLASS_WORDS.get(known.code_class, Word.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +116,6 @@ class TransportAnswer:
     quarantine: bool
 
 
-_TRANSPORT_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "0001": "message format error",
-        "0002": "schema check failed",
-        "0999": "other format error",
-        "1001": "signature invalid",
-        "1002": "signature expired",
-        "1003": "decryption error",
-        "1004": "signature does not match the data",
-        "1999": "other security error",
-        "2001": "receiver does not exist",
-        "2002": "real receiver differs from the stated receiver",
-        "2999": "other business error",
-        "3001": "database or middleware error",
-        "3002": "remote connection error",
-        "3003": "remote connection timeout",
-        "3999": "other system error",
-    }
-)
 _TRANSPORT_CLASSES: Final[Mapping[str, TransportAnswer]] = MappingProxyType(
     {
         "0": TransportAnswer("format error", "never", quarantine=False),
@@ -162,5 +137,5 @@ def transport_answer(code: str) -> TransportAnswer | None:
     found = _TRANSPORT_CLASSES.get(code[0])
     if found is None:
         return None
-    meaning = _TRANSPORT_MEANINGS.get(code, found.meaning)
+    meaning = label_of("transport_answers", code, "en") or found.meaning
     return TransportAnswer(meaning, found.retry, quarantine=found.quarantine)

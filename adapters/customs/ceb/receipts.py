@@ -26,6 +26,7 @@ from adapters.customs.ceb.codes import (
 )
 from adapters.customs.ceb.times import full_return_time, return_time_us
 from gateway.domain.case import CaseKey
+from gateway.domain.codes import cited
 from gateway.domain.declaration import DeclarationKind, ReceiptFact
 from gateway.domain.ids import ReceiptId
 from gateway.domain.profile import FilingProfile
@@ -52,7 +53,6 @@ _KEPT: Final = (
     *("customsCode", "ebpCode", "ebcCode", "agentCode"),
     *("orderNo", "copNo", "preNo", "invtNo"),
 )
-_CODE: Final = re.compile(r"\[code:([0-9]{1,10});desc:(.*?)\]", re.IGNORECASE | re.DOTALL)
 _STATUS: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9A-Za-z-]{1,20}", re.ASCII)
 # 4 of the office, 4 of the year, a letter, 9 of a serial: 18 in an import (rule 13).
@@ -64,7 +64,6 @@ _ROOT_GUID: Final = re.compile(
 )
 _INFO_LENGTH: Final = 5000
 _SCANNED: Final = 8000
-_MOST_CODES: Final = 10
 _MOST_NOTES: Final = 20
 _MOST_NAME: Final = 60
 _ID_LENGTH: Final = 255
@@ -218,15 +217,10 @@ def _lookup(kind: DeclarationKind, fields: Mapping[str, str]) -> Lookup:
 
 def _codes(info: str) -> tuple[tuple[str, ...], str]:
     """The codes of a returnInfo and the text they come with (all of it without brackets)."""
-    info = info[:_INFO_LENGTH]
-    # Up to the last bracket only: behind it every opening one would be scanned in vain.
-    found = _CODE.findall(info, 0, info.rfind("]") + 1)
+    found = cited(info)
     if not found:
-        return (), info
-    return (
-        tuple(dict.fromkeys(code for code, _ in found))[:_MOST_CODES],
-        "\n".join(text for _, text in found),
-    )
+        return (), info[:_INFO_LENGTH]
+    return tuple(one.code for one in found), "\n".join(one.text for one in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ import orjson
 import pytest
 from aiohttp import ClientSession
 
-from gateway.api.answers import AskedOut, FindingPage, ForeseenOut, ProblemOut, SettledList
+from gateway.api.answers import (
+    AskedOut,
+    CodeTableFull,
+    CodeTableList,
+    FindingPage,
+    ForeseenOut,
+    ProblemOut,
+    SettledList,
+)
 from gateway.api.app import create_app, serving
 from gateway.domain.events import Event, EventKind
 from tests.integration.api.conftest import API, QUICK, Reply
@@ -277,3 +285,25 @@ async def test_a_body_must_keep_up_the_floor(paced: API, piece: bytes, status: i
         f"{paced.address}/v1/orders", data=body(), headers=sent
     ) as answer:
         assert answer.status == status
+
+
+# --- code tables ------------------------------------------------------------------------------
+
+
+async def test_code_tables_are_open_to_all(api: API) -> None:
+    listed = await api.get("/v1/codes", key=None)
+    tables = CodeTableList.model_validate_json(listed.body).tables
+    assert {"units", "rejections"} <= {one.table for one in tables}
+    for one in tables:
+        whole = await api.get(one.href, key=None)
+        assert CodeTableFull.model_validate_json(whole.body).codes
+    assert code(await api.get("/v1/codes/colours", key=None)) == "API-301"
+
+
+async def test_a_rejection_code_says_what_to_file_again(api: API) -> None:
+    table = (await api.get("/v1/codes/rejections", key=None)).doc
+    found = next(one for one in table["codes"] if one["code"] == "1332")
+    assert found["refile"] == ["order", "payment", "inventory"]
+    assert found["rule"] == "PAYMENT-AMOUNT"
+    assert "acturalPaid" not in found["fix"]["en"]
+    assert "支付金额" in found["text"]["zh"]
