@@ -52,6 +52,8 @@ class FixOut(Out):
     path: str
     owner: str
     value: str | None
+    confidence: Literal["high", "medium", "low"] = "low"
+    evidence: list[str] = []
 
 
 class CodeText(Out):
@@ -86,6 +88,7 @@ class FindingOut(Out):
     params: dict[str, str] = {}
     code: str | None = None
     fixes: list[FixOut] = []
+    ledger: list[tuple[str, str]] = []
     text: dict[Literal["en", "zh"], str]
     customs: RejectionOut | None = None
 

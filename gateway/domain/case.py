@@ -87,6 +87,11 @@ class Verdict(NamedTuple):
     missing: tuple[str, ...] = ()
     until: int | None = None
 
+    @property
+    def unverifiable(self) -> int:
+        """How many rules could not be answered, which is never taken for agreement."""
+        return len({one.rule for one in self.findings if one.state == "unverifiable"})
+
 
 class CaseState(NamedTuple):
     """A case, folded from its events; ``seq`` counts them. Holds no personal data."""

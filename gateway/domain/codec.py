@@ -25,7 +25,7 @@ from gateway.domain.declaration import (
     Pinned,
 )
 from gateway.domain.errors import InvalidValue
-from gateway.domain.findings import Finding, Fix, FixKind, Severity
+from gateway.domain.findings import Confidence, Finding, Fix, FixKind, LedgerRow, Severity
 from gateway.domain.money import Money
 from gateway.domain.papers import (
     Basis,
@@ -278,9 +278,18 @@ def finding_to_doc(finding: Finding) -> dict[str, Any]:
         doc["code"] = finding.code
     if finding.fixes:
         doc["fixes"] = [
-            {"kind": fix.kind.value, "path": fix.path, "owner": fix.owner, "value": fix.value}
+            {
+                "kind": fix.kind.value,
+                "path": fix.path,
+                "owner": fix.owner,
+                "value": fix.value,
+                "confidence": fix.confidence.value,
+                "evidence": list(fix.evidence),
+            }
             for fix in finding.fixes
         ]
+    if finding.ledger:
+        doc["ledger"] = [[row.name, row.amount] for row in finding.ledger]
     return doc
 
 
@@ -293,11 +302,19 @@ def finding_from_doc(doc: Mapping[str, Any]) -> Finding:
         delta=doc.get("delta"),
         params=doc.get("params", {}),
         fixes=tuple(
-            Fix(FixKind(fix["kind"]), fix["path"], fix["owner"], fix.get("value"))
+            Fix(
+                FixKind(fix["kind"]),
+                fix["path"],
+                fix["owner"],
+                fix.get("value"),
+                Confidence(fix.get("confidence", Confidence.LOW)),
+                tuple(fix.get("evidence", ())),
+            )
             for fix in doc.get("fixes", ())
         ),
         code=doc.get("code"),
         state=doc.get("state", "broken"),
+        ledger=tuple(LedgerRow(name, amount) for name, amount in doc.get("ledger", ())),
     )
 
 

@@ -27,16 +27,42 @@ class FixKind(StrEnum):
     FACT = "fact"
 
 
+class Confidence(StrEnum):
+    """How likely a proposed change is the right one.
+
+    ``high``: only the spelling differs, or the value follows from others. ``medium``: one of two
+    sources must be wrong and this follows the other. ``low``: nothing tells the value.
+    """
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
     """A proposed change of one field of one paper; ``value`` is masked when personal, None if
-    asked for.
+    asked for. ``evidence`` are the places that speak for it.
     """
 
     kind: FixKind
     path: str
     owner: str
     value: str | None = None
+    confidence: Confidence = Confidence.LOW
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One row of the small account behind a finding about money: what, and how much (CNY text).
+
+    The rows before ``delta`` add up to what should be; the last row names what the difference is
+    equal to, if anything.
+    """
+
+    name: str
+    amount: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +70,8 @@ class Finding:
     """One difference or fault.
 
     ``paths`` maps a place (``order.paid``) to the masked value seen there. ``code`` is the customs
-    code that the fault would have caused. ``state`` is ``broken`` or ``unverifiable``.
+    code that the fault would have caused. ``state`` is ``broken`` or ``unverifiable``. ``ledger``
+    shows where the money went.
     """
 
     rule: str
@@ -55,6 +82,7 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     code: str | None = None
     state: str = "broken"
+    ledger: tuple[LedgerRow, ...] = ()
 
 
 def finding_id(finding: Finding) -> str:

@@ -50,6 +50,36 @@ class FieldState(StrEnum):
     ABSENT = "absent"
 
 
+class PaymentPart(StrEnum):
+    """What a payment is of its order; ``merged`` is one filed document for several payments."""
+
+    WHOLE = "whole"
+    DEPOSIT = "deposit"
+    BALANCE = "balance"
+    MERGED = "merged"
+
+
+class DeductionKind(StrEnum):
+    """Why a buyer paid less in cash than the shop's prices come to.
+
+    A price cut and a shop's coupon make the deal price lower. Points, vouchers, gift cards and
+    virtual money pay a part of the deal price without cash.
+    """
+
+    PRICE_CUT = "price_cut"
+    COUPON = "coupon"
+    POINTS = "points"
+    VOUCHER = "voucher"
+    GIFT_CARD = "gift_card"
+    VIRTUAL_MONEY = "virtual_money"
+    UNKNOWN = "unknown"
+
+    @property
+    def lowers_price(self) -> bool:
+        """Whether it belongs into the line prices, not into the discount."""
+        return self in (DeductionKind.PRICE_CUT, DeductionKind.COUPON)
+
+
 @dataclass(frozen=True, slots=True)
 class Masked:
     """A value that its source shows only in part, for example ``138****0001``."""
@@ -99,6 +129,19 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Deduction:
+    """One reason for paying less, as the shop records it; of one line where it names one.
+
+    ``is_in_prices`` says that the line prices are lower by it already.
+    """
+
+    kind: DeductionKind
+    amount: Money
+    line_no: int | None = None
+    is_in_prices: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRef:
     """What the order says about its payment."""
 
@@ -112,7 +155,9 @@ class Order:
     """The order (订单): what was bought, by whom, for how much.
 
     ``goods_value`` is the deal price including what was paid without cash, ``discount`` the
-    non-cash part (points, vouchers), ``paid`` what was really paid (acturalPaid).
+    non-cash part (points, vouchers), ``paid`` what was really paid (acturalPaid). ``deductions``
+    are the shop's own records behind price and discount. ``shop_order_no`` names the order of the
+    shop where several orders are declared of it.
     """
 
     order_no: str
@@ -129,11 +174,19 @@ class Order:
     batch_numbers: str | None = None
     ordered_at: datetime | None = None
     note: str | None = None
+    shop_order_no: str | None = None
+    deductions: tuple[Deduction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentSlip:
-    """The payment slip (支付单): who paid how much, as the payment company knows it."""
+    """The payment slip (支付单): who paid how much, as the payment company knows it.
+
+    ``transaction_id`` is the number that customs sees. Where the payment is filed in parts,
+    ``original_id`` and ``original_amount`` tell the transaction behind it. ``attempt_no`` is the
+    merchant's own number of the try to pay, ``refunded`` what was given back so far, ``place`` the
+    customs place that it is filed at.
+    """
 
     transaction_id: str
     amount: Money
@@ -144,6 +197,12 @@ class PaymentSlip:
     identity_check: IdentityCheck | None = None
     paid_at: datetime | None = None
     note: str | None = None
+    part: PaymentPart | None = None
+    original_id: str | None = None
+    original_amount: Money | None = None
+    refunded: Money | None = None
+    attempt_no: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.domain.case import Verdict
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import (
     CaseId,
@@ -47,8 +48,9 @@ class Matcher(Protocol):
         goods: Mapping[str, GoodsRecord],
         taken: Mapping[str, CaseId],
         now: int,
+        around: Circumstances = NOTHING_KNOWN,
     ) -> Verdict:
         """The verdict of a case's papers; ``taken`` maps a claim kind to another case that holds
-        it.
+        it, ``around`` is what else is known.
         """
         ...

@@ -7,6 +7,7 @@ from decimal import Decimal
 from operator import lt
 from typing import Final
 
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import to_micros
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId
@@ -100,6 +101,7 @@ class Facts:
     now: int
     day: date
     limit: PersonalLimit
+    around: Circumstances = NOTHING_KNOWN
     _order_texts: list[TextFault] | None = field(default=None, init=False)
     _waybill_texts: list[TextFault] | None = field(default=None, init=False)
 

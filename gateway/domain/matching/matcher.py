@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from gateway.domain.case import Verdict, VerdictKind
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.errors import InvalidValue
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord
@@ -84,12 +85,13 @@ class PaperMatcher:
         goods: Mapping[str, GoodsRecord],
         taken: Mapping[str, CaseId],
         now: int,
+        around: Circumstances = NOTHING_KNOWN,
     ) -> Verdict:
         """The verdict of a case's papers (the ``Matcher`` port)."""
         pack = self._packs.get(profile.rule_pack)
         if pack is None:
             raise InvalidValue("rule_pack", "names a rule pack that is not loaded")
-        return pack.match(papers, profile, goods, taken, now)
+        return pack.match(papers, profile, goods, taken, now, around)
 
 
 class _CompiledPack:
@@ -109,11 +111,12 @@ class _CompiledPack:
         goods: Mapping[str, GoodsRecord],
         taken: Mapping[str, CaseId],
         now: int,
+        around: Circumstances,
     ) -> Verdict:
         """Ask every rule that the papers present allow."""
         known = self._known.get(id(profile)) or self._learn(profile)
         facts, present = self._facts(known.view, papers, now)
-        facts.goods, facts.taken = goods, taken
+        facts.goods, facts.taken, facts.around = goods, taken, around
         broken: list[tuple[_Bound, Faults]] = []
         for check, bound in self._plans[present]:
             faults = check(facts)
@@ -237,7 +240,8 @@ def _finding(bound: _Bound, fault: Fault) -> Finding:
         paths=fault.paths,
         delta=fault.delta,
         params=fault.params,
-        fixes=fault.fixes,
+        fixes=fault.weighed() if fault.fixes else (),
         code=info.code,
         state="broken" if fault.is_verifiable else "unverifiable",
+        ledger=fault.ledger,
     )

@@ -5,12 +5,12 @@ because a field it compares is masked or absent (faults of ``unknown``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from gateway.domain.findings import Fix, FixKind, Severity
+from gateway.domain.findings import Confidence, Fix, FixKind, LedgerRow, Severity
 from gateway.domain.money import plain
 from gateway.domain.papers import Masked, PaperKind
 from gateway.domain.party import mask, mask_name
@@ -26,8 +26,11 @@ class Group(StrEnum):
     GOODS = "GOODS"
     INVENTORY = "INVENTORY"
     LIMIT = "LIMIT"
+    TAX = "TAX"
+    REGISTRY = "REGISTRY"
     CLAIM = "CLAIM"
     TIME = "TIME"
+    SYSTEM = "SYSTEM"
 
 
 class Outcome(StrEnum):
@@ -104,6 +107,23 @@ class Fault:
     fixes: tuple[Fix, ...] = ()
     severity: Severity | None = None
     is_verifiable: bool = True
+    ledger: tuple[LedgerRow, ...] = ()
+
+    def weighed(self) -> tuple[Fix, ...]:
+        """The fixes with what speaks for them: the other places of the fault.
+
+        A spelling that another paper gives is near certain; of two facts that differ, each is the
+        evidence against the other; where no value is known, there is none.
+        """
+        return tuple(self._weighed(fix) for fix in self.fixes)
+
+    def _weighed(self, fix: Fix) -> Fix:
+        if fix.value is None or fix.evidence:
+            return fix
+        evidence = tuple(path for path in self.paths if path != fix.path)
+        is_form = fix.kind is FixKind.FORM
+        sure = Confidence.HIGH if is_form or len(evidence) > 1 else Confidence.MEDIUM
+        return replace(fix, confidence=sure, evidence=evidence)
 
 
 Faults = Sequence[Fault]
