@@ -111,5 +111,5 @@ format: venv-test ## let ruff lay the code out
 	$(BIN)/ruff format .
 
 clean: ## remove builds, caches and the environment
-	rm -rf $(VENV) build dist .cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist .cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
