@@ -9,6 +9,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -16,11 +17,16 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signing.errors import CertificateUnreadable, ProviderMissing
+from signing.der import raw_of_der, read
+from signing.errors import CertificateUnreadable, ProfileMismatch, SignatureMismatch
+from signing.libcrypto import SM2PublicKey
 from signing.profiles import KeyKind
 
 SM2_CURVE: Final = "1.2.156.10197.1.301"
 """Object identifier of the SM2 curve."""
+
+SM2_WITH_SM3: Final = "1.2.156.10197.1.501"
+"""Object identifier of SM2 signatures over SM3, in certificates."""
 
 _SM2_CURVE_DER: Final = bytes.fromhex("06082a811ccf5501822d")
 
@@ -58,6 +64,8 @@ class Certificate:
     key_bits: int = field(compare=False)
     parsed: x509.Certificate = field(repr=False, compare=False)
     rsa_key: rsa.RSAPublicKey | None = field(repr=False, compare=False)
+    spki: bytes = field(repr=False, compare=False)
+    """SubjectPublicKeyInfo of the key."""
 
     @classmethod
     def from_der(cls, der: bytes) -> "Certificate":
@@ -93,7 +101,7 @@ class Certificate:
 
     @classmethod
     def _of(cls, parsed: x509.Certificate, der: bytes) -> "Certificate":
-        kind, rsa_key = _key_of(parsed)
+        kind, rsa_key, spki = _key_of(parsed)
         return cls(
             der=der,
             der_base64=base64.b64encode(der),
@@ -106,13 +114,23 @@ class Certificate:
             key_bits=rsa_key.key_size if rsa_key else 256 if kind is KeyKind.SM2 else 0,
             parsed=parsed,
             rsa_key=rsa_key,
+            spki=spki,
         )
 
     def public_rsa_key(self) -> rsa.RSAPublicKey:
-        """Return the RSA key, or raise `ProviderMissing` for a key that needs another provider."""
+        """Return the RSA key, or raise `ProfileMismatch` for a key of another kind."""
         if self.rsa_key is None:
-            raise ProviderMissing(self.key_kind.value)
+            raise ProfileMismatch(self.key_kind.value)
         return self.rsa_key
+
+    def public_sm2_key(self) -> SM2PublicKey:
+        """Return the SM2 key, or raise `ProfileMismatch` for a key of another kind.
+
+        Raises `ProviderMissing` where the system has no libcrypto that knows SM2.
+        """
+        if self.key_kind is not KeyKind.SM2:
+            raise ProfileMismatch(self.key_kind.value)
+        return _sm2_key(self.spki)
 
     def may_sign(self) -> bool:
         """Tell whether the key usage, where the certificate names one, includes signing."""
@@ -133,9 +151,24 @@ class Certificate:
 
     def is_issued_by(self, issuer: "Certificate") -> bool:
         """Tell whether the issuer's key signed this certificate under the issuer's name."""
+        if issuer.key_kind is KeyKind.SM2:
+            return self._is_issued_by_sm2(issuer)
         try:
             self.parsed.verify_directly_issued_by(issuer.parsed)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
+    def _is_issued_by_sm2(self, issuer: "Certificate") -> bool:
+        """As `is_issued_by`, for what `cryptography` cannot check."""
+        if self.parsed.signature_algorithm_oid.dotted_string != SM2_WITH_SM3:
+            return False
+        if self.parsed.issuer != issuer.parsed.subject:
+            return False
+        try:
+            raw = raw_of_der(self.parsed.signature)
+            issuer.public_sm2_key().verify(raw, self.parsed.tbs_certificate_bytes)
+        except (ValueError, SignatureMismatch):
             return False
         return True
 
@@ -144,15 +177,47 @@ class Certificate:
         return self.not_before <= moment <= self.not_after
 
 
-def _key_of(parsed: x509.Certificate) -> tuple[KeyKind, rsa.RSAPublicKey | None]:
+@lru_cache(maxsize=256)
+def _sm2_key(spki: bytes) -> SM2PublicKey:
+    """Reading a key costs as much as a tenth of a verification: a few are kept."""
+    try:
+        return SM2PublicKey.from_spki(spki)
+    except ValueError as error:
+        raise CertificateUnreadable("SM2 key") from error
+
+
+def _key_of(parsed: x509.Certificate) -> tuple[KeyKind, rsa.RSAPublicKey | None, bytes]:
     """Tell the kind of the public key; `cryptography` itself does not know the SM2 curve."""
-    if _SM2_CURVE_DER in parsed.tbs_certificate_bytes:
-        return KeyKind.SM2, None
+    spki = _spki_of(parsed.tbs_certificate_bytes)
+    if _has_sm2_curve(spki):
+        return KeyKind.SM2, None, spki
     try:
         public = parsed.public_key()
     except UnsupportedAlgorithm:
-        return KeyKind.OTHER, None
-    return (KeyKind.RSA, public) if isinstance(public, rsa.RSAPublicKey) else (KeyKind.OTHER, None)
+        return KeyKind.OTHER, None, spki
+    if isinstance(public, rsa.RSAPublicKey):
+        return KeyKind.RSA, public, spki
+    return KeyKind.OTHER, None, spki
+
+
+def _spki_of(tbs: bytes) -> bytes:
+    """Cut SubjectPublicKeyInfo out of a TBSCertificate. Raises `ValueError`."""
+    _, content, _ = read(tbs, 0)
+    at, skipped = 0, 0
+    # Version, where there is one, then serial, algorithm, issuer, validity and subject.
+    wanted = 6 if content[:1] == b"\xa0" else 5
+    while skipped < wanted:
+        _, _, at = read(content, at)
+        skipped += 1
+    _, _, end = read(content, at)
+    return content[at:end]
+
+
+def _has_sm2_curve(spki: bytes) -> bool:
+    """Tell whether the key's own algorithm parameters name the SM2 curve."""
+    _, content, _ = read(spki, 0)
+    _, algorithm, _ = read(content, 0)
+    return algorithm.endswith(_SM2_CURVE_DER)
 
 
 def _key_usage(parsed: x509.Certificate) -> x509.KeyUsage | None:

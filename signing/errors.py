@@ -16,7 +16,26 @@
     │   ├── ProviderMissing        SIGN-207
     │   ├── KeyFailed              SIGN-208
     │   ├── CertificateUnreadable  SIGN-209
-    │   └── KeyNameInvalid         SIGN-210
+    │   ├── KeyNameInvalid         SIGN-210
+    │   ├── AgentUnreachable       SIGN-211
+    │   ├── DeviceSlow             SIGN-212
+    │   ├── DeviceMissing          SIGN-213
+    │   ├── PinWrong               SIGN-214
+    │   ├── PinLocked              SIGN-215
+    │   ├── ReaderReset            SIGN-216
+    │   ├── CallRefused            SIGN-217
+    │   ├── DeviceFailed           SIGN-218
+    │   ├── ReplyForeign           SIGN-219
+    │   ├── SignatureIsDER         SIGN-220
+    │   ├── SignatureForeign       SIGN-221
+    │   ├── AccessRefused          SIGN-222
+    │   ├── KeyExpired             SIGN-223
+    │   ├── KeyNotYetValid         SIGN-224
+    │   ├── EnterpriseForeign      SIGN-225
+    │   └── RingError              SIGN-230
+    │       ├── NoKeyReady         SIGN-231
+    │       ├── DeadlinePassed     SIGN-232
+    │       └── RingFull           SIGN-233
     ├── DocumentError              SIGN-3xx  the document to be signed, or what was just signed
     │   ├── DocumentUnreadable     SIGN-301
     │   ├── DocumentNotCanonical   SIGN-302
@@ -46,6 +65,15 @@ class Retry(StrEnum):
     NEVER = "never"
     LATER = "later"
     UNKNOWN_OUTCOME = "unknown-outcome"
+
+
+class Reaction(StrEnum):
+    """Who has to do something about a key that failed."""
+
+    NONE = "none"
+    RETRY = "retry"
+    OPERATOR = "operator"
+    BUG = "bug"
 
 
 class SigningError(Exception):
@@ -79,9 +107,13 @@ class PolicyInvalid(SettingError):
 
 
 class SigningKeyError(SigningError):
-    """The signing key cannot be used."""
+    """The signing key cannot be used.
+
+    `reaction` says who must act: nobody but the next try, an operator, or a programmer.
+    """
 
     code = "SIGN-200"
+    reaction: ClassVar[Reaction] = Reaction.OPERATOR
 
 
 class KeyFileUnreadable(SigningKeyError):
@@ -121,7 +153,7 @@ class KeyUnsupported(SigningKeyError):
 
 
 class ProviderMissing(SigningKeyError):
-    """SM2 needs the libcrypto provider, which is not installed in this build."""
+    """A provider that this key needs is missing on this system; the detail says which."""
 
     code = "SIGN-207"
 
@@ -131,6 +163,7 @@ class KeyFailed(SigningKeyError):
 
     code = "SIGN-208"
     retry = Retry.LATER
+    reaction = Reaction.RETRY
 
 
 class CertificateUnreadable(SigningKeyError):
@@ -143,6 +176,133 @@ class KeyNameInvalid(SigningKeyError):
     """The key name is not 1 to 40 letters and digits."""
 
     code = "SIGN-210"
+
+
+class AgentUnreachable(SigningKeyError):
+    """The UKey agent or signing service cannot be reached; start it, or check its address."""
+
+    code = "SIGN-211"
+    retry = Retry.LATER
+    reaction = Reaction.RETRY
+
+
+class DeviceSlow(SigningKeyError):
+    """The device or service did not answer in time; what it may still answer is thrown away."""
+
+    code = "SIGN-212"
+    retry = Retry.LATER
+    reaction = Reaction.RETRY
+
+
+class DeviceMissing(SigningKeyError):
+    """No key is in the reader, or not the one expected; put it in."""
+
+    code = "SIGN-213"
+    retry = Retry.LATER
+
+
+class PinWrong(SigningKeyError):
+    """The device refuses the PIN; it is not tried again before the setting was changed."""
+
+    code = "SIGN-214"
+
+
+class PinLocked(SigningKeyError):
+    """The PIN of the device is locked; have it unlocked by its issuer."""
+
+    code = "SIGN-215"
+
+
+class ReaderReset(SigningKeyError):
+    """The card reader could not be reset; restart the agent."""
+
+    code = "SIGN-216"
+    retry = Retry.LATER
+    reaction = Reaction.RETRY
+
+
+class CallRefused(SigningKeyError):
+    """The device or service calls our request faulty."""
+
+    code = "SIGN-217"
+    reaction = Reaction.BUG
+
+
+class DeviceFailed(SigningKeyError):
+    """The device reports a failure that is not known to pass."""
+
+    code = "SIGN-218"
+
+
+class ReplyForeign(SigningKeyError):
+    """The device answered something other than what was asked."""
+
+    code = "SIGN-219"
+    retry = Retry.LATER
+    reaction = Reaction.RETRY
+
+
+class SignatureIsDER(SigningKeyError):
+    """The signature is DER where raw r and s are due; set the key to convert it."""
+
+    code = "SIGN-220"
+
+
+class SignatureForeign(SigningKeyError):
+    """The signature made does not belong to the key's certificate."""
+
+    code = "SIGN-221"
+
+
+class AccessRefused(SigningKeyError):
+    """The signing service refuses our credentials."""
+
+    code = "SIGN-222"
+
+
+class KeyExpired(SigningKeyError):
+    """The certificate of the key is no longer valid."""
+
+    code = "SIGN-223"
+
+
+class KeyNotYetValid(SigningKeyError):
+    """The certificate of the key is not valid yet; check the clock first."""
+
+    code = "SIGN-224"
+    retry = Retry.LATER
+
+
+class EnterpriseForeign(SigningKeyError):
+    """The certificate of the key belongs to another enterprise than the one that files."""
+
+    code = "SIGN-225"
+
+
+class RingError(SigningKeyError):
+    """The key ring could not have the document signed."""
+
+    code = "SIGN-230"
+    retry = Retry.LATER
+    reaction = Reaction.RETRY
+
+
+class NoKeyReady(RingError):
+    """No key of the ring can sign now; the work waits."""
+
+    code = "SIGN-231"
+
+
+class DeadlinePassed(RingError):
+    """No key of the ring was free before the deadline; the work waits."""
+
+    code = "SIGN-232"
+
+
+class RingFull(RingError):
+    """Too much work waits for the keys of the ring; try again later."""
+
+    code = "SIGN-233"
 
 
 class DocumentError(SigningError):
@@ -407,6 +567,12 @@ class KeyKindRefused(CertificateError):
     """The certificate's key does not fit the profile of the signature."""
 
     code = "SIGN-446"
+
+
+class ChainTooLong(CertificateError):
+    """The certificate's chain has more members than the policy allows."""
+
+    code = "SIGN-447"
 
 
 class MismatchError(VerificationError):

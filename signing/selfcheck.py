@@ -25,9 +25,9 @@ _ELEMENT: Final = re.compile(
     rb'<ds:DigestMethod Algorithm="(?P<digest_method>[^"]+)"></ds:DigestMethod>'
     rb"<ds:DigestValue>(?P<digest>[^<]+)</ds:DigestValue></ds:Reference>)</ds:SignedInfo>"
     rb"<ds:SignatureValue>(?P<signature>[^<]+)</ds:SignatureValue><ds:KeyInfo>"
-    rb"<ds:KeyName>(?P<key_name>[^<]+)</ds:KeyName><ds:X509Data>"
-    rb"<ds:X509Certificate>(?P<certificate>[^<]+)</ds:X509Certificate>"
-    rb"</ds:X509Data></ds:KeyInfo></ds:Signature>(?P<end></[^<>]+>)"
+    rb"<ds:KeyName>(?P<key_name>[^<]+)</ds:KeyName>"
+    rb"(?:<ds:X509Data><ds:X509Certificate>(?P<certificate>[^<]+)</ds:X509Certificate>"
+    rb"</ds:X509Data>)?</ds:KeyInfo></ds:Signature>(?P<end></[^<>]+>)"
 )
 _NAMESPACE: Final = re.compile(rb' xmlns(:[^\s="]+)?="[^"]*"')
 
@@ -56,7 +56,7 @@ def verify_own(signed: SignedDocument, key: Key) -> None:
         "digest": signed.digest_base64.encode(),
         "signature": base64.b64encode(signed.signature),
         "key_name": key.key_name.encode(),
-        "certificate": key.certificate.der_base64,
+        "certificate": key.certificate.der_base64 if profile.has_certificate else None,
     }
     for part, value in expected.items():
         if found[part] != value:

@@ -96,7 +96,7 @@ def sign(
     else:
         require_fit(profile, key.certificate)
     key_name = key.key_name
-    if not _KEY_NAME.fullmatch(key_name):
+    if not is_key_name(key_name):
         raise KeyNameInvalid
     place = _in_canonical(document) if canonical else _in_parsed(document, limits)
     if place.namespaces != profile.namespaces:
@@ -122,18 +122,28 @@ def sign(
     )
 
 
+def is_key_name(text: str) -> bool:
+    """Tell whether the text may stand in ds:KeyName: 1 to 40 letters and digits."""
+    return _KEY_NAME.fullmatch(text) is not None
+
+
 def _signature_element(profile: Profile, digest: bytes, signature: bytes, key: Key) -> bytes:
+    certificate = b""
+    if profile.has_certificate:
+        certificate = (
+            b"<ds:X509Data><ds:X509Certificate>%b</ds:X509Certificate></ds:X509Data>"
+            % key.certificate.der_base64
+        )
     return (
         b"<ds:Signature%b><ds:SignedInfo>%b</ds:SignedInfo>"
         b"<ds:SignatureValue>%b</ds:SignatureValue>"
-        b"<ds:KeyInfo><ds:KeyName>%b</ds:KeyName><ds:X509Data>"
-        b"<ds:X509Certificate>%b</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
+        b"<ds:KeyInfo><ds:KeyName>%b</ds:KeyName>%b</ds:KeyInfo></ds:Signature>"
     ) % (
         DS_DECLARATION,
         signed_info_content(profile, digest),
         base64.b64encode(signature),
         key.key_name.encode(),
-        key.certificate.der_base64,
+        certificate,
     )
 
 

@@ -28,6 +28,7 @@ from signing.errors import (
     CertificateNotYetValid,
     CertificateUnreadable,
     CertificateUntrusted,
+    ChainTooLong,
     CommentRefused,
     DigestMalformed,
     DigestMethodRefused,
@@ -62,6 +63,7 @@ from signing.profiles import C14N_WITH_COMMENTS, DS_NAMESPACE, Profile
 
 _DS: Final = f"{{{DS_NAMESPACE}}}"
 _SPACE: Final = re.compile(r"[ \t\r\n]+")
+_LONGEST_CHAIN: Final = 4
 _LEAVES: Final = frozenset({"DigestValue", "SignatureValue", "KeyName", "X509Certificate"})
 
 
@@ -79,7 +81,9 @@ class VerifyPolicy:
     pinned: tuple[Certificate, ...] = ()
     """Certificates that may sign. KeyInfo only selects among them."""
     issuers: tuple[Certificate, ...] = ()
-    """Authorities whose directly issued certificates may sign."""
+    """Authorities whose certificates may sign, directly issued or by way of `intermediates`."""
+    intermediates: tuple[Certificate, ...] = ()
+    """Certificates that may stand between; each must itself lead to one of `issuers`."""
     weak_until: datetime | None = None
     """Last moment of signing at which a profile with a weak digest is accepted."""
     root_name: str | None = None
@@ -133,7 +137,8 @@ class _Claim:
     digest: str
     value: str
     key_name: str
-    certificate: str
+    certificate: str | None
+    """None where KeyInfo is KeyName alone."""
 
 
 def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
@@ -204,7 +209,7 @@ def _claim(root: etree._Element, policy: VerifyPolicy) -> _Claim:
         digest=_value(digest, policy),
         value=_value(value, policy),
         key_name=_value(key_name, policy),
-        certificate=_value(certificate, policy),
+        certificate=None if certificate is None else _value(certificate, policy),
     )
     _refuse_text(signature, policy)
     return claim
@@ -268,9 +273,15 @@ def _require_enveloped(transforms: etree._Element, policy: VerifyPolicy) -> None
         raise TransformRefused
 
 
-def _key_info(key_info: etree._Element) -> tuple[etree._Element, etree._Element]:
-    """Return KeyName and X509Certificate, the only contents KeyInfo may have."""
+def _key_info(key_info: etree._Element) -> tuple[etree._Element, etree._Element | None]:
+    """Return KeyName and X509Certificate, the only contents KeyInfo may have.
+
+    Whether the certificate may be left out is the profile's to say.
+    """
     try:
+        if len(key_info) == 1:
+            (name,) = _children(key_info, "KeyName")
+            return name, None
         key_name, data = _children(key_info, "KeyName", "X509Data")
         (certificate,) = _children(data, "X509Certificate")
     except ElementRefused as error:
@@ -295,10 +306,16 @@ def _value(element: etree._Element, policy: VerifyPolicy) -> str:
 
 def _profile(claim: _Claim, policy: VerifyPolicy) -> Profile:
     """Select the profile the signature names, from the allow-list only."""
-    named = (each for each in policy.profiles if each.signature_method == claim.signature_method)
-    profile = next(named, None)
+    named = [each for each in policy.profiles if each.signature_method == claim.signature_method]
+    has_certificate = claim.certificate is not None
+    # CEB and DXP share their URIs and differ in what KeyInfo holds.
+    profile = next((one for one in named if one.has_certificate is has_certificate), None) or (
+        named[0] if named else None
+    )
     if profile is None:
         raise SignatureMethodRefused
+    if (claim.certificate is not None) is not profile.has_certificate:
+        raise KeyInfoRefused("certificate")
     if claim.digest_method != profile.digest_method:
         raise DigestMethodRefused
     accepted = {profile.canonicalization}
@@ -324,10 +341,12 @@ def _decoded(text: str, refusal: type[ValueMalformed]) -> bytes:
 
 def _certificate(claim: _Claim, profile: Profile, policy: VerifyPolicy) -> Certificate:
     """Return the trusted certificate KeyInfo selects, valid for signing at the policy's time."""
-    der = _decoded(claim.certificate, CertificateMalformed)
-    certificate = next((each for each in policy.pinned if each.der == der), None)
-    if certificate is None:
-        certificate = _issued(der, policy)
+    if claim.certificate is None:
+        certificate = _named(claim.key_name, policy)
+    else:
+        der = _decoded(claim.certificate, CertificateMalformed)
+        pinned = next((each for each in policy.pinned if each.der == der), None)
+        certificate = pinned or _issued(der, policy)
     if certificate.key_kind is not profile.key_kind or (
         certificate.key_bits not in profile.key_bits
     ):
@@ -340,16 +359,37 @@ def _certificate(claim: _Claim, profile: Profile, policy: VerifyPolicy) -> Certi
     return certificate
 
 
+def _named(key_name: str, policy: VerifyPolicy) -> Certificate:
+    """Return the pinned certificate of this serial, where KeyInfo carries none."""
+    for certificate in policy.pinned:
+        if certificate.serial == key_name:
+            return certificate
+    raise CertificateUntrusted
+
+
 def _issued(der: bytes, policy: VerifyPolicy) -> Certificate:
+    """Return the certificate if a chain of valid certificates leads from it to a trusted issuer.
+
+    A chain has at most `_LONGEST_CHAIN` issuers, so issuers that issued each other end too.
+    """
     try:
         certificate = Certificate.from_der(der)
     except CertificateUnreadable as error:
         raise CertificateMalformed from error
-    for issuer in policy.issuers:
-        if certificate.is_issued_by(issuer):
-            _require_validity(issuer, policy.at)
-            return certificate
-    raise CertificateUntrusted
+    below = certificate
+    for _ in range(_LONGEST_CHAIN):
+        for issuer in policy.issuers:
+            if below.is_issued_by(issuer):
+                _require_validity(issuer, policy.at)
+                return certificate
+        found = [one for one in policy.intermediates if below.is_issued_by(one)]
+        if not found:
+            raise CertificateUntrusted
+        below = found[0]
+        if not below.may_issue():
+            raise KeyUsageRefused("intermediate")
+        _require_validity(below, policy.at)
+    raise ChainTooLong
 
 
 def _require_validity(certificate: Certificate, moment: datetime) -> None:

@@ -3,7 +3,6 @@
 Loading costs as much as some sixty signatures, so a `FileKey` is made once and kept.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,18 +26,18 @@ from signing.errors import (
     KeyUnsupported,
     PassphraseWrong,
     PrivateKeyMissing,
-    ProviderMissing,
 )
+from signing.libcrypto import SM2PrivateKey, load_sm2_pkcs12
 from signing.profiles import KeyKind, profile_for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileKey:
-    """An RSA key held in this process's memory. For development and for hosts without a device."""
+    """A key held in this process's memory. For development and for hosts without a device."""
 
     name: str
     certificate: Certificate
-    _private: rsa.RSAPrivateKey = field(repr=False)
+    _private: rsa.RSAPrivateKey | SM2PrivateKey = field(repr=False)
     _padding: padding.PKCS1v15 = field(default_factory=padding.PKCS1v15, repr=False)
     # The one algorithm customs accepts from RSA keys; verifiers bound it in time by their policy.
     _hash: SHA1 = field(default_factory=SHA1, repr=False)
@@ -49,7 +48,9 @@ class FileKey:
         return self.certificate.serial
 
     def sign(self, data: bytes) -> bytes:
-        """Return the RSA PKCS#1 v1.5 signature over SHA-1 of the data. Raises `KeyFailed`."""
+        """Sign as `Key.sign` says. Raises `KeyFailed`."""
+        if isinstance(self._private, SM2PrivateKey):
+            return self._private.sign(data)
         try:
             return self._private.sign(data, self._padding, self._hash)
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -73,18 +74,19 @@ def load_pem(data: bytes, *, name: str, passphrase: bytes | None = None) -> File
     """Load a key from a PEM text holding the private key and, in any order, its certificate.
 
     Further certificates are passed over. Raises `PassphraseWrong`, `PrivateKeyMissing`,
-    `CertificateMissing`, `CertificateMismatch`, `KeyUnsupported`, `ProviderMissing` (SM2) or
-    `KeyFileUnreadable`. An expired certificate is loaded; the caller decides what it is good for.
+    `CertificateMissing`, `CertificateMismatch`, `KeyUnsupported`, `ProviderMissing` (SM2 without
+    OpenSSL 3) or `KeyFileUnreadable`. An expired certificate is loaded: the caller decides.
     """
     if b"-----BEGIN " not in data:
         raise KeyFileUnreadable
     if b"PRIVATE KEY-----" not in data:
         raise PrivateKeyMissing
     certificates = _pem_certificates(data)
-    _refuse_sm2(certificates)
     is_encrypted = b"ENCRYPTED" in data
     if is_encrypted and not passphrase:
         raise PassphraseWrong
+    if any(each.key_kind is KeyKind.SM2 for each in certificates):
+        return _sm2_key(name, SM2PrivateKey.from_pem(data, passphrase), certificates)
     try:
         private = load_pem_private_key(data, passphrase if is_encrypted else None)
     except UnsupportedAlgorithm as error:
@@ -101,14 +103,16 @@ def load_pkcs12(data: bytes, *, name: str, passphrase: bytes | None = None) -> F
     try:
         private, certificate, others = pkcs12.load_key_and_certificates(data, passphrase or None)
     except UnsupportedAlgorithm as error:
-        raise (ProviderMissing if SM2_CURVE in str(error) else KeyUnsupported) from error
+        if SM2_CURVE not in str(error):
+            raise KeyUnsupported from error
+        sm2, der = load_sm2_pkcs12(data, passphrase)
+        return _sm2_key(name, sm2, [Certificate.from_der(der)])
     except (ValueError, TypeError) as error:
         is_passphrase = "assword" in str(error)
         raise (PassphraseWrong if is_passphrase else KeyFileUnreadable) from error
     if private is None:
         raise PrivateKeyMissing
     found = [Certificate.of(each) for each in (certificate, *others) if each is not None]
-    _refuse_sm2(found)
     return _file_key(name, private, found)
 
 
@@ -121,26 +125,22 @@ def _pem_certificates(data: bytes) -> list[Certificate]:
         raise KeyFileUnreadable("certificate") from error
 
 
-def _refuse_sm2(certificates: Iterable[Certificate]) -> None:
+def _sm2_key(name: str, private: SM2PrivateKey, certificates: list[Certificate]) -> FileKey:
     for certificate in certificates:
-        if certificate.key_kind is KeyKind.SM2:
-            raise ProviderMissing
+        if certificate.spki == private.public.spki:
+            return FileKey(name, certificate, private)
+    raise CertificateMismatch
 
 
 def _file_key(name: str, private: object, certificates: list[Certificate]) -> FileKey:
     """Pair the private key with the certificate of its public half."""
     if not isinstance(private, rsa.RSAPrivateKey):
-        raise KeyUnsupported("not an RSA key")
+        raise KeyUnsupported("neither RSA nor SM2")
     if not certificates:
         raise CertificateMissing
-    own = _spki(private.public_key())
+    own = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for certificate in certificates:
-        public = certificate.rsa_key
-        if public is not None and _spki(public) == own:
+        if certificate.spki == own:
             profile_for(certificate)
             return FileKey(name, certificate, private)
     raise CertificateMismatch
-
-
-def _spki(public: rsa.RSAPublicKey) -> bytes:
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

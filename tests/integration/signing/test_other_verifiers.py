@@ -12,8 +12,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from signing import Certificate, KeyKind, SigningError, load_pem, load_pkcs12, profile_for
-from signing.errors import ProviderMissing
+from signing import Certificate, KeyKind, SigningError
 from signing.sign import sign
 from signing.verify import verify
 from tests.tools import require_tool
@@ -172,52 +171,6 @@ def test_we_verify_what_xmlsec1_signs(body: bytes, prefix: str, folder: Path) ->
             made.replace(b"<x", b"<y").replace(b"<a/>", b"<z/>").replace(b"401", b"402"),
             policy(strict_layout=False),
         )
-
-
-def test_an_sm2_key_is_recognised_and_named_as_missing(tmp_path: Path) -> None:
-    openssl = require_tool("openssl")
-    key, certificate, both = (str(tmp_path / name) for name in ("k.pem", "c.pem", "k.p12"))
-    for arguments in (
-        ("ecparam", "-name", "SM2", "-genkey", "-noout", "-out", key),
-        (
-            "req",
-            "-new",
-            "-x509",
-            "-sm3",
-            "-key",
-            key,
-            "-subj",
-            "/CN=dev",
-            "-out",
-            certificate,
-            "-set_serial",
-            "0x0300000000054321",
-            "-sigopt",
-            "distid:1234567812345678",
-        ),
-        (
-            "pkcs12",
-            "-export",
-            "-inkey",
-            key,
-            "-in",
-            certificate,
-            "-out",
-            both,
-            "-passout",
-            "pass:x",
-        ),
-    ):
-        subprocess.run([openssl, *arguments], capture_output=True, check=True)
-    found = Certificate.from_pem(Path(certificate).read_bytes())
-    assert found.key_kind is KeyKind.SM2
-    assert found.serial == "0300000000054321"
-    with pytest.raises(ProviderMissing):
-        profile_for(found)
-    with pytest.raises(ProviderMissing):
-        load_pem(Path(key).read_bytes() + Path(certificate).read_bytes(), name="k")
-    with pytest.raises(ProviderMissing):
-        load_pkcs12(Path(both).read_bytes(), name="k", passphrase=b"x")
 
 
 def test_a_certificate_of_an_unknown_kind_of_key_is_told(tmp_path: Path) -> None:

@@ -40,8 +40,17 @@ def test_the_tree_is_drawn_whole_above_the_verification_errors() -> None:
         assert each.__name__ in drawn or (is_refusal and each.__bases__[0].__name__ in drawn)
 
 
-def test_only_a_failing_key_is_worth_another_try() -> None:
-    assert [each for each in everyone() if each.retry is not Retry.NEVER] == [errors.KeyFailed]
+def test_only_a_key_is_worth_another_try() -> None:
+    again = [each for each in everyone() if each.retry is not Retry.NEVER]
+    assert errors.KeyFailed in again
+    assert all(issubclass(each, errors.SigningKeyError) for each in again)
+
+
+def test_what_passes_by_itself_is_tried_again() -> None:
+    for each in everyone(errors.SigningKeyError):
+        assert issubclass(each, errors.SigningKeyError)
+        if each.reaction is errors.Reaction.RETRY:
+            assert each.retry is Retry.LATER
 
 
 def test_every_code_stands_in_the_documentation_with_its_text() -> None:
