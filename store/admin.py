@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from itertools import chain
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import EndpointId, TenantId
-from gateway.domain.profile import Enterprise, FilingProfile, Mandate
+from gateway.domain.profile import Enterprise, FilingProfile, Mandate, Role
 from gateway.ports import Clock, Endpoint, Rng
 from store import endpoints, keys, master
 from store.access import Access
@@ -45,7 +46,7 @@ class MasterAdmin:
         """Open or close a tenant's access with all its keys; False for an unknown tenant."""
 
         def change(connection: Connection) -> bool:
-            keys.note_tenants_changed(connection)
+            keys.note_access_changed(connection)
             return master.set_tenant_active(connection, tenant, is_active)
 
         return await self.access.execute(change)
@@ -55,9 +56,37 @@ class MasterAdmin:
         now = self.clock.now()
         await self.access.execute(lambda on: master.put_enterprise(on, value, now))
 
-    async def add_mandate(self, value: Mandate) -> None:
-        """Let a tenant use an enterprise. Raises ``InvalidValue``."""
-        await self.access.execute(lambda on: master.add_mandate(on, value))
+    async def list_enterprises(self) -> Sequence[Enterprise]:
+        """Every enterprise of the deployment."""
+        async with self.access.read() as reading:
+            return await reading.run_sync(master.list_enterprises)
+
+    async def add_mandate(self, value: Mandate) -> Mandate:
+        """Let a tenant use an enterprise, and that enterprise's keys open the tenant; gives the
+        mandate as stored. Raises ``InvalidValue``.
+        """
+
+        def change(connection: Connection) -> Mandate:
+            keys.note_access_changed(connection)
+            return master.add_mandate(connection, value)
+
+        return await self.access.execute(change)
+
+    async def end_mandates(
+        self, tenant: TenantId, code: str, role: Role, last_day: date
+    ) -> Sequence[Mandate]:
+        """End what a tenant mandates an enterprise to do, after a day; gives what was ended."""
+
+        def change(connection: Connection) -> list[Mandate]:
+            keys.note_access_changed(connection)
+            return master.end_mandates(connection, tenant, code, role, last_day)
+
+        return await self.access.execute(change)
+
+    async def list_mandates(self, tenant: TenantId) -> Sequence[Mandate]:
+        """The mandates of a tenant."""
+        async with self.access.read() as reading:
+            return await reading.run_sync(lambda on: master.list_mandates(on, tenant))
 
     async def put_profile(self, value: FilingProfile) -> FilingProfile:
         """Store a profile; gives its present version. Raises ``InvalidValue`` or ``Conflict``."""

@@ -1,5 +1,9 @@
 """API keys: made once, shown once, known only by their hash.
 
+A key is a tenant's, or an enterprise's: then it spans the tenants whose mandates let that
+enterprise work for them today (logins of agents and warehouses), and ends for each with its
+mandate.
+
 A token is ``ck_<key id>_<secret>``. The secret is 32 random bytes, so its SHA-256 hash (bound to
 the key id) cannot be searched, and no slow password hash is needed on every request. Every process
 holds all live keys in memory and follows the counter ``keys``.
@@ -10,19 +14,22 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import KeyId, TenantId
+from gateway.domain.profile import Role
+from gateway.flow.clockwork import local_date
 from gateway.ports import Clock, Rng
+from gateway.ports.callers import SpanningKey
 from store.access import Access
 from store.changes import follow, raise_counter, read_counter, take_counter
-from store.master import note
-from store.tables import api_key, tenant
+from store.master import find_enterprise, note
+from store.tables import api_key, mandate, tenant
 
 COUNTER: Final = "keys"
 _PREFIX: Final = "ck"
@@ -44,6 +51,25 @@ class KeyRole(StrEnum):
     AUDITOR = "auditor"
 
 
+_WAREHOUSES: Final = frozenset({Role.AREA_OPERATOR, Role.SITE_OPERATOR})
+_AGENTS: Final = frozenset({Role.AGENT})
+
+
+def mandated_as(role: KeyRole) -> frozenset[Role]:
+    """In which of these roles a tenant mandates an enterprise whose key of this role opens it."""
+    return _WAREHOUSES if role is KeyRole.WAREHOUSE else _AGENTS
+
+
+@dataclass(frozen=True, slots=True)
+class OfEnterprise:
+    """The owner of a key that spans tenants: an enterprise by its customs code."""
+
+    code: str
+
+
+Owner = TenantId | OfEnterprise
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """Who is calling: the tenant and role that a key stands for."""
@@ -58,7 +84,7 @@ class KeyRow:
     """A key as lists show it; times are UTC microseconds, ``last_used_at`` to ten minutes."""
 
     key_id: KeyId
-    tenant: TenantId
+    owner: Owner
     role: KeyRole
     name: str
     created_at: int
@@ -76,10 +102,35 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True)
+class _Span:
+    """One mandate as a key sees it; days are ISO dates, the last one included."""
+
+    tenant: TenantId
+    valid_from: str
+    valid_to: str | None
+
+    def covers(self, day: str) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
 class _Live:
-    credential: Credential
+    """A key that opens something; ``credential`` is None when it spans tenants."""
+
+    key_id: KeyId
     secret_hash: bytes
     expires_at: int | None
+    credential: Credential | None
+    spanning: SpanningKey | None = None
+    spans: tuple[_Span, ...] = ()
+
+    def bearer(self, now: int) -> Credential | SpanningKey | None:
+        """Who calls with it at a time: an enterprise's key spans the mandates of that day."""
+        if self.spanning is None:
+            return self.credential
+        day = local_date(now).isoformat()
+        tenants = frozenset(one.tenant for one in self.spans if one.covers(day))
+        return replace(self.spanning, tenants=tenants)
 
 
 def secret_hash(key_id: str, secret: str) -> bytes:
@@ -89,7 +140,7 @@ def secret_hash(key_id: str, secret: str) -> bytes:
 
 def new_key(
     *,
-    tenant_id: TenantId,
+    owner: Owner,
     role: KeyRole,
     name: str,
     expires_at: int | None,
@@ -97,26 +148,36 @@ def new_key(
     now: int,
 ) -> NewKey:
     """A key with a fresh id and secret, not yet stored. Raises ``InvalidValue``."""
+    if isinstance(owner, OfEnterprise) and role is KeyRole.SELLER:
+        raise InvalidValue("role", "a seller is one tenant; a key that spans tenants is no seller")
     if expires_at is not None and expires_at <= now:
         raise InvalidValue("expires_at", "must lie in the future")
     key_id = KeyId(base64.b32encode(rng.bytes(_ID_BYTES)).decode("ascii").lower())
     secret = base64.urlsafe_b64encode(rng.bytes(_SECRET_BYTES)).decode("ascii").rstrip("=")
-    row = KeyRow(key_id, tenant_id, KeyRole(role), name, now, expires_at)
+    row = KeyRow(key_id, owner, KeyRole(role), name, now, expires_at)
     return NewKey(row, f"{_PREFIX}_{key_id}_{secret}")
 
 
 def put_key(connection: Connection, made: NewKey) -> None:
-    """Store a new key's hash. Raises ``InvalidValue`` when its tenant does not exist."""
+    """Store a new key's hash. Raises ``InvalidValue`` when its owner does not exist."""
     row = made.row
-    known = connection.execute(select(tenant.c.tenant).where(tenant.c.tenant == row.tenant))
-    if known.first() is None:
-        raise InvalidValue("tenant", "does not exist")
+    tenant_id, enterprise_code = None, None
+    if isinstance(row.owner, OfEnterprise):
+        enterprise_code = row.owner.code
+        if find_enterprise(connection, enterprise_code) is None:
+            raise InvalidValue("enterprise", "is no enterprise of this deployment")
+    else:
+        tenant_id = row.owner
+        known = connection.execute(select(tenant.c.tenant).where(tenant.c.tenant == tenant_id))
+        if known.first() is None:
+            raise InvalidValue("tenant", "does not exist")
     take_counter(connection, COUNTER)
     _, key_id, secret = made.token.split("_", 2)
     connection.execute(
         insert(api_key).values(
             key_id=row.key_id,
-            tenant=row.tenant,
+            tenant=tenant_id,
+            enterprise_code=enterprise_code,
             role=row.role.value,
             name=row.name,
             secret_hash=secret_hash(key_id, secret),
@@ -127,13 +188,19 @@ def put_key(connection: Connection, made: NewKey) -> None:
     raise_counter(connection, COUNTER, [note("key", row.key_id)])
 
 
-def revoke_key(connection: Connection, tenant_id: TenantId, key_id: KeyId, now: int) -> bool:
-    """End a key for good; False when the tenant has no such live key."""
+def _owned_by(owner: Owner) -> ColumnElement[bool]:
+    if isinstance(owner, OfEnterprise):
+        return api_key.c.enterprise_code == owner.code
+    return api_key.c.tenant == owner
+
+
+def revoke_key(connection: Connection, owner: Owner, key_id: KeyId, now: int) -> bool:
+    """End a key for good; False when the owner has no such live key."""
     take_counter(connection, COUNTER)
     statement = (
         update(api_key)
         .where(
-            api_key.c.tenant == tenant_id,
+            _owned_by(owner),
             api_key.c.key_id == key_id,
             api_key.c.revoked_at.is_(None),
         )
@@ -147,7 +214,7 @@ def revoke_key(connection: Connection, tenant_id: TenantId, key_id: KeyId, now: 
 
 def rotate_key(
     connection: Connection,
-    tenant_id: TenantId,
+    owner: Owner,
     key_id: KeyId,
     *,
     overlap_us: int,
@@ -157,12 +224,12 @@ def rotate_key(
 ) -> NewKey | None:
     """A successor with the same role and name; the old key ends after the overlap, or before.
 
-    None when the tenant has no such live key. Raises ``InvalidValue``.
+    None when the owner has no such live key. Raises ``InvalidValue``.
     """
     take_counter(connection, COUNTER)
     row = connection.execute(
         select(api_key.c.role, api_key.c.name, api_key.c.expires_at).where(
-            api_key.c.tenant == tenant_id,
+            _owned_by(owner),
             api_key.c.key_id == key_id,
             api_key.c.revoked_at.is_(None),
             or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > now),
@@ -171,7 +238,7 @@ def rotate_key(
     if row is None:
         return None
     made = new_key(
-        tenant_id=tenant_id,
+        owner=owner,
         role=KeyRole(row.role),
         name=row.name,
         expires_at=expires_at,
@@ -188,8 +255,8 @@ def rotate_key(
     return made
 
 
-def list_keys(connection: Connection, tenant_id: TenantId) -> list[KeyRow]:
-    """Every key of a tenant, also those revoked or expired, oldest first."""
+def list_keys(connection: Connection, owner: Owner) -> list[KeyRow]:
+    """Every key of an owner, also those revoked or expired, oldest first."""
     rows = connection.execute(
         select(
             api_key.c.key_id,
@@ -200,13 +267,13 @@ def list_keys(connection: Connection, tenant_id: TenantId) -> list[KeyRow]:
             api_key.c.revoked_at,
             api_key.c.last_used_at,
         )
-        .where(api_key.c.tenant == tenant_id)
+        .where(_owned_by(owner))
         .order_by(api_key.c.created_at, api_key.c.key_id)
     )
     return [
         KeyRow(
             row.key_id,
-            tenant_id,
+            owner,
             KeyRole(row.role),
             row.name,
             row.created_at,
@@ -218,8 +285,10 @@ def list_keys(connection: Connection, tenant_id: TenantId) -> list[KeyRow]:
     ]
 
 
-def note_tenants_changed(connection: Connection) -> None:
-    """Make every process load its keys again: a tenant was opened or closed."""
+def note_access_changed(connection: Connection) -> None:
+    """Make every process load its keys again: a tenant was opened or closed, or a mandate given or
+    ended.
+    """
     take_counter(connection, COUNTER)
     raise_counter(connection, COUNTER, [note("tenants")])
 
@@ -228,23 +297,57 @@ def _load(connection: Connection, seen: int) -> tuple[int, Mapping[str, _Live]] 
     at = read_counter(connection, COUNTER)
     if at == seen:
         return None
+    keys = select(
+        api_key.c.key_id,
+        api_key.c.tenant,
+        api_key.c.enterprise_code,
+        api_key.c.role,
+        api_key.c.secret_hash,
+        api_key.c.expires_at,
+    ).where(api_key.c.revoked_at.is_(None))
+    live: dict[str, _Live] = {}
+    for row in connection.execute(
+        keys.join(tenant, tenant.c.tenant == api_key.c.tenant).where(tenant.c.is_active)
+    ):
+        credential = Credential(row.tenant, row.key_id, KeyRole(row.role))
+        live[row.key_id] = _Live(row.key_id, row.secret_hash, row.expires_at, credential)
+    spans = _load_spans(connection)
+    for row in connection.execute(keys.where(api_key.c.enterprise_code.is_not(None))):
+        role = KeyRole(row.role)
+        live[row.key_id] = _Live(
+            row.key_id,
+            row.secret_hash,
+            row.expires_at,
+            None,
+            SpanningKey(row.key_id, role.value, row.enterprise_code, frozenset()),
+            tuple(
+                span
+                for mandated in mandated_as(role)
+                for span in spans.get((row.enterprise_code, mandated), ())
+            ),
+        )
+    return at, live
+
+
+def _load_spans(connection: Connection) -> Mapping[tuple[str, Role], Sequence[_Span]]:
+    """The mandates of agents and warehouses, of tenants that are open."""
+    wanted = sorted(_WAREHOUSES | _AGENTS)
     rows = connection.execute(
         select(
-            api_key.c.key_id,
-            api_key.c.tenant,
-            api_key.c.role,
-            api_key.c.secret_hash,
-            api_key.c.expires_at,
+            mandate.c.tenant,
+            mandate.c.enterprise_code,
+            mandate.c.role,
+            mandate.c.valid_from,
+            mandate.c.valid_to,
         )
-        .join(tenant, tenant.c.tenant == api_key.c.tenant)
-        .where(api_key.c.revoked_at.is_(None), tenant.c.is_active)
+        .join(tenant, tenant.c.tenant == mandate.c.tenant)
+        .where(tenant.c.is_active, mandate.c.role.in_(wanted))
     )
-    return at, {
-        row.key_id: _Live(
-            Credential(row.tenant, row.key_id, KeyRole(row.role)), row.secret_hash, row.expires_at
-        )
-        for row in rows
-    }
+    spans: dict[tuple[str, Role], list[_Span]] = {}
+    for row in rows:
+        span = _Span(row.tenant, row.valid_from, row.valid_to)
+        spans.setdefault((row.enterprise_code, Role(row.role)), []).append(span)
+    return spans
 
 
 def _note_used(connection: Connection, used: Mapping[KeyId, int]) -> None:
@@ -272,7 +375,7 @@ class KeyDirectory:
         self._unsaved: dict[KeyId, int] = {}
         self._refreshing = asyncio.Lock()
 
-    def authenticate(self, token: str) -> Credential | None:
+    def authenticate(self, token: str) -> Credential | SpanningKey | None:
         """Whom a bearer token belongs to; None for an unknown, expired or revoked one.
 
         Takes the same time for every key id, known or not.
@@ -290,17 +393,17 @@ class KeyDirectory:
         now = self._clock.now()
         if live.expires_at is not None and live.expires_at <= now:
             return None
-        if now - self._used.get(live.credential.key_id, 0) >= _USED_EVERY_US:
-            self._used[live.credential.key_id] = now
-            self._unsaved[live.credential.key_id] = now
-        return live.credential
+        if now - self._used.get(live.key_id, 0) >= _USED_EVERY_US:
+            self._used[live.key_id] = now
+            self._unsaved[live.key_id] = now
+        return live.bearer(now)
 
     async def new(
-        self, tenant_id: TenantId, role: KeyRole, name: str, expires_at: int | None = None
+        self, owner: Owner, role: KeyRole, name: str, expires_at: int | None = None
     ) -> NewKey:
         """Make and store a key; its token is in the answer and nowhere else."""
         made = new_key(
-            tenant_id=tenant_id,
+            owner=owner,
             role=role,
             name=name,
             expires_at=expires_at,
@@ -312,14 +415,14 @@ class KeyDirectory:
         return made
 
     async def rotate(
-        self, tenant_id: TenantId, key_id: KeyId, overlap_us: int, expires_at: int | None = None
+        self, owner: Owner, key_id: KeyId, overlap_us: int, expires_at: int | None = None
     ) -> NewKey | None:
         """A successor of a key, which itself ends after the overlap; None for an unknown key."""
         now = self._clock.now()
         made = await self._access.execute(
             lambda connection: rotate_key(
                 connection,
-                tenant_id,
+                owner,
                 key_id,
                 overlap_us=overlap_us,
                 expires_at=expires_at,
@@ -330,19 +433,19 @@ class KeyDirectory:
         await self.refresh()
         return made
 
-    async def revoke(self, tenant_id: TenantId, key_id: KeyId) -> bool:
+    async def revoke(self, owner: Owner, key_id: KeyId) -> bool:
         """End a key for good; here at once, in other processes at their next refresh."""
         now = self._clock.now()
         done = await self._access.execute(
-            lambda connection: revoke_key(connection, tenant_id, key_id, now)
+            lambda connection: revoke_key(connection, owner, key_id, now)
         )
         await self.refresh()
         return done
 
-    async def list(self, tenant_id: TenantId) -> Sequence[KeyRow]:
-        """Every key of a tenant, also those that open nothing any more."""
+    async def list(self, owner: Owner) -> Sequence[KeyRow]:
+        """Every key of an owner, also those that open nothing any more."""
         async with self._access.read() as reading:
-            return await reading.run_sync(lambda connection: list_keys(connection, tenant_id))
+            return await reading.run_sync(lambda connection: list_keys(connection, owner))
 
     async def refresh(self) -> bool:
         """Load the live keys when any changed, save when keys were used; whether any changed."""

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, Final, TypeVar
 
 import orjson
-from sqlalchemy import Connection, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from gateway.domain.codec import from_doc, to_doc
 from gateway.domain.errors import Conflict, InvalidValue
@@ -166,12 +166,20 @@ def _enterprise(doc: str) -> Enterprise:
     return value
 
 
-def add_mandate(connection: Connection, value: Mandate) -> None:
-    """Store a mandate; one of the same start replaces the period's end."""
+def add_mandate(connection: Connection, value: Mandate) -> Mandate:
+    """Store a mandate, under the enterprise's customs code; one of the same start replaces the
+    period's end. Raises ``InvalidValue``.
+    """
     if value.valid_to is not None and value.valid_to < value.valid_from:
         raise InvalidValue("valid_to", "must not lie before valid_from")
-    if find_enterprise(connection, value.enterprise_code) is None:
+    if value.tenant not in {one.tenant for one in list_tenants(connection)}:
+        raise InvalidValue("tenant", "does not exist")
+    holder = find_enterprise(connection, value.enterprise_code)
+    if holder is None:
         raise InvalidValue("enterprise_code", "names no enterprise of this deployment")
+    if holder.roles and value.role not in holder.roles:
+        raise InvalidValue("role", "is not one of the enterprise's registered roles")
+    value = replace(value, enterprise_code=holder.code)
     statement = insert_into(connection, mandate).values(
         tenant=value.tenant,
         enterprise_code=value.enterprise_code,
@@ -185,6 +193,36 @@ def add_mandate(connection: Connection, value: Mandate) -> None:
             set_={"valid_to": statement.excluded.valid_to},
         )
     )
+    return value
+
+
+def end_mandates(
+    connection: Connection, tenant_id: TenantId, code: str, role: Role, last_day: date
+) -> list[Mandate]:
+    """End the mandates of a tenant for an enterprise in a role after a day; gives those that were
+    to last longer. One that would only begin later is removed.
+    """
+    holder = find_enterprise(connection, code)
+    if holder is None:
+        return []
+    ended = [
+        one
+        for one in list_mandates(connection, tenant_id)
+        if (one.enterprise_code, one.role) == (holder.code, role)
+        and (one.valid_to is None or one.valid_to > last_day)
+    ]
+    for one in ended:
+        row = (
+            (mandate.c.tenant == tenant_id)
+            & (mandate.c.enterprise_code == holder.code)
+            & (mandate.c.role == role.value)
+            & (mandate.c.valid_from == one.valid_from.isoformat())
+        )
+        if one.valid_from > last_day:
+            connection.execute(delete(mandate).where(row))
+        else:
+            connection.execute(update(mandate).where(row).values(valid_to=last_day.isoformat()))
+    return ended
 
 
 def list_mandates(connection: Connection, tenant_id: TenantId) -> list[Mandate]:
@@ -209,15 +247,17 @@ def list_mandates(connection: Connection, tenant_id: TenantId) -> list[Mandate]:
 def missing_mandates(connection: Connection, value: FilingProfile, day: date) -> list[str]:
     """The role paths of a profile (``agent``, ``merchant``) for which its tenant has no mandate."""
     held = list_mandates(connection, value.tenant)
-    return [
-        path
-        for path, party, role in (
-            ("platform", value.platform, Role.PLATFORM),
-            ("merchant", value.merchant, Role.MERCHANT),
-            ("agent", value.agent, Role.AGENT),
-        )
-        if not any(one.covers(value.tenant, party.code, role, day) for one in held)
-    ]
+    missing: list[str] = []
+    for path, party, role in (
+        ("platform", value.platform, Role.PLATFORM),
+        ("merchant", value.merchant, Role.MERCHANT),
+        ("agent", value.agent, Role.AGENT),
+    ):
+        holder = find_enterprise(connection, party.code)
+        code = party.code if holder is None else holder.code
+        if not any(one.covers(value.tenant, code, role, day) for one in held):
+            missing.append(path)
+    return missing
 
 
 # --- filing profiles --------------------------------------------------------------------------

@@ -424,7 +424,9 @@ api_key: Final = Table(
     "api_key",
     metadata,
     _id("key_id"),
-    _id("tenant"),
+    # Whose data it opens: one tenant's, or those of every tenant that mandates an enterprise.
+    _maybe_id("tenant"),
+    _maybe_id("enterprise_code"),
     _id("role"),
     _prose("name"),
     _blob("secret_hash"),
@@ -434,7 +436,9 @@ api_key: Final = Table(
     # Coarse, so that a busy key does not write with every request.
     _maybe_time("last_used_at"),
     PrimaryKeyConstraint("key_id"),
+    CheckConstraint("(tenant IS NULL) <> (enterprise_code IS NULL)", name="owner"),
     Index("ix_api_key_tenant", "tenant"),
+    Index("ix_api_key_enterprise", "enterprise_code"),
 )
 
 enterprise: Final = Table(

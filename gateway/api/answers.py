@@ -12,6 +12,7 @@ from gateway.domain.codes import CodeClass, Refile
 from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Severity
+from gateway.domain.profile import Role
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 JSONObject = dict[str, Any]  # Any: the members vary, as the field's description says
@@ -500,6 +501,43 @@ class EndpointList(Out):
     """Every endpoint of the tenant."""
 
     endpoints: list[EndpointOut]
+
+
+class TenantOut(Out):
+    """A tenant that the key may work for: ``id`` goes into ``Clearance-Tenant``."""
+
+    id: str
+    name: str
+
+
+class TenantList(Out):
+    """Every tenant that the key may work for today."""
+
+    tenants: list[TenantOut]
+
+
+class EnterpriseOut(Out):
+    """A registered enterprise; ``code`` is its customs code."""
+
+    code: str
+    name: str
+    social_credit_code: str | None
+
+
+class MandateOut(Out):
+    """An enterprise that may work for the tenant in a role; ``valid_to`` is the last day."""
+
+    enterprise: EnterpriseOut
+    role: Role
+    valid_from: str
+    valid_to: str | None
+    in_force: bool
+
+
+class MandateList(Out):
+    """Every mandate that the tenant has given."""
+
+    mandates: list[MandateOut]
 
 
 class Health(Out):

@@ -23,6 +23,7 @@ from gateway.api.docs_page import DOCS_HEADERS, PAGE_TYPE, docs_page, problems_p
 from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
 from gateway.api.intake import Intake
+from gateway.api.mandates import Mandates
 from gateway.api.notices import Notices
 from gateway.api.openapi import document
 from gateway.api.preflight import Preflights
@@ -48,6 +49,7 @@ _PEOPLE: Final = frozenset(
 READERS: Final = _PEOPLE | {_SELLER}
 SENDERS: Final = frozenset({_SELLER, KeyRole.OPERATOR.value})
 WAYBILL_SENDERS: Final = SENDERS | {_WAREHOUSE}
+EVERY_KEY: Final = frozenset(role.value for role in KeyRole)
 DESK: Final = frozenset(
     {_SELLER, KeyRole.CLERK.value, KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value}
 )
@@ -95,6 +97,7 @@ def route_table(
         *_case_routes(cases),
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
         *_stream_routes(stream),
+        *_mandate_routes(Mandates(services)),
         *_notice_routes(cases, Notices(services, settings)),
         *_health_routes(services, draining),
         *_code_routes(),
@@ -223,6 +226,19 @@ def _stream_routes(stream: Events) -> Sequence[Route]:
             "GET", "/v1/events", stream.events,
             "The stream of events, in pages or as Server-Sent Events", READERS,
             gives=answers.EventPage, query=tuple(EVENTS), other_media=(SSE_TYPE,),
+        ),
+    )  # fmt: skip
+
+
+def _mandate_routes(mandates: Mandates) -> Sequence[Route]:
+    return (
+        Route(
+            "GET", "/v1/tenants", mandates.tenants, "The tenants that your key may work for",
+            EVERY_KEY, gives=answers.TenantList, is_about_key=True,
+        ),
+        Route(
+            "GET", "/v1/mandates", mandates.mandates, "The enterprises that may work for a tenant",
+            READERS, gives=answers.MandateList,
         ),
     )  # fmt: skip
 

@@ -27,12 +27,17 @@ class Body(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One admitted request, as a route sees it."""
+    """One admitted request, as a route sees it.
+
+    ``spans`` are the tenants that a key which spans tenants may name; such a key has a credential
+    only where the request names one.
+    """
 
     request: web.Request
     request_id: str
     credential: Credential | None
     body: bytes
+    spans: frozenset[TenantId] = frozenset()
 
     @property
     def tenant(self) -> TenantId:
@@ -77,7 +82,7 @@ class Route:
 
     ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document, ``query`` its
     parameters with their meaning, ``problems`` statuses beyond those that follow from the rest,
-    ``other_media`` what it can also answer in.
+    ``other_media`` what it can also answer in. What ``is_about_key`` needs no tenant to be named.
     """
 
     method: str
@@ -93,3 +98,4 @@ class Route:
     media: str = JSON_TYPE
     problems: tuple[int, ...] = ()
     other_media: tuple[str, ...] = ()
+    is_about_key: bool = False

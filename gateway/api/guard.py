@@ -27,9 +27,13 @@ from gateway.api.quota import Quotas
 from gateway.api.services import Credential, Services
 from gateway.api.settings import APISettings
 from gateway.domain.errors import InvalidValue, Retry, StoreError
+from gateway.domain.ids import TenantId
+from gateway.ports.callers import SpanningKey
 
 REQUEST_ID: Final = web.RequestKey("REQUEST_ID", str)
 ROUTE: Final = web.RequestKey("ROUTE", str)
+TENANT_HEADER: Final = "Clearance-Tenant"
+_NO_TENANTS: Final[frozenset[TenantId]] = frozenset()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _TOKEN_LIMIT: Final = 256
 # What a route may raise to be answered with a problem.
@@ -68,13 +72,14 @@ class Guard:
             started = now()
             request_id = self.request_id(request)
             request[REQUEST_ID], request[ROUTE] = request_id, route.path
-            credential = None
+            bearer, credential, spans = None, None, _NO_TENANTS
             try:
                 if route.roles is not None:
-                    credential = self._admit(request, route.roles)
-                    self._quotas.take(credential.key_id, number, started)
+                    bearer = self._admit(request, route.roles)
+                    self._quotas.take(bearer.key_id, number, started)
+                    credential, spans = _at_work(bearer, request, route)
                 body = b"" if route.body is Body.NONE else await self._body(request, route.body)
-                call = Call(request, request_id, credential, body)
+                call = Call(request, request_id, credential, body, spans)
                 if takes_keys and KEY_HEADER in request.headers:
                     answer = await self._once.run(call, route.handle)
                 else:
@@ -85,7 +90,7 @@ class Guard:
             observe(answer.status, seconds)
             is_notable = answer.status >= 400 or seconds >= self._settings.slow_s
             if is_notable or self._settings.log_all:
-                self._note(route, answer, request_id, credential, seconds)
+                self._note(route, answer, request_id, credential or bearer, seconds)
             if answer.stream is not None:
                 return await _streamed(request, answer, request_id)
             return respond(answer, request_id)
@@ -137,17 +142,17 @@ class Guard:
         problem = Problem(P.INTERNAL if is_ours else P.BAD_REQUEST, headers={"Connection": "close"})
         return respond(self.refused(request, request_id, problem), request_id)
 
-    def _admit(self, request: web.Request, roles: frozenset[str]) -> Credential:
+    def _admit(self, request: web.Request, roles: frozenset[str]) -> Credential | SpanningKey:
         header = request.headers.get("Authorization", "")
         scheme, _, token = header.partition(" ")
-        credential = None
+        bearer = None
         if scheme.lower() == "bearer" and 0 < len(token) <= _TOKEN_LIMIT:
-            credential = self._authenticate(token)
-        if credential is None:
+            bearer = self._authenticate(token)
+        if bearer is None:
             raise Refusal(Problem(P.UNAUTHENTICATED, headers={"WWW-Authenticate": "Bearer"}))
-        if credential.role not in roles:
+        if bearer.role not in roles:
             raise refuse(P.FORBIDDEN)
-        return credential
+        return bearer
 
     async def _body(self, request: web.Request, body: Body) -> bytes:
         headers, settings = request.headers, self._settings
@@ -198,7 +203,7 @@ class Guard:
         route: Route,
         answer: Answer,
         request_id: str,
-        credential: Credential | None,
+        bearer: Credential | SpanningKey | None,
         seconds: float,
     ) -> None:
         self._log.info(
@@ -209,9 +214,32 @@ class Guard:
             status=answer.status,
             code=answer.code,
             ms=round(seconds * 1000, 1),
-            tenant=None if credential is None else credential.tenant,
-            key=None if credential is None else credential.key_id,
+            tenant=getattr(bearer, "tenant", None),
+            key=None if bearer is None else bearer.key_id,
         )
+
+
+def _at_work(
+    bearer: Credential | SpanningKey, request: web.Request, route: Route
+) -> tuple[Credential | None, frozenset[TenantId]]:
+    """The caller at work for one tenant, and the tenants that it might name instead.
+
+    A key that spans tenants must name one of them; another tenant is refused in the same words
+    whether it exists or not.
+    """
+    named = request.headers.get(TENANT_HEADER)
+    if not isinstance(bearer, SpanningKey):
+        if named is not None and named != bearer.tenant:
+            raise refuse(P.NO_MANDATE)
+        return bearer, _NO_TENANTS
+    if named is None:
+        if route.is_about_key:
+            return None, bearer.tenants
+        raise refuse(P.TENANT_NEEDED)
+    acting = bearer.acting_for(named)
+    if acting is None:
+        raise refuse(P.NO_MANDATE)
+    return acting, bearer.tenants
 
 
 def respond(answer: Answer, request_id: str) -> web.Response:

@@ -41,7 +41,10 @@ class Once:
             fault = Fault("header.Idempotency-Key", "use 1 to 128 visible ASCII characters",
                           "须为 1 到 128 个可见 ASCII 字符")  # fmt: skip
             raise Refusal(Problem(P.INVALID_HEADER, (fault,)))
-        scope = "\n".join((call.caller.key_id, call.request.method, call.request.path_qs, key))
+        caller = call.caller
+        scope = "\n".join(
+            (caller.key_id, caller.tenant, call.request.method, call.request.path_qs, key)
+        )
         begun = await self._begin(call, scope)
         match begun.turn:
             case Turn.OURS:

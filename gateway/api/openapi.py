@@ -87,6 +87,8 @@ def _operation(route: Route) -> Doc:
 
 def _headers(route: Route) -> Iterator[tuple[str, str]]:
     """Request headers that change what a route does."""
+    if route.roles is not None:
+        yield "Clearance-Tenant", "For which tenant, when the key spans several; see /v1/tenants."
     if route.method == "POST" and route.roles is not None:
         yield "Idempotency-Key", "1 to 128 visible ASCII characters: the same key and body once."
     if route.method == "POST" and "{case_id}" in route.path:

@@ -73,6 +73,12 @@ class P(Enum):
         "This Idempotency-Key stands for another body. Nothing was stored; send a new key.",
         "该 Idempotency-Key 已对应另一请求体。未保存任何内容，请使用新的键。",
     )  # fmt: skip
+    TENANT_NEEDED = Kind(
+        "API-109", "tenant-needed", 400, "Name the tenant", "请指明租户",
+        "This key spans several tenants: name one in the header Clearance-Tenant. GET /v1/tenants"
+        " lists them.",
+        "该密钥可用于多个租户：请在 Clearance-Tenant 请求头中指明其一，列表见 GET /v1/tenants。",
+    )  # fmt: skip
     UNAUTHENTICATED = Kind(
         "API-201", "unauthenticated", 401, "No valid API key", "缺少有效的 API 密钥",
         "Send your API key as: Authorization: Bearer <key>.",
@@ -81,6 +87,13 @@ class P(Enum):
     FORBIDDEN = Kind(
         "API-202", "forbidden", 403, "Not allowed", "无权限",
         "The role of this key may not do this.", "该密钥的角色无权执行此操作。",
+    )  # fmt: skip
+    NO_MANDATE = Kind(
+        "API-203", "no-mandate", 403, "Not your tenant", "无该租户的授权",
+        "This key may not work for the tenant in Clearance-Tenant: it is another's, or its mandate"
+        " for your enterprise is not in force today.",
+        "该密钥不能用于 Clearance-Tenant 所指租户：密钥属于其他租户，"
+        "或该租户对贵企业的授权今日无效。",
     )  # fmt: skip
     NOT_FOUND = Kind(
         "API-301", "not-found", 404, "Not found", "未找到",

@@ -12,12 +12,14 @@ from gateway.domain.case import CaseStage
 from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, EndpointId, KeyId, TenantId
+from gateway.domain.profile import Enterprise, Mandate
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.notify import Ack
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement
 from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData, ReadModels, Rng
+from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import Mailbox
 
 
@@ -38,7 +40,7 @@ class Credential(Protocol):
 
     @property
     def tenant(self) -> TenantId:
-        """The tenant the key is scoped to."""
+        """The tenant the key is scoped to, or the one of its tenants that it is at work for."""
         ...
 
     @property
@@ -55,7 +57,7 @@ class Credential(Protocol):
 class Authenticator(Protocol):
     """Knows API keys."""
 
-    def authenticate(self, token: str) -> Credential | None:
+    def authenticate(self, token: str) -> Credential | SpanningKey | None:
         """Whom a bearer token belongs to; None for an unknown, expired or revoked one."""
         ...
 
@@ -149,8 +151,34 @@ class GoodsStored(Protocol):
         ...
 
 
+class TenantNamed(Protocol):
+    """A tenant as its name shows it."""
+
+    @property
+    def tenant(self) -> TenantId:
+        """Its id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+
 class Admin(Protocol):
-    """Master data that callers may write themselves."""
+    """Master data that callers may read or write themselves."""
+
+    async def list_tenants(self) -> Sequence[TenantNamed]:
+        """Every tenant of the deployment: the caller picks those that it may see."""
+        ...
+
+    async def list_mandates(self, tenant: TenantId) -> Sequence[Mandate]:
+        """The mandates of a tenant."""
+        ...
+
+    async def list_enterprises(self) -> Sequence[Enterprise]:
+        """Every enterprise of the deployment: the caller picks those that it may see."""
+        ...
 
     async def put_goods(
         self, tenant: TenantId, records: Sequence[GoodsRecord]

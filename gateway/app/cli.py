@@ -11,9 +11,11 @@ from gateway.app.commands import (
     boxes,
     channels,
     endpoints,
+    enterprises,
     files,
     goods,
     keys,
+    mandates,
     processes,
     profiles,
     sources,
@@ -83,7 +85,10 @@ def build() -> typer.Typer:
     app.command("serve")(processes.serve)
     app.command("worker")(processes.worker)
     app.command("init")(processes.init)
-    for module in (tenants, profiles, goods, api_keys, keys, endpoints, channels, boxes):
+    for module in (
+        tenants, enterprises, mandates, profiles, goods,
+        api_keys, keys, endpoints, channels, boxes,
+    ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)

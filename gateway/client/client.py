@@ -23,8 +23,10 @@ from gateway.client.values import (
     FindingLine,
     Foreseen,
     GoodsTaken,
+    MandateLine,
     PaperTaken,
     Stage,
+    TenantLine,
 )
 
 BATCH_LINES: Final = 5000
@@ -60,7 +62,8 @@ class ClearanceClient:
     """A caller's side of the API; use it as ``async with``.
 
     Every call raises an error of :mod:`gateway.client.errors`. A POST carries an idempotency key,
-    drawn here unless given, so that a try whose answer was lost is not done twice.
+    drawn here unless given, so that a try whose answer was lost is not done twice. ``tenant``
+    says for whom, when the key spans several (:meth:`tenants` lists them).
     """
 
     def __init__(
@@ -71,11 +74,15 @@ class ClearanceClient:
         language: str = "en",
         timeout_s: float = 60.0,
         retrying: Retrying | None = None,
+        tenant: str | None = None,
     ) -> None:
         self._address = address.rstrip("/")
         self._retrying = retrying or Retrying()
+        headers = {"Authorization": f"Bearer {key}", "Accept-Language": language}
+        if tenant is not None:
+            headers["Clearance-Tenant"] = tenant
         self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {key}", "Accept-Language": language},
+            headers=headers,
             timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=10),
         )
 
@@ -147,6 +154,14 @@ class ClearanceClient:
         papers = {"order": order, "payment": payment, "waybill": waybill}
         doc = {name: paper for name, paper in papers.items() if paper is not None}
         return cast(Foreseen, await self._post("/v1/preflight", {**doc, "goods": list(goods)}))
+
+    async def tenants(self) -> list[TenantLine]:
+        """The tenants that the key may work for today."""
+        return cast(list[TenantLine], (await self._asked("GET", "/v1/tenants"))["tenants"])
+
+    async def mandates(self) -> list[MandateLine]:
+        """The enterprises that may work for the tenant."""
+        return cast(list[MandateLine], (await self._asked("GET", "/v1/mandates"))["mandates"])
 
     # --- cases --------------------------------------------------------------------------------
 

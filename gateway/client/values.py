@@ -124,3 +124,20 @@ class Foreseen(TypedDict):
     papers: list[JSON]
     declares: list[str]
     verdict: JSON | None
+
+
+class TenantLine(TypedDict):
+    """A tenant that the key may work for."""
+
+    id: str
+    name: str
+
+
+class MandateLine(TypedDict):
+    """An enterprise that may work for the tenant; ``valid_to`` is the last day."""
+
+    enterprise: JSON
+    role: str
+    valid_from: str
+    valid_to: str | None
+    in_force: bool

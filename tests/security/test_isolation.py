@@ -1,7 +1,8 @@
 """Tenants never see each other: every route with every id, tried with every foreign key.
 
 A real gateway on a real store: one tenant's orders clear the sandbox customs, then another
-tenant's keys, one for each role, ask for all of it.
+tenant's keys, one for each role, ask for all of it; and so do the keys of an agent and a warehouse
+that span tenants, but not this one, or not any more, not yet, or not in that role.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,17 @@ from gateway.app.demo import feed, standing
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare, quick, strangers
 from gateway.app.serve import running
+from gateway.app.surroundings import SystemClock
 from gateway.domain.ids import TenantId
-from store.keys import KeyRole
+from gateway.domain.profile import Enterprise, Mandate, Role
+from gateway.flow.clockwork import local_date
+from store.keys import KeyRole, OfEnterprise
 from store.tables import case_, endpoint, inbox, message, outbox
 
 RIVAL = TenantId("rival")
 ORDERS = 10
 ABSENT = {403, 404}
+AGENT, SHED = OfEnterprise("4401980AGT"), OfEnterprise("4401980WHS")
 WHY = {"reason": "not mine"}
 
 # What each route that takes an id in its path is sent; a new route must be added here.
@@ -56,20 +62,22 @@ BODIES: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Estate:
-    """A tenant's belongings by the name of their parameter, and foreign keys by role."""
+    """A tenant's belongings by the name of their parameter, and foreign keys: the headers of each
+    by what it is, ``rival`` the plain ones by role.
+    """
 
     gateway: Gateway
     address: str
     ids: Mapping[str, Sequence[str]]
     secrets: frozenset[str]
-    keys: Mapping[str, str]
-    own_key: str
+    keys: Mapping[str, Mapping[str, str]]
+    rival: Mapping[str, Mapping[str, str]]
+    own_key: Mapping[str, str]
     session: ClientSession
 
     async def call(
-        self, method: str, path: str, token: str | None, doc: Any = None
+        self, method: str, path: str, headers: Mapping[str, str], doc: Any = None
     ) -> tuple[int, bytes]:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         async with self.session.request(
             method, self.address + path, json=doc, headers=headers
         ) as answer:
@@ -114,6 +122,10 @@ async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
             assert await settled(gateway)
         await gateway.admin.create_tenant(RIVAL, "Rival")
         made = [await gateway.keys.new(RIVAL, role, "rival") for role in KeyRole]
+        rival = {one.row.role.value: bearing(one.token) for one in made}
+        foreign = dict(rival)
+        for tenant in (RIVAL, TENANT):
+            foreign |= await spanning(gateway, tenant)
         cases = await column(gateway, case_.c.case_id, case_.c.order_no)
         ids = {
             "case_id": [row.case_id for row in cases],
@@ -135,10 +147,44 @@ async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
                 serving.address,
                 ids,
                 frozenset(secrets),
-                {one.row.role.value: one.token for one in made},
-                own.token,
+                foreign,
+                rival,
+                bearing(own.token),
                 session,
             )
+
+
+def bearing(token: str, tenant: str | None = None) -> dict[str, str]:
+    named = {} if tenant is None else {"Clearance-Tenant": tenant}
+    return {"Authorization": f"Bearer {token}", **named}
+
+
+def today() -> date:
+    return local_date(SystemClock().now())
+
+
+async def spanning(gateway: Gateway, named: TenantId) -> dict[str, dict[str, str]]:
+    """Keys of an agent and a warehouse at work for ``named``; neither may see the estate."""
+    admin, day = gateway.admin, timedelta(days=1)
+    for owner in (AGENT, SHED):
+        await admin.put_enterprise(Enterprise(owner.code, "Example"))
+        for role in (Role.AGENT, Role.AREA_OPERATOR, Role.SITE_OPERATOR):
+            await admin.add_mandate(Mandate(RIVAL, owner.code, role, today()))
+            # Over, not begun yet, and in a role that opens nothing to a key.
+            past = Mandate(TENANT, owner.code, role, date(2025, 1, 1), today() - day)
+            for one in (past, Mandate(TENANT, owner.code, role, today() + day)):
+                await admin.add_mandate(one)
+        await admin.add_mandate(Mandate(TENANT, owner.code, Role.CARRIER, today()))
+    # A warehouse is no agent, and an agent no warehouse, where it is mandated as the other.
+    await admin.add_mandate(Mandate(TENANT, AGENT.code, Role.SITE_OPERATOR, today()))
+    await admin.add_mandate(Mandate(TENANT, SHED.code, Role.AGENT, today()))
+    found = {}
+    for kind in KeyRole:
+        if kind is not KeyRole.SELLER:
+            owner = SHED if kind is KeyRole.WAREHOUSE else AGENT
+            made = await gateway.keys.new(owner, kind, "spanning")
+            found[f"{kind.value} for {named}"] = bearing(made.token, named)
+    return found
 
 
 async def settled(gateway: Gateway) -> bool:
@@ -153,7 +199,8 @@ async def everything(gateway: Gateway) -> list[Any]:
     return [
         await column(gateway, case_.c.case_id, case_.c.version, case_.c.seq),
         await column(gateway, endpoint),
-        await column(gateway, outbox.c.effect_id, outbox.c.stage, outbox.c.acked_at),
+        # Not its stage: the gateway's own timers and deliveries go on meanwhile.
+        await column(gateway, outbox.c.effect_id, outbox.c.acked_at),
     ]
 
 
@@ -179,8 +226,8 @@ async def _try_every_path(estate: Estate) -> None:
                 status, answer = await estate.call(method, address, token, body)
                 assert status in ABSENT, (route, role, status, answer)
                 assert not _leaked(estate, answer, but={name}), (route, role)
-            assert (await estate.call(method, address, None, body))[0] == 401
-            assert (await estate.call(method, address, "ck_none_none", body))[0] == 401
+            for nobody in ({}, bearing("ck_none_none"), bearing("ck_none_none", TENANT)):
+                assert (await estate.call(method, address, nobody, body))[0] == 401
 
 
 async def _try_every_list(estate: Estate) -> None:
@@ -191,7 +238,7 @@ async def _try_every_list(estate: Estate) -> None:
         "/v1/cases", f"/v1/cases?order_no={order_no}", f"/v1/cases?number={order_no}",
         f"/v1/cases?profile={PROFILE}", f"/v1/findings?case={case_id}&resolved=false",
         "/v1/findings", "/v1/events", "/v1/notices", "/v1/notices?status=parked",
-        f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints",
+        f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints", "/v1/tenants", "/v1/mandates",
     )  # fmt: skip
     for path in asked:
         for role, token in estate.keys.items():
@@ -204,15 +251,16 @@ async def _try_every_list(estate: Estate) -> None:
         assert _leaked(estate, own), "the owner sees what the others are asked about"
         after = orjson.loads(own)["after"]
         assert after is not None
-        _, answer = await estate.call("GET", f"{path}&after={after}", estate.keys["operator"])
-        assert not _leaked(estate, answer), path
+        for key in estate.keys.values():
+            _, answer = await estate.call("GET", f"{path}&after={after}", key)
+            assert not _leaked(estate, answer), path
     assert notice
 
 
 async def _try_every_body(estate: Estate) -> None:
     case_id, notices = estate.ids["case_id"][0], list(estate.ids["notice"])
     for role in ("seller", "warehouse", "operator"):
-        token = estate.keys[role]
+        token = estate.rival[role]
         ack = {"notice_id": notices[0], "status": "accepted", "at": "2026-11-11T02:00:00Z"}
         status, answer = await estate.call("POST", "/v1/notices/acks", token, {"acks": [ack]})
         assert (status, orjson.loads(answer)["results"][0]["status"]) == (200, "unknown")
@@ -221,7 +269,7 @@ async def _try_every_body(estate: Estate) -> None:
         )
         assert (status, orjson.loads(answer)["replayed"]) == (200, [])
     order = next(iter(demo_orders(PROFILE, 1, seed=1))).lines()[0]
-    for role in ("seller", "operator"):
+    for role in ("seller", "operator", f"operator for {RIVAL}"):
         token = estate.keys[role]
         paper = {name: value for name, value in order.items() if name != "type"}
         status, answer = await estate.call("POST", "/v1/orders", token, paper)
@@ -244,15 +292,44 @@ async def test_a_key_ends_when_it_is_revoked_expires_or_its_tenant_is_closed(
 ) -> None:
     gateway = estate.gateway
     made = await gateway.keys.new(TENANT, KeyRole.SELLER, "ends")
-    assert (await estate.call("GET", "/v1/cases", made.token))[0] == 200
+    assert (await estate.call("GET", "/v1/cases", bearing(made.token)))[0] == 200
     successor = await gateway.keys.rotate(TENANT, made.row.key_id, 0)
     assert successor is not None
-    assert (await estate.call("GET", "/v1/cases", made.token))[0] == 401
-    assert (await estate.call("GET", "/v1/cases", successor.token))[0] == 200
+    assert (await estate.call("GET", "/v1/cases", bearing(made.token)))[0] == 401
+    assert (await estate.call("GET", "/v1/cases", bearing(successor.token)))[0] == 200
     assert await gateway.keys.rotate(RIVAL, successor.row.key_id, 0) is None
     assert not await gateway.keys.revoke(RIVAL, successor.row.key_id)
     assert await gateway.keys.revoke(TENANT, successor.row.key_id)
-    assert (await estate.call("GET", "/v1/cases", successor.token))[0] == 401
+    assert (await estate.call("GET", "/v1/cases", bearing(successor.token)))[0] == 401
     await gateway.admin.set_tenant_active(TENANT, False)
     await gateway.keys.refresh()
     assert (await estate.call("GET", "/v1/cases", estate.own_key))[0] == 401
+
+
+async def test_an_agents_key_sees_a_tenant_for_as_long_as_its_mandate_lasts(estate: Estate) -> None:
+    gateway = estate.gateway
+    case_id = estate.ids["case_id"][0]
+    made = await gateway.keys.new(AGENT, KeyRole.CLERK, "agent")
+    at_work, elsewhere = bearing(made.token, TENANT), bearing(made.token, RIVAL)
+    assert (await estate.call("GET", f"/v1/cases/{case_id}", at_work))[0] == 403
+    await gateway.admin.add_mandate(Mandate(TENANT, AGENT.code, Role.AGENT, today()))
+    await gateway.keys.refresh()
+    assert (await estate.call("GET", f"/v1/cases/{case_id}", at_work))[0] == 200
+    # At work for another tenant it does not see this one's, though it might.
+    assert (await estate.call("GET", f"/v1/cases/{case_id}", elsewhere))[0] == 404
+    _, answer = await estate.call("GET", "/v1/tenants", bearing(made.token))
+    assert {one["id"] for one in orjson.loads(answer)["tenants"]} == {TENANT, RIVAL}
+    _, answer = await estate.call("GET", "/v1/mandates", at_work)
+    listed = orjson.loads(answer)["mandates"]
+    assert {one["enterprise"]["code"] for one in listed} == {AGENT.code, SHED.code}
+    assert any(one["in_force"] and one["role"] == "agent" for one in listed)
+    for number, after in (("one", 200), ("two", 403)):
+        headers = {**at_work, "Idempotency-Key": number}
+        hold = await estate.call("POST", f"/v1/cases/{case_id}/recheck", headers)
+        assert hold[0] == after
+        yesterday = today() - timedelta(days=1)
+        await gateway.admin.end_mandates(TENANT, AGENT.code, Role.AGENT, yesterday)
+        await gateway.keys.refresh()
+    # Not even the answer it was given before.
+    headers = {**at_work, "Idempotency-Key": "one"}
+    assert (await estate.call("POST", f"/v1/cases/{case_id}/recheck", headers))[0] == 403

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.app.commands.enterprises import known_enterprise
 from gateway.app.commands.frame import (
     JSONOption,
-    TenantOption,
     Unusable,
     at,
     at_json,
@@ -23,17 +23,43 @@ from gateway.app.config import Settings
 from gateway.app.opening import open_office, open_reading
 from gateway.app.surroundings import SystemClock
 from gateway.domain.ids import KeyId
-from store.keys import KeyRole, KeyRow, NewKey, list_keys
+from store.access import Access
+from store.keys import KeyRole, KeyRow, NewKey, OfEnterprise, Owner, list_keys
 
 _HOUR_US = 3600 * 1_000_000
 _DAY_US = 24 * _HOUR_US
 _SOON_US = 30 * _DAY_US
+_NO_KEY = "there is no live key {!r} of this owner; see `clearance api-keys list`"
+
+OwnerTenant = Annotated[
+    str | None, typer.Option("--tenant", "-t", help="Keys of this tenant / 租户的密钥")
+]
+OwnerEnterprise = Annotated[
+    str | None,
+    typer.Option(
+        "--enterprise",
+        "-e",
+        metavar="CODE",
+        help="Keys of an agent or a warehouse, which span the tenants that mandate it"
+        " (`clearance mandates`) / 代理或仓库企业的密钥，可用于所有授权它的租户",
+    ),
+]
+
+
+async def _owner(access: Access, tenant: str | None, enterprise: str | None) -> Owner:
+    """Whose keys are meant. Raises :class:`Unusable` unless just one owner is named."""
+    if (tenant is None) == (enterprise is None):
+        raise Unusable("say whose keys: --tenant ID or --enterprise CODE, one of them")
+    if tenant is not None:
+        return await known_tenant(access, tenant)
+    return OfEnterprise((await known_enterprise(access, enterprise or "")).code)
 
 
 def new(
     context: typer.Context,
     *,
-    tenant: TenantOption,
+    tenant: OwnerTenant = None,
+    enterprise: OwnerEnterprise = None,
     role: Annotated[KeyRole, typer.Option(help="What the key may do / 角色")],
     name: Annotated[str, typer.Option(help="What it is for / 用途")] = "",
     expires_days: Annotated[
@@ -42,7 +68,8 @@ def new(
     json: JSONOption = False,
 ) -> None:
     """Make an API key; its token is shown once / 新建 API 密钥（只显示一次）"""
-    made = run(_new(common(context).settings(), tenant, role, name, expires_days))
+    settings = common(context).settings()
+    made = run(_new(settings, (tenant, enterprise), role, name, expires_days))
     if json:
         emit({**_doc(made.row), "token": made.token})
         return
@@ -52,19 +79,29 @@ def new(
     warn("keep the token now, it is never shown again / 请立即保存，之后不再显示")
 
 
+# A tenant or an enterprise, as the options name it.
+_Named = tuple[str | None, str | None]
+
+
 async def _new(
-    settings: Settings, tenant: str, role: KeyRole, name: str, days: int | None
+    settings: Settings, named: _Named, role: KeyRole, name: str, days: int | None
 ) -> NewKey:
     async with open_office(settings) as office:
-        owner = await known_tenant(office.access, tenant)
+        owner = await _owner(office.access, *named)
         expires = None if days is None else office.clock.now() + days * _DAY_US
         return await office.keys.new(owner, role, name or role.value, expires)
 
 
-def listing(context: typer.Context, *, tenant: TenantOption, json: JSONOption = False) -> None:
-    """List the API keys of a tenant / 列出 API 密钥"""
+def listing(
+    context: typer.Context,
+    *,
+    tenant: OwnerTenant = None,
+    enterprise: OwnerEnterprise = None,
+    json: JSONOption = False,
+) -> None:
+    """List the API keys of a tenant or an enterprise / 列出 API 密钥"""
     settings = common(context).settings()
-    found = run(_list(settings, tenant))
+    found = run(_list(settings, (tenant, enterprise)))
     if json:
         emit({"keys": [_doc(one) for one in found]})
         return
@@ -86,9 +123,9 @@ def listing(context: typer.Context, *, tenant: TenantOption, json: JSONOption = 
     )
 
 
-async def _list(settings: Settings, tenant: str) -> Sequence[KeyRow]:
+async def _list(settings: Settings, named: _Named) -> Sequence[KeyRow]:
     async with open_reading(settings) as reader:
-        owner = await known_tenant(reader.access, tenant)
+        owner = await _owner(reader.access, *named)
         async with reader.access.read() as reading:
             return await reading.run_sync(lambda on: list_keys(on, owner))
 
@@ -97,21 +134,22 @@ def revoke(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id / 密钥编号")],
     *,
-    tenant: TenantOption,
+    tenant: OwnerTenant = None,
+    enterprise: OwnerEnterprise = None,
     json: JSONOption = False,
 ) -> None:
     """End an API key for good / 吊销 API 密钥"""
-    if not run(_revoke(common(context).settings(), tenant, key)):
-        raise Unusable(f"the tenant has no live key {key!r}; see `clearance api-keys list`")
+    if not run(_revoke(common(context).settings(), (tenant, enterprise), key)):
+        raise Unusable(_NO_KEY.format(key))
     if json:
         emit({"key": key, "revoked": True})
     else:
         out().print(f"key {key} revoked", markup=False)
 
 
-async def _revoke(settings: Settings, tenant: str, key: str) -> bool:
+async def _revoke(settings: Settings, named: _Named, key: str) -> bool:
     async with open_office(settings) as office:
-        owner = await known_tenant(office.access, tenant)
+        owner = await _owner(office.access, *named)
         return await office.keys.revoke(owner, KeyId(key))
 
 
@@ -119,7 +157,8 @@ def rotate(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id / 密钥编号")],
     *,
-    tenant: TenantOption,
+    tenant: OwnerTenant = None,
+    enterprise: OwnerEnterprise = None,
     overlap_hours: Annotated[
         int, typer.Option(min=0, max=720, help="How long the old one still opens / 并行小时数")
     ] = 24,
@@ -130,9 +169,9 @@ def rotate(
 ) -> None:
     """Make a key's successor; the old one ends after the overlap / 更换 API 密钥（新旧并行）"""
     settings = common(context).settings()
-    made = run(_rotate(settings, tenant, key, overlap_hours, expires_days))
+    made = run(_rotate(settings, (tenant, enterprise), key, overlap_hours, expires_days))
     if made is None:
-        raise Unusable(f"the tenant has no live key {key!r}; see `clearance api-keys list`")
+        raise Unusable(_NO_KEY.format(key))
     if json:
         emit({**_doc(made.row), "token": made.token, "replaces": key})
         return
@@ -144,10 +183,10 @@ def rotate(
 
 
 async def _rotate(
-    settings: Settings, tenant: str, key: str, hours: int, days: int | None
+    settings: Settings, named: _Named, key: str, hours: int, days: int | None
 ) -> NewKey | None:
     async with open_office(settings) as office:
-        owner = await known_tenant(office.access, tenant)
+        owner = await _owner(office.access, *named)
         expires = None if days is None else office.clock.now() + days * _DAY_US
         return await office.keys.rotate(owner, KeyId(key), hours * _HOUR_US, expires)
 
@@ -161,9 +200,11 @@ def _state(one: KeyRow, now: int) -> str:
 
 
 def _doc(one: KeyRow) -> dict[str, object]:
+    is_spanning = isinstance(one.owner, OfEnterprise)
     return {
         "key": one.key_id,
-        "tenant": one.tenant,
+        "tenant": None if is_spanning else one.owner,
+        "enterprise": one.owner.code if isinstance(one.owner, OfEnterprise) else None,
         "role": one.role.value,
         "name": one.name,
         "created_at": at_json(one.created_at),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -10,9 +11,11 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import KeyId, TenantId
+from gateway.domain.profile import Enterprise, Mandate, Role
+from gateway.ports.callers import SpanningKey
 from store.changes import follow
 from store.errors import DamagedBlob, StoreUnavailable
-from store.keys import Credential, KeyRole
+from store.keys import Credential, KeyRole, OfEnterprise
 from store.tables import api_key
 from tests.contract.store_master.bench import ACME, OTHER, START, Bench
 
@@ -148,3 +151,84 @@ async def test_following_outlives_a_database_that_is_away(bench: Bench) -> None:
     with pytest.raises(DamagedBlob):
         await follow(outage.refresh, bench.clock, 0.3)
     assert outage.seen == 4
+
+
+AGENT = OfEnterprise("4401980AGT")
+DAY = date(2026, 9, 21)  # START, in Beijing
+A_DAY = 24 * 60 * MINUTE
+
+
+def spans(bearer: object) -> frozenset[str]:
+    assert isinstance(bearer, SpanningKey)
+    return bearer.tenants
+
+
+async def test_an_enterprises_key_spans_the_tenants_that_mandate_it_today(bench: Bench) -> None:
+    admin, directory = bench.admin(bench.new_cache()), bench.directory()
+    await admin.put_enterprise(Enterprise(AGENT.code, "Example Agent"))
+    desk = await directory.new(AGENT, KeyRole.CLERK, "desk")
+    shed = await directory.new(AGENT, KeyRole.WAREHOUSE, "shed")
+    assert spans(directory.authenticate(desk.token)) == frozenset()
+    last = date(2026, 9, 22)
+    await admin.add_mandate(Mandate(ACME, AGENT.code, Role.AGENT, DAY, last))
+    await admin.add_mandate(Mandate(OTHER, AGENT.code, Role.AGENT, date(2026, 9, 23)))
+    await admin.add_mandate(Mandate(OTHER, AGENT.code, Role.SITE_OPERATOR, DAY))
+    assert await directory.refresh()
+    assert spans(directory.authenticate(desk.token)) == {ACME}
+    assert spans(directory.authenticate(shed.token)) == {OTHER}
+    bench.clock.micros += A_DAY
+    assert spans(directory.authenticate(desk.token)) == {ACME}
+    bench.clock.micros += A_DAY
+    assert spans(directory.authenticate(desk.token)) == {OTHER}
+    bearer = directory.authenticate(desk.token)
+    assert isinstance(bearer, SpanningKey)
+    acting = bearer.acting_for(OTHER)
+    assert acting is not None
+    assert (acting.tenant, acting.key_id, acting.role) == (OTHER, desk.row.key_id, "clerk")
+    assert bearer.acting_for(ACME) is None
+
+
+async def test_a_mandate_that_is_ended_or_a_closed_tenant_ends_the_span(bench: Bench) -> None:
+    admin, directory = bench.admin(bench.new_cache()), bench.directory()
+    await admin.put_enterprise(Enterprise(AGENT.code, "Example Agent"))
+    made = await directory.new(AGENT, KeyRole.OPERATOR, "desk")
+    for tenant in (ACME, OTHER):
+        await admin.add_mandate(Mandate(tenant, AGENT.code, Role.AGENT, date(2026, 1, 1)))
+    await directory.refresh()
+    assert spans(directory.authenticate(made.token)) == {ACME, OTHER}
+    await admin.set_tenant_active(OTHER, False)
+    await directory.refresh()
+    assert spans(directory.authenticate(made.token)) == {ACME}
+    ended = await admin.end_mandates(ACME, AGENT.code, Role.AGENT, date(2026, 9, 20))
+    assert [one.tenant for one in ended] == [ACME]
+    await directory.refresh()
+    assert spans(directory.authenticate(made.token)) == frozenset()
+    (kept,) = await admin.list_mandates(ACME)
+    assert kept.valid_to == date(2026, 9, 20)
+    assert await admin.end_mandates(ACME, AGENT.code, Role.AGENT, date(2026, 9, 20)) == []
+    assert await admin.end_mandates(ACME, "4401980NON", Role.AGENT, DAY) == []
+    await admin.add_mandate(Mandate(ACME, AGENT.code, Role.GUARANTOR, date(2027, 1, 1)))
+    await admin.end_mandates(ACME, AGENT.code, Role.GUARANTOR, DAY)
+    assert [one.role for one in await admin.list_mandates(ACME)] == [Role.AGENT]
+
+
+async def test_an_enterprises_key_is_rotated_and_revoked_by_its_owner_only(bench: Bench) -> None:
+    admin, directory = bench.admin(bench.new_cache()), bench.directory()
+    await admin.put_enterprise(Enterprise(AGENT.code, "Example Agent"))
+    with pytest.raises(InvalidValue, match="seller"):
+        await directory.new(AGENT, KeyRole.SELLER, "shop")
+    with pytest.raises(InvalidValue, match="enterprise"):
+        await directory.new(OfEnterprise("4401980NON"), KeyRole.CLERK, "desk")
+    made = await directory.new(AGENT, KeyRole.CLERK, "desk", START + A_DAY)
+    assert await directory.rotate(ACME, made.row.key_id, 0) is None
+    assert not await directory.revoke(ACME, made.row.key_id)
+    after = await directory.rotate(AGENT, made.row.key_id, MINUTE)
+    assert after is not None
+    assert [one.owner for one in await directory.list(AGENT)] == [AGENT, AGENT]
+    assert await directory.list(ACME) == []
+    assert directory.authenticate(made.token)
+    bench.clock.micros += MINUTE
+    assert directory.authenticate(made.token) is None
+    assert directory.authenticate(after.token)
+    assert await directory.revoke(AGENT, after.row.key_id)
+    assert directory.authenticate(after.token) is None

@@ -79,18 +79,31 @@ def _credit_code(stem: str) -> str:
 
 async def test_a_mandate_covers_its_tenant_only(bench: Bench) -> None:
     admin = bench.admin(bench.new_cache())
+    with pytest.raises(InvalidValue, match="tenant"):
+        await admin.add_mandate(Mandate(ACME, "4401980AGT", Role.AGENT, TODAY))
+    for tenant in (ACME, OTHER):
+        await admin.create_tenant(tenant, tenant)
     with pytest.raises(InvalidValue):
         await admin.add_mandate(Mandate(ACME, "4401980AGT", Role.AGENT, TODAY))
+    credit = _credit_code("91440101MA5AQ1TB2")
     for party in (PROFILE.agent, PROFILE.merchant, PROFILE.platform):
-        await admin.put_enterprise(Enterprise(party.code, party.name))
-    await admin.add_mandate(Mandate(ACME, PROFILE.agent.code, Role.AGENT, TODAY))
+        known = credit if party == PROFILE.agent else None
+        roles = frozenset({Role.PLATFORM}) if party == PROFILE.platform else frozenset()
+        await admin.put_enterprise(Enterprise(party.code, party.name, known, roles))
+    with pytest.raises(InvalidValue, match="role"):
+        await admin.add_mandate(Mandate(ACME, PROFILE.platform.code, Role.AGENT, TODAY))
+    # Either code names the enterprise; the mandate is kept under its customs code.
+    stored = await admin.add_mandate(Mandate(ACME, credit, Role.AGENT, TODAY))
+    assert stored.enterprise_code == PROFILE.agent.code
     await admin.add_mandate(Mandate(OTHER, PROFILE.merchant.code, Role.MERCHANT, TODAY))
     await admin.add_mandate(
         Mandate(ACME, PROFILE.platform.code, Role.PLATFORM, date(2025, 1, 1), date(2025, 12, 31))
     )
     async with bench.access.read() as reading:
-        missing = await reading.run_sync(lambda on: master.missing_mandates(on, PROFILE, TODAY))
-    assert missing == ["platform", "merchant"]
+        for code in (PROFILE.agent.code, credit):
+            profile = replace(PROFILE, agent=replace(PROFILE.agent, code=code))
+            find = partial(master.missing_mandates, value=profile, day=TODAY)
+            assert await reading.run_sync(find) == ["platform", "merchant"]
 
 
 # --- profiles ---------------------------------------------------------------------------------

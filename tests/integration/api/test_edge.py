@@ -65,18 +65,25 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/findings/resolutions", {}, DESK),
     ("GET", "/v1/notices", None, NOTIFIED),
     ("POST", "/v1/notices/replay", {}, NOTIFIED),
+    ("GET", "/v1/tenants", None, set(ROLES)),
+    ("GET", "/v1/mandates", None, READERS),
     ("POST", "/v1/endpoints/none/rotations", {}, OWNERS),
     ("POST", "/v1/endpoints/none/enable", None, OWNERS),
     ("POST", "/v1/endpoints/none/disable", WHY, OWNERS),
 ]
 
 
-async def call(api: API, route: tuple[str, str, Any, set[str]], key: str | None) -> Any:
+async def call(
+    api: API,
+    route: tuple[str, str, Any, set[str]],
+    key: str | None,
+    headers: dict[str, str] | None = None,
+) -> Any:
     method, path, doc, _ = route
     path = path.replace("{case}", api.world.case_ids[ALPHA])
     if path == "/v1/batches":
-        return await api.batch({"type": "order", **order_doc()}, key=key)
-    return await api.call(method, path, doc, key=key)
+        return await api.batch({"type": "order", **order_doc()}, key=key, headers=headers or {})
+    return await api.call(method, path, doc, key=key, headers=headers or {})
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
@@ -113,6 +120,38 @@ async def test_the_list_of_routes_above_is_complete(api: API) -> None:
         for method, path, _, _ in ROUTES
     }
     assert guarded == known
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
+async def test_a_key_that_spans_tenants_names_one_that_it_spans(api: API, route: Any) -> None:
+    key = f"both-{min(route[3] - {'seller'})}"
+    reply = await call(api, route, key)
+    if route[1] == "/v1/tenants":
+        assert {one["id"] for one in reply.doc["tenants"]} == {ALPHA, BETA}
+    else:
+        problem(reply, 400, "API-109")
+    for stranger in ("gamma", "", "alpha,beta"):
+        problem(await call(api, route, key, {"Clearance-Tenant": stranger}), 403, "API-203")
+    reply = await call(api, route, key, {"Clearance-Tenant": ALPHA})
+    assert reply.status in (200, 201, 404, 409, 422, 501), reply.body
+
+
+async def test_a_key_of_one_tenant_may_name_it_and_no_other(api: API) -> None:
+    own, other = ({"Clearance-Tenant": one} for one in (ALPHA, BETA))
+    assert (await api.get("/v1/cases", key="alpha-viewer", headers=own)).status == 200
+    problem(await api.get("/v1/cases", key="alpha-viewer", headers=other), 403, "API-203")
+    reply = await api.get("/v1/tenants", key="alpha-viewer")
+    assert [one["id"] for one in reply.doc["tenants"]] == [ALPHA]
+
+
+async def test_an_idempotency_key_is_the_tenants_own(api: API) -> None:
+    """The same key and body for two tenants of one caller are two things, not one."""
+    for tenant in (ALPHA, BETA):
+        headers = {"Clearance-Tenant": tenant, "Idempotency-Key": "one"}
+        reply = await api.call("POST", "/v1/endpoints", HOOK, key="both-operator", headers=headers)
+        assert reply.status == 201
+        assert "Idempotency-Replayed" not in reply.headers
+    assert [one.tenant for one in api.world.goods.made] == [ALPHA, BETA]
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "bearer ", "Bearer\t", "Token"])

@@ -191,3 +191,37 @@ def test_the_inbox_is_counted(shop: Shell) -> None:
 @pytest.mark.parametrize("words", [("endpoints", "add", "-t", "shop", "--role", "seller")])
 def test_an_endpoint_has_an_address_or_is_pulled(shop: Shell, words: tuple[str, ...]) -> None:
     assert "--pull" in shop.refused(*words)
+
+
+def test_enterprises_are_mandated_and_their_keys_span_tenants(shop: Shell) -> None:
+    assert "enterprises put" in shop.refused(
+        "api-keys", "new", "-e", "4401980AGT", "--role", "clerk"
+    )
+    assert "credit" in shop.refused("enterprises", "put", "short", "Agent")
+    shop.ok("enterprises", "put", "4401980AGT", "示例代理", "--role", "agent", "--valid-to",
+            "2030-01-01")  # fmt: skip
+    (one,) = shop.json("enterprises", "list")["enterprises"]
+    assert (one["code"], one["roles"], one["valid_to"]) == ("4401980AGT", ["agent"], "2030-01-01")
+    assert "YYYY-MM-DD" in shop.refused(
+        "mandates", "add", "4401980AGT", "agent", "-t", "shop", "--valid-to", "soon"
+    )
+    assert "roles" in shop.refused("mandates", "add", "4401980AGT", "carrier", "-t", "shop")
+    made = shop.json("mandates", "add", "4401980AGT", "agent", "-t", "shop")
+    assert (made["enterprise"], made["valid_to"]) == ("4401980AGT", None)
+    assert "in force" in shop.ok("mandates", "list", "-t", "shop")
+
+    key = shop.json(
+        "api-keys", "new", "-e", "4401980AGT", "--role", "clerk", "--expires-days", "90"
+    )
+    assert (key["tenant"], key["enterprise"]) == (None, "4401980AGT")
+    after = shop.json("api-keys", "rotate", key["key"], "-e", "4401980AGT")
+    assert after["replaces"] == key["key"]
+    shop.ok("api-keys", "revoke", key["key"], "--enterprise", "4401980AGT")
+    listed = shop.json("api-keys", "list", "-e", "4401980AGT")["keys"]
+    assert [one["revoked_at"] is None for one in listed] == [False, True]
+    assert "one of them" in shop.refused("api-keys", "list")
+    assert "one of them" in shop.refused("api-keys", "list", "-t", "shop", "-e", "4401980AGT")
+    assert "seller" in shop.refused("api-keys", "new", "-e", "4401980AGT", "--role", "seller")
+
+    shop.ok("mandates", "end", "4401980AGT", "agent", "-t", "shop")
+    assert "no mandate" in shop.refused("mandates", "end", "4401980AGT", "agent", "-t", "shop")

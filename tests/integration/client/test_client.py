@@ -260,6 +260,8 @@ def schemas() -> dict[str, Any]:
         (values.Asked, "AskedOut"),
         (values.Stage, "StageOut"),
         (values.Foreseen, "ForeseenOut"),
+        (values.TenantLine, "TenantOut"),
+        (values.MandateLine, "MandateOut"),
     ],
 )
 def test_the_clients_types_are_those_of_the_document(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway.api.services import Services
@@ -31,7 +31,7 @@ from gateway.domain.ids import (
 )
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import PaperRevision, SourceFact, kind_of
-from gateway.domain.profile import FilingProfile, Party, TradeMode
+from gateway.domain.profile import Enterprise, FilingProfile, Mandate, Party, Role, TradeMode
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
@@ -55,6 +55,7 @@ from gateway.ports import (
     StoredEvent,
     Turn,
 )
+from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 
 NOON = 1_793_700_000_000_000
@@ -73,10 +74,12 @@ class Key:
 
 
 class Keys:
-    """Tokens are ``<tenant>-<role>``."""
+    """Tokens are ``<tenant>-<role>``, of an agent ``both-<role>``."""
 
-    def authenticate(self, token: str) -> Key | None:
+    def authenticate(self, token: str) -> Key | SpanningKey | None:
         tenant, _, role = token.partition("-")
+        if tenant == "both" and role in ROLES:
+            return SpanningKey(KeyId(f"k-{token}"), role, "3120986022", frozenset({ALPHA, BETA}))
         if tenant not in (ALPHA, BETA) or role not in (*ROLES, "stranger"):
             return None
         return Key(TenantId(tenant), KeyId(f"k-{token}"), role)
@@ -237,6 +240,12 @@ class Stored:
     changed: bool
 
 
+@dataclass(frozen=True)
+class Tenant:
+    tenant: TenantId
+    name: str
+
+
 class Goods:
     """Master data in dictionaries."""
 
@@ -252,6 +261,15 @@ class Goods:
             self.records[key] = record
             answers.append(Stored(record.sku, 1, changed))
         return answers
+
+    async def list_tenants(self) -> Sequence[Tenant]:
+        return [Tenant(one, one.title()) for one in (ALPHA, BETA)]
+
+    async def list_mandates(self, tenant: TenantId) -> Sequence[Mandate]:
+        return [Mandate(tenant, "3120986022", Role.AGENT, date(2026, 1, 1))]
+
+    async def list_enterprises(self) -> Sequence[Enterprise]:
+        return [Enterprise("3120986022", "某跨境电商有限公司")]
 
     async def list_endpoints(self, tenant: TenantId) -> Sequence[Endpoint]:
         return [one for one in self.made if one.tenant == tenant]
