@@ -25,6 +25,7 @@ from gateway.app.commands.case import case
 from gateway.app.commands.check import check, parked_work
 from gateway.app.commands.doctor import doctor
 from gateway.app.commands.frame import Common, SpeakingGroup
+from gateway.app.commands.preflight import preflight
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 
 _DISTRIBUTION: Final = "clearance-gateway"
@@ -93,6 +94,7 @@ def build() -> typer.Typer:
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)
     app.command("pull")(sources.pull_orders)
+    app.command("preflight")(preflight)
     app.command("case")(case)
     app.command("check")(check)
     app.command("parked")(parked_work)

@@ -34,7 +34,8 @@ from gateway.api.edge import (
     PaymentIn,
     WaybillIn,
 )
-from gateway.api.faults import Fault, InvalidFields, InvalidJSON
+from gateway.api.faults import Fault, InvalidFields, InvalidJSON, broken_json
+from gateway.api.repeats import repeated_keys
 
 MAX_ROW_BYTES: Final = 1024 * 1024
 _NDJSON: Final = frozenset({".ndjson", ".jsonl"})
@@ -105,6 +106,10 @@ class RowSource(Protocol):
 
     def decode(self, row: Row) -> Item:
         """What a row holds. Raises :class:`RowFaulty`."""
+        ...
+
+    def doc(self, row: Row) -> dict[str, Any]:
+        """The JSON object of a row, not yet looked into (Any). Raises :class:`RowFaulty`."""
         ...
 
 
@@ -185,6 +190,25 @@ class NDJSONRows:
             raise RowFaulty((_in_row(error.fault),)) from None
         except InvalidFields as error:
             raise RowFaulty(error.faults) from None
+
+    def doc(self, row: Row) -> dict[str, Any]:
+        """The object of a line. Raises :class:`RowFaulty` for what is none, or repeats a key."""
+        try:
+            found = orjson.loads(row.raw)
+        except orjson.JSONDecodeError as error:
+            raise RowFaulty(
+                (
+                    _in_row(
+                        broken_json(row.raw, f"{error.msg} at line 1 column {error.colno}").fault
+                    ),
+                )
+            ) from None
+        if not isinstance(found, dict):
+            raise RowFaulty((Fault("", "must be a JSON object", "必须是 JSON 对象"),))
+        repeated = repeated_keys(row.raw)
+        if repeated:
+            raise RowFaulty(repeated)
+        return found
 
 
 # Inside a text the quotes would be escaped, and no object below the paper has such a key.
@@ -446,6 +470,13 @@ class CSVRows:
             "stands further up already; sort the file so that one order's rows stand together",
             "在前面已出现过；请按订单号排序，使同一订单的行相邻",
         )
+
+    def doc(self, row: Row) -> dict[str, Any]:
+        """The object that a row stands for. Raises :class:`RowFaulty` as :meth:`decode`."""
+        faults = [*_excel_faults(row), *_contradictions(row)]
+        if faults:
+            raise RowFaulty(faults)
+        return self._doc(row, self._kind_of(row.cells[0]))
 
     # Any: a JSON object.
     def _doc(self, row: Row, kind: str) -> dict[str, Any]:

@@ -1,0 +1,208 @@
+"""Preflight: files of papers are matched, and nothing is stored."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from sqlalchemy import make_url
+
+from gateway.app.commands.frame import (
+    EXIT_FAILED,
+    EXIT_UNUSABLE,
+    JSONOption,
+    Unusable,
+    common,
+    complain,
+    emit,
+    out,
+    run,
+    show_table,
+)
+from gateway.app.commands.tenants import known_tenant
+from gateway.app.config import Settings
+from gateway.app.import_rows import FileKind, UnusableFile
+from gateway.app.opening import Reader, open_reading
+from gateway.app.packs import builtin_matcher
+from gateway.app.preflight_rows import GivenFile, read_rows
+from gateway.app.preflighting import Known, Nothing, Report, preflight_files
+from gateway.app.profile_file import ProfileFaulty, read_profile
+from gateway.app.surroundings import SystemClock
+from gateway.domain.goods import GoodsRecord, GoodsScope
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.matching import explain
+from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.profile import FilingProfile
+from gateway.flow.clockwork import local_date
+from gateway.ports import Lookup
+from store.claims import find_claims
+from store.master import list_tenants
+
+_SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """Implements ``Known`` over a store opened for looking."""
+
+    reader: Reader
+    profiles: Sequence[FilingProfile]
+
+    def goods(
+        self, scope: GoodsScope, tenant: TenantId, skus: Sequence[str]
+    ) -> dict[str, GoodsRecord]:
+        """The goods records valid today."""
+        return self.reader.cache.goods(tenant, scope, skus, local_date(self.reader.clock.now()))
+
+    async def holders(self, lookups: Sequence[Lookup]) -> Mapping[Lookup, CaseId]:
+        """Which cases hold these numbers already."""
+        async with self.reader.access.read() as reading:
+            return await reading.run_sync(lambda on: find_claims(on, self.reader.keys, lookups))
+
+    async def papers(self, tenant: TenantId, case: CaseId) -> Mapping[PaperKind, PaperRevision]:
+        """The papers of a case that is stored."""
+        detail = await self.reader.reads.case(tenant, case)
+        return {} if detail is None else detail.papers
+
+
+def preflight(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="NDJSON, JSON, CSV, XLSX or CEB XML (311, 411, 511, 621) / 文件",
+        ),
+    ],
+    *,
+    kind: Annotated[
+        FileKind | None,
+        typer.Option("--kind", "-k", help="What the rows are, where they do not say / 行的内容"),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", "-p", help="For rows that name none / 未填方案的行使用此方案"),
+    ] = None,
+    profile_file: Annotated[
+        Path | None,
+        typer.Option("--profile-file", help="Judge under this profile alone / 使用此方案文件"),
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", "-t", help="Only this tenant's profiles / 租户")
+    ] = None,
+    json: JSONOption = False,
+) -> None:
+    """Match the papers of files without storing anything / 预检：不入库，逐单给出全部差异
+
+    Papers of one order may stand in several files. Beside a deployment its profiles, goods records,
+    claims and stored papers count; without one a profile is assumed. Exit code 0: nothing blocks;
+    1: something does; 2: a file cannot be read.
+    """
+    try:
+        given = {str(path): _read(path, kind) for path in files}
+        work = _judge(context, given, profile, profile_file, tenant)
+        report = run(work)
+    except (Unusable, UnusableFile) as error:
+        if json:
+            emit({"files": [str(path) for path in files], "unreadable": str(error)})
+        complain(str(error))
+        raise typer.Exit(EXIT_UNUSABLE) from None
+    if json:
+        emit(report.to_doc(explain))
+    else:
+        _show(report)
+    if report.blocks:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _read(path: Path, kind: FileKind | None) -> GivenFile:
+    if not path.is_file():
+        raise Unusable(f"{path}: there is no such file; check the path")
+    return read_rows(path, kind)
+
+
+async def _judge(
+    context: typer.Context,
+    given: Mapping[str, GivenFile],
+    profile: str | None,
+    profile_file: Path | None,
+    tenant: str | None,
+) -> Report:
+    now = SystemClock().now()
+    if profile_file is not None:
+        alone = Nothing((_profile_of(profile_file),))
+        profile = alone.profiles[0].profile_id
+        return await preflight_files(given, alone, builtin_matcher(), now, profile)
+    async with _known(common(context).settings(), tenant) as known:
+        return await preflight_files(given, known, builtin_matcher(), now, profile)
+
+
+def _profile_of(path: Path) -> FilingProfile:
+    try:
+        return read_profile(path, TenantId("preflight"))
+    except ProfileFaulty as error:
+        faults = "; ".join(f"{fault.path} {fault.message}" for fault in error.faults)
+        raise Unusable(f"{path}: {faults}") from None
+
+
+@asynccontextmanager
+async def _known(settings: Settings, tenant: str | None) -> AsyncIterator[Known]:
+    """The deployment, where there is one."""
+    if not _is_there(settings):
+        if tenant is not None:
+            raise Unusable("there is no deployment here; name its settings file with --config")
+        yield Nothing()
+        return
+    async with open_reading(settings) as reader:
+        owner = None if tenant is None else await known_tenant(reader.access, tenant)
+        async with reader.access.read() as reading:
+            tenants = [one.tenant for one in await reading.run_sync(list_tenants)]
+        owners = tenants if owner is None else [owner]
+        profiles = [one for name in owners for one in reader.cache.profiles(TenantId(name))]
+        yield _Deployment(reader, profiles)
+
+
+def _is_there(settings: Settings) -> bool:
+    """Whether there is a deployment to look at: its key, and its file on SQLite."""
+    url = make_url(settings.store.url)
+    is_file = url.get_backend_name() == "sqlite"
+    has_database = not is_file or Path(url.database or "").is_file()
+    return settings.store.master_key_file.is_file() and has_database
+
+
+def _show(report: Report) -> None:
+    console = out()
+    cases = [case for case in report.trial.cases if case.findings or case.missing]
+    for case in cases[:_SHOWN]:
+        console.print(f"{case.key.order_no}  {case.verdict.value}", style="bold", markup=False)
+        places = [place for found in case.places.values() for place in found]
+        console.print(f"  {', '.join(places)}", markup=False)
+        for finding in case.findings:
+            console.print(f"  {finding.severity.value:5} {finding.rule}", markup=False)
+            for locale in ("zh", "en"):
+                console.print(f"        {explain(finding, locale)}", markup=False)
+        if case.missing:
+            console.print(f"  still to come / 待收: {', '.join(case.missing)}", markup=False)
+    if len(cases) > _SHOWN:
+        console.print(f"… {len(cases) - _SHOWN} more orders; --json gives all / 其余见 --json")
+    for one in report.faults[:_SHOWN]:
+        rule = f"{one.rule} " if one.rule else ""
+        console.print(
+            f"{one.place}: {rule}{one.fault.path} {one.fault.message} / {one.fault.message_zh}",
+            markup=False,
+        )
+    rows = [(rule, count) for rule, count in report.by_rule().items()]
+    show_table("规则 Rules", ("规则 rule", "次数 findings"), rows)
+    blocked = sum(case.blocks for case in report.trial.cases)
+    console.print(
+        f"{report.rows} rows, {len(report.trial.cases)} orders, {blocked} blocked / "
+        f"{report.rows} 行，{len(report.trial.cases)} 单，{blocked} 单不可申报",
+        markup=False,
+    )
+    if report.assumed is not None:
+        console.print(
+            "no profile is known here: one was assumed; rules about its own parties were not asked"
+            " / 此处没有申报方案，按假定方案核对"
+        )

@@ -1,0 +1,208 @@
+"""Trial: what matching says of papers that nobody has sent yet; nothing is stored.
+
+The papers are put together as intake would put them together: by declared order number, by the
+numbers that orders name, a later paper of one kind after an earlier one. The first case that uses a
+number holds it. A paper that is not there is a finding only where it was expected.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.domain.case import CaseKey, Verdict, VerdictKind
+from gateway.domain.codec import from_micros
+from gateway.domain.findings import Finding, Severity
+from gateway.domain.goods import GoodsRecord, GoodsScope
+from gateway.domain.ids import CaseId, Direction, RawId, case_id
+from gateway.domain.matching import Outcome, find_rule
+from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, SourceFact, kind_of
+from gateway.domain.profile import FilingProfile
+from gateway.flow import links
+from gateway.flow.ingest import claim_of
+from gateway.flow.normalise import composed
+from gateway.ports import Lookup, Matcher
+
+# A first fact this old has no time left to wait: what is missing is told as a finding.
+_LONG_AGO: Final = 0
+_SOURCE: Final = "trial"
+
+GoodsFor = Mapping[tuple[GoodsScope, str], GoodsRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One paper to be tried under a profile; ``place`` is where the caller has it from."""
+
+    place: str
+    profile: FilingProfile
+    paper: Paper
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known beside the papers tried.
+
+    ``expected`` are the kinds of paper that every order should have here, ``expects_goods`` whether
+    goods records too; ``excused`` names (order number, kind) of papers that could not be read.
+    ``holders`` and ``stored`` are the claims and papers of a deployment.
+    """
+
+    goods: GoodsFor = field(default_factory=dict)
+    expected: Collection[PaperKind] = ()
+    expects_goods: bool = False
+    excused: Collection[tuple[str, PaperKind]] = ()
+    holders: Mapping[Lookup, CaseId] = field(default_factory=dict)
+    stored: Mapping[CaseId, Mapping[PaperKind, PaperRevision]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TriedCase:
+    """One order as matching sees it.
+
+    ``findings`` are broken rules, ``unverifiable`` those that could not be asked in full,
+    ``missing`` names what was not there and not expected (``payment``, ``goods:SKU``).
+    """
+
+    key: CaseKey
+    profile: FilingProfile
+    places: Mapping[PaperKind, tuple[str, ...]]
+    verdict: VerdictKind
+    findings: tuple[Finding, ...]
+    unverifiable: tuple[Finding, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a finding keeps the order from being declared."""
+        return any(one.severity is Severity.BLOCK for one in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """All orders in the order of their first papers; ``unlinked``: papers that name no order."""
+
+    cases: tuple[TriedCase, ...]
+    unlinked: tuple[Tried, ...]
+
+
+@dataclass(slots=True)
+class _Case:
+    key: CaseKey
+    profile: FilingProfile
+    papers: dict[PaperKind, PaperRevision] = field(default_factory=dict)
+    places: dict[PaperKind, list[str]] = field(default_factory=dict)
+    taken: dict[str, CaseId] = field(default_factory=dict)
+
+
+def case_key_of(profile: FilingProfile, order_no: str) -> CaseKey:
+    """The case that a declared order number of a profile names."""
+    direction, platform = Direction(profile.direction), profile.platform.code
+    return CaseKey(
+        case_id(profile.tenant, direction, platform, order_no),
+        profile.tenant,
+        direction,
+        platform,
+        order_no,
+        profile.profile_id,
+    )
+
+
+def with_order_numbers(items: Sequence[Tried]) -> tuple[list[tuple[str, Tried]], list[Tried]]:
+    """Every paper with its declared order number, and those whose number nobody names."""
+    named: dict[Lookup, str] = {}
+    for item in items:
+        if isinstance(item.paper, Order):
+            for number in links.named_links(item.profile.tenant, item.paper):
+                named.setdefault(number, item.paper.order_no)
+    found: list[tuple[str, Tried]] = []
+    unlinked: list[Tried] = []
+    for item in items:
+        order_no = item.paper.order_no
+        if order_no is None:
+            link = links.own_link(item.profile.tenant, item.paper)
+            order_no = None if link is None else named.get(link)
+        if order_no is None:
+            unlinked.append(item)
+        else:
+            found.append((order_no, item))
+    return found, unlinked
+
+
+def lookups_of(items: Sequence[Tried]) -> list[Lookup]:
+    """The claims that these papers would make."""
+    return list(dict.fromkeys(claim_of(item.paper, item.profile) for item in items))
+
+
+def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, now: int) -> Trial:
+    """The verdict over every order of these papers; pure."""
+    found, unlinked = with_order_numbers(items)
+    cases: dict[CaseId, _Case] = {}
+    holders = dict(around.holders)
+    for order_no, item in found:
+        key = case_key_of(item.profile, order_no)
+        case = cases.get(key.case_id)
+        if case is None:
+            case = cases[key.case_id] = _Case(key, item.profile)
+            case.papers.update(around.stored.get(key.case_id, {}))
+        _put(case, item, holders)
+    judged = tuple(_judged(case, around, matcher, now) for case in cases.values())
+    return Trial(judged, tuple(unlinked))
+
+
+def _put(case: _Case, item: Tried, holders: dict[Lookup, CaseId]) -> None:
+    kind = kind_of(item.paper)
+    fact = SourceFact(_SOURCE, RawId(item.place), 0, 0, from_micros(_LONG_AGO), item.paper)
+    step = composed(case.papers.get(kind), fact)
+    if step.revision is not None:
+        case.papers[kind] = step.revision
+    case.places.setdefault(kind, []).append(item.place)
+    holder = holders.setdefault(claim_of(item.paper, item.profile), case.key.case_id)
+    case.taken.pop(kind.value, None)
+    if holder != case.key.case_id:
+        case.taken[kind.value] = holder
+
+
+def _judged(case: _Case, around: Surroundings, matcher: Matcher, now: int) -> TriedCase:
+    order = case.papers.get(PaperKind.ORDER)
+    paper = None if order is None else order.paper
+    skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
+    scope = case.profile.goods_scope
+    goods = {sku: around.goods[scope, sku] for sku in skus if (scope, sku) in around.goods}
+    verdict = matcher(case.papers, case.profile, goods, case.taken, now)
+    broken = [one for one in verdict.findings if one.state != "unverifiable"]
+    findings = [one for one in broken if _is_expected(one, case, around)]
+    return TriedCase(
+        case.key,
+        case.profile,
+        {kind: tuple(places) for kind, places in case.places.items()},
+        _kind(verdict, findings, len(findings) != len(broken)),
+        tuple(findings),
+        tuple(one for one in verdict.findings if one.state == "unverifiable"),
+        tuple(path for one in broken if one not in findings for path in one.paths),
+    )
+
+
+def _is_expected(finding: Finding, case: _Case, around: Surroundings) -> bool:
+    """Whether a missing paper or goods record is a fault here; every other finding is one."""
+    info = find_rule(finding.rule)
+    if info is None or info.leads_to is not Outcome.WAITING:
+        return True
+    path = next(iter(finding.paths), "")
+    if path not in tuple(PaperKind):
+        return around.expects_goods
+    kind = PaperKind(path)
+    return kind in around.expected and (case.key.order_no, kind) not in around.excused
+
+
+def _kind(verdict: Verdict, findings: Sequence[Finding], waits: bool) -> VerdictKind:
+    """The verdict without what was not expected: that is waited for."""
+    outcomes = set()
+    for one in findings:
+        info = find_rule(one.rule)
+        if one.severity is Severity.BLOCK and info is not None:
+            outcomes.add(info.leads_to)
+    if outcomes & {Outcome.BLOCKED, Outcome.WAITING}:
+        return VerdictKind.BLOCKED
+    if outcomes:
+        return VerdictKind.MISMATCH
+    return VerdictKind.WAITING if waits else VerdictKind.MATCHED
