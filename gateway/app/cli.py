@@ -26,6 +26,7 @@ from gateway.app.commands.check import check, parked_work
 from gateway.app.commands.doctor import doctor
 from gateway.app.commands.frame import Common, SpeakingGroup
 from gateway.app.commands.preflight import preflight
+from gateway.app.commands.seed import seed
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 
 _DISTRIBUTION: Final = "clearance-gateway"
@@ -95,6 +96,7 @@ def build() -> typer.Typer:
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)
     app.command("pull")(sources.pull_orders)
     app.command("preflight")(preflight)
+    app.command("seed")(seed)
     app.command("case")(case)
     app.command("check")(check)
     app.command("parked")(parked_work)

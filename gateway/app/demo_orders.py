@@ -155,6 +155,29 @@ def demo_orders(
         yield _demo_order(profile, f"SIM-{scenario}-{run}{number:06d}", number, problem, random)
 
 
+# What a seeded case waits for or suffers from; none of them is ever declared.
+_SEEDED: Final = (
+    "no_payment",
+    "no_waybill",
+    "amount",
+    "no_payment",
+    "head_sum",
+    "payer",
+    "no_waybill",
+    "check_digit",
+    "address",
+    "no_goods",
+)
+
+
+def seed_orders(profile: str, first: int, count: int, seed: int) -> Iterator[DemoOrder]:
+    """Orders numbered from ``first`` whose cases stay open: each lacks or breaks something."""
+    random = Random(seed * 1_000_003 + first)  # noqa: S311 -- invented orders, repeatable by seed
+    for number in range(first, first + count):
+        problem = _SEEDED[number % len(_SEEDED)]
+        yield _demo_order(profile, f"SEED-{seed}-{number:08d}", number, problem, random)
+
+
 def _scenario(random: Random) -> str:
     names = [name for name, _ in _SCENARIOS]
     return random.choices(names, [share for _, share in _SCENARIOS])[0]

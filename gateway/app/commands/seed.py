@@ -1,0 +1,111 @@
+"""Seeding: invented open cases, to try the console and searches with as many as a peak leaves."""
+
+import time
+from contextlib import AsyncExitStack
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+
+from gateway.api.decode import PaperItem, decode_line
+from gateway.app.commands.frame import (
+    JSONOption,
+    TenantOption,
+    Unusable,
+    common,
+    emit,
+    err,
+    out,
+    run,
+)
+from gateway.app.commands.tenants import known_tenant
+from gateway.app.config import ConfigError, Settings
+from gateway.app.container import Gateway
+from gateway.app.demo_orders import DemoOrder, goods_records, seed_orders
+from gateway.app.opening import open_intake
+from gateway.app.serve import only_process
+from gateway.domain.ids import ProfileId, TenantId
+from gateway.domain.profile import FilingProfile
+from gateway.flow.incoming import Incoming
+
+_BATCH: Final = 1_000
+_SOURCE: Final = "seed"
+
+
+def seed(
+    context: typer.Context,
+    *,
+    tenant: TenantOption,
+    cases: Annotated[
+        int, typer.Option("--cases", "-n", min=1, max=10_000_000, help="How many cases / 案件数量")
+    ] = 1_000,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="The filing profile / 申报方案")
+    ] = None,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first case / 起始编号")] = 0,
+    number: Annotated[
+        int, typer.Option("--seed", min=0, help="Other orders with another seed / 随机种子")
+    ] = 1,
+    json: JSONOption = False,
+) -> None:
+    """Fill a deployment with invented open cases, never in production / 生成模拟案件（非生产环境）
+
+    Every case lacks a paper or has a difference, so none is ever declared. The same seed gives the
+    same cases; running it again changes nothing.
+    """
+    settings = common(context).settings()
+    if settings.environment == "production":
+        raise Unusable("environment is production: invented cases have no business there")
+    began = time.monotonic()
+    run(_seed(settings, tenant, profile, first, cases, number))
+    seconds = time.monotonic() - began
+    doc: dict[str, Any] = {"cases": cases, "seconds": f"{seconds:.1f}"}
+    if json:
+        emit(doc)
+    else:
+        out().print(f"{cases} cases in {seconds:.1f} s / 已生成 {cases} 个案件", markup=False)
+
+
+async def _seed(
+    settings: Settings, tenant: str, profile: str | None, first: int, cases: int, number: int
+) -> None:
+    async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(only_process(settings))
+        except ConfigError as error:
+            raise Unusable("another process works on this SQLite database; stop it") from error
+        gateway = await stack.enter_async_context(open_intake(settings))
+        owner = await known_tenant(gateway.store, tenant)
+        chosen = _profile(gateway, owner, profile)
+        await gateway.admin.put_goods(owner, goods_records(chosen.goods_scope))
+        for at in range(first, first + cases, _BATCH):
+            count = min(_BATCH, first + cases - at)
+            orders = seed_orders(chosen.profile_id, at, count, number)
+            await gateway.ingest.take([one for order in orders for one in _papers(order, chosen)])
+            done = at + count - first
+            if done % (100 * _BATCH) == 0:
+                err().print(f"{done} / {cases}", markup=False)
+
+
+def _profile(gateway: Gateway, owner: TenantId, name: str | None) -> FilingProfile:
+    """The profile named, or the only one."""
+    if name is not None:
+        found = gateway.cache.profile(owner, ProfileId(name))
+        if found is None:
+            raise Unusable(f"no profile {name!r}; see `clearance profiles list`")
+        return found
+    profiles = gateway.cache.profiles(owner)
+    if len(profiles) != 1:
+        raise Unusable("say --profile: the tenant has none, or more than one")
+    return profiles[0]
+
+
+def _papers(order: DemoOrder, profile: FilingProfile) -> list[Incoming]:
+    """The papers of an order as intake takes them, each with its bytes."""
+    papers = []
+    for line in order.lines():
+        raw = orjson.dumps(line)
+        item = decode_line(raw)
+        assert isinstance(item, PaperItem)
+        papers.append(Incoming(profile.tenant, profile, item.paper, _SOURCE, raw))
+    return papers
