@@ -62,6 +62,7 @@ _ENCODING: Final = re.compile(rb"\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"
 _PROLOG: Final = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _QUOTED: Final = re.compile(rb"\"[^\"]*\"|'[^']*'")
 _TAG: Final = re.compile(rb"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+")
+_REFERENCE: Final = re.compile(rb"\sschemaLocation=\"([^\"]*)\"")
 _UTF8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _CHINESE: Final = frozenset({b"gb2312", b"gbk", b"gb18030", b"cp936"})
 _SHORTEST_ELEMENT: Final = len("<a/>")
@@ -185,19 +186,17 @@ def load_schema(
 ) -> etree.XMLSchema:
     """Compile one schema file of a set, with everything it includes taken from the same set.
 
-    Every file of the set is held against its digest first, so what the compiler then loads by its
-    relative name is ours. (A resolver of our own would not do: libxml2 has one loader for the
-    whole process, and two threads compiling at once would take it away from each other.)
+    The file and all that it includes or imports are held against their digests first, so what the
+    compiler then loads by its relative name is ours. (A resolver of our own would not do: libxml2
+    has one loader for the whole process, and two threads compiling at once would take it away from
+    each other.)
 
     ``signature_optional`` compiles the variant in which ``ds:Signature`` may be absent, for
     messages that are validated before they are signed. One compiled schema must not be used by
     two threads at once: its error log is shared. Raises CatalogError.
     """
-    content = catalog.read(name)
-    for other in catalog.sha256:
-        catalog.read(other)
     with as_file(files("schemas") / catalog.folder / name) as path:
-        root = etree.fromstring(content, _parser(), base_url=str(path))
+        root = etree.fromstring(_checked(catalog, name), _parser(), base_url=str(path))
         if signature_optional:
             for element in root.iterfind(".//{*}element[@ref='ds:Signature']"):
                 element.set("minOccurs", "0")
@@ -205,3 +204,15 @@ def load_schema(
             return etree.XMLSchema(root)
         except etree.XMLSchemaParseError as error:
             raise StaleFileError(f"{catalog.folder}/{name} does not compile: {error}") from error
+
+
+def _checked(catalog: Catalog, name: str) -> bytes:
+    """Return one file of a set after holding it and everything it refers to against the digests."""
+    content = catalog.read(name)
+    seen, pending = {name}, [content]
+    while pending:
+        for other in _REFERENCE.findall(pending.pop()):
+            if (file := other.decode()) not in seen:
+                seen.add(file)
+                pending.append(catalog.read(file))
+    return content

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TypeAlias, TypedDict
+from typing import TypedDict
 
 from schemas.catalog import load_catalog
 from schemas.errors import UnknownPathError
@@ -31,6 +31,22 @@ class ValueKind(StrEnum):
     URI = "uri"
 
 
+class Side(StrEnum):
+    """Which family a message belongs to."""
+
+    IMPORT = "import"
+    EXPORT = "export"
+    BOTH = "both"
+
+
+class Direction(StrEnum):
+    """Who sends a message: the enterprise, customs, or either (envelopes)."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    BOTH = "both"
+
+
 class Presence(StrEnum):
     """Whether a message carries a Signature."""
 
@@ -41,7 +57,11 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What the schema demands of one value; lengths count characters."""
+    """What the schema demands of one value; lengths count characters.
+
+    ``default`` is what an empty element stands for. ``advised_length`` is a limit that the sources
+    disagree about: longer values up to the schema's own are only noted.
+    """
 
     kind: ValueKind = ValueKind.TEXT
     length: int | None = None
@@ -52,6 +72,8 @@ class Facets:
     pattern: str | None = None
     codes: tuple[str, ...] = ()
     fixed: str | None = None
+    default: str | None = None
+    advised_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +92,8 @@ class ElementPlan:
     """One element: how often, its labels, and either facets (a leaf) or children in order.
 
     ``max_occurs`` None means without bound. ``facets`` is None for an element with children and
-    for one of any content.
+    for one of any content. ``code_list`` names the list its values come from: one of
+    :func:`load_codes` (``AppType``), or a table of customs that no schema holds (``units``).
     """
 
     name: str
@@ -82,6 +105,7 @@ class ElementPlan:
     facets: Facets | None
     children: tuple[ElementPlan, ...]
     attributes: tuple[AttributePlan, ...]
+    code_list: str = ""
 
     @property
     def mandatory(self) -> bool:
@@ -105,13 +129,22 @@ class ElementPlan:
 
 @dataclass(frozen=True, slots=True)
 class MessagePlan:
-    """One message: the root element and what stands below it."""
+    """One message: the root element and what stands below it.
+
+    ``answer`` names the receipt that a sent message is answered with, if there is one.
+    ``signature_before`` names the element that the Signature stands before, None when it is the
+    last child of the root: export messages have it before ExtendMessage, import messages last.
+    """
 
     family: str
     edition: str
     namespace: str
     signature: Presence
     root: ElementPlan
+    side: Side = Side.BOTH
+    direction: Direction = Direction.BOTH
+    answer: str | None = None
+    signature_before: str | None = None
 
     @property
     def name(self) -> str:
@@ -139,6 +172,21 @@ class MessagePlan:
         return element
 
 
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """The codes that one field of messages may carry, with their meaning in zh and en.
+
+    A schema refuses other values of a ``closed`` list. Of an open one it does not: a reader notes
+    them.
+    """
+
+    name: str
+    label_zh: str
+    label_en: str
+    closed: bool
+    codes: Mapping[str, tuple[str, str]]
+
+
 class FacetsData(TypedDict, total=False):
     """Facets in JSON; what is absent does not apply."""
 
@@ -151,6 +199,8 @@ class FacetsData(TypedDict, total=False):
     pattern: str
     codes: list[str]
     fixed: str
+    default: str
+    advised_length: int
 
 
 class AttributeData(TypedDict):
@@ -174,24 +224,39 @@ class ElementData(TypedDict, total=False):
     facets: FacetsData
     children: list[ElementData]
     attributes: list[AttributeData]
+    code_list: str
 
 
-class MessageData(TypedDict):
-    """A message in JSON."""
+class MessageData(TypedDict, total=False):
+    """A message in JSON; ``namespace``, ``signature`` and ``root`` are always there."""
 
     namespace: str
     signature: str
+    signature_before: str
+    side: str
+    direction: str
+    answer: str
     root: ElementData
 
 
-PlanData: TypeAlias = dict[str, MessageData]
+class CodesData(TypedDict):
+    """A code list in JSON: ``codes`` holds zh and en for each code."""
+
+    zh: str
+    en: str
+    closed: bool
+    codes: dict[str, list[str]]
+
+
+class PlanData(TypedDict):
+    """A whole ``plan.json``."""
+
+    codes: dict[str, CodesData]
+    messages: dict[str, MessageData]
 
 
 def load_plan(family: str, edition: str) -> Mapping[str, MessagePlan]:
     """Return the plans of one schema set by message name; raises CatalogError."""
-    catalog = load_catalog(family, edition)
-    text = (files("schemas") / catalog.folder / "plan.json").read_text("utf-8")
-    data: PlanData = json.loads(text)
     return MappingProxyType(
         {
             name: MessagePlan(
@@ -200,10 +265,38 @@ def load_plan(family: str, edition: str) -> Mapping[str, MessagePlan]:
                 namespace=message["namespace"],
                 signature=Presence(message["signature"]),
                 root=_element(message["root"]),
+                side=Side(message.get("side", Side.BOTH)),
+                direction=Direction(message.get("direction", Direction.BOTH)),
+                answer=message.get("answer"),
+                signature_before=message.get("signature_before"),
             )
-            for name, message in data.items()
+            for name, message in _data(family, edition)["messages"].items()
         }
     )
+
+
+def load_codes(family: str, edition: str) -> Mapping[str, CodeList]:
+    """Return the code lists of one schema set by name; raises CatalogError."""
+    return MappingProxyType(
+        {
+            name: CodeList(
+                name,
+                one["zh"],
+                one["en"],
+                one["closed"],
+                MappingProxyType({code: (zh, en) for code, (zh, en) in one["codes"].items()}),
+            )
+            for name, one in _data(family, edition)["codes"].items()
+        }
+    )
+
+
+def _data(family: str, edition: str) -> PlanData:
+    catalog = load_catalog(family, edition)
+    data: PlanData = json.loads(
+        (files("schemas") / catalog.folder / "plan.json").read_text("utf-8")
+    )
+    return data
 
 
 def _facets(data: FacetsData) -> Facets:
@@ -217,6 +310,8 @@ def _facets(data: FacetsData) -> Facets:
         pattern=data.get("pattern"),
         codes=tuple(data.get("codes", ())),
         fixed=data.get("fixed"),
+        default=data.get("default"),
+        advised_length=data.get("advised_length"),
     )
 
 
@@ -242,6 +337,7 @@ def _element(data: ElementData) -> ElementPlan:
             )
             for attribute in data.get("attributes", ())
         ),
+        code_list=data.get("code_list", ""),
     )
 
 

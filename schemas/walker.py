@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import xmlschema
+from lxml import etree
 from xmlschema.validators import (
     XsdAttribute,
     XsdComplexType,
@@ -26,8 +27,10 @@ from xmlschema.validators import (
 
 from schemas.catalog import Catalog, read_catalog
 from schemas.errors import StaleFileError
+from schemas.loader import parse
 from schemas.plan import (
     AttributeData,
+    CodesData,
     ElementData,
     FacetsData,
     MessageData,
@@ -85,13 +88,34 @@ def _catalog_text(source: Path) -> str:
 
 def _plan_text(folder: Path, catalog: Catalog) -> str:
     """Return the plan data of one schema set as JSON."""
-    plan: PlanData = {}
+    plan: PlanData = {"codes": _code_lists(folder / "codes.xsd"), "messages": {}}
     for name in catalog.messages:
         schema = xmlschema.XMLSchema(str(folder / f"{name}.xsd"), allow="sandbox")
-        plan[name] = _message(schema.elements[name])
+        plan["messages"][name] = _message(schema.elements[name], frozenset(plan["codes"]))
     text = json.dumps(plan, ensure_ascii=False, indent=1)
     # Facets, occurrence and other short groups read better on one line.
     return re.sub(r"([\[{])\s+([^\[\]{}]*?)\s+([\]}])", _one_line, text) + "\n"
+
+
+def _code_lists(path: Path) -> dict[str, CodesData]:
+    """Return the code lists of a set: every type of its ``codes.xsd``, in the order of the file."""
+    if not path.is_file():
+        return {}
+    lists: dict[str, CodesData] = {}
+    for simple in parse(path.read_bytes()).iterfind(f"{_XS}simpleType"):
+        name = simple.get("name", "")
+        notes = _notes(simple.iterfind(f"{_XS}annotation/*"), name)
+        lists[name] = {
+            "zh": notes["zh"],
+            "en": notes["en"],
+            "closed": "open" not in notes,
+            "codes": {
+                code.get("value", ""): [found["zh"], found["en"]]
+                for code in simple.iter(f"{_XS}enumeration")
+                for found in (_notes(code.iterfind(f"{_XS}annotation/*"), f"a code of {name}"),)
+            },
+        }
+    return lists
 
 
 def _one_line(match: re.Match[str]) -> str:
@@ -99,16 +123,21 @@ def _one_line(match: re.Match[str]) -> str:
     return joined if len(joined) <= 120 else match[0]
 
 
-def _message(element: XsdElement) -> MessageData:
-    signature = Presence.NONE
-    for child in _children(element):
-        if child.target_namespace == _DSIG:
-            signature = Presence.MANDATORY if child.min_occurs else Presence.OPTIONAL
-    return {
-        "namespace": element.target_namespace,
-        "signature": signature.value,
-        "root": _element(element),
-    }
+def _message(element: XsdElement, lists: frozenset[str]) -> MessageData:
+    data: MessageData = {"namespace": element.target_namespace, "signature": Presence.NONE.value}
+    children = list(_children(element))
+    for child, following in zip(children, [*children[1:], None], strict=True):
+        if child.target_namespace != _DSIG:
+            continue
+        data["signature"] = (Presence.MANDATORY if child.min_occurs else Presence.OPTIONAL).value
+        if following is not None:
+            data["signature_before"] = following.local_name
+    notes = _documentation(element)
+    for key in ("side", "direction", "answer"):
+        if key in notes:
+            data[key] = notes[key]
+    data["root"] = _element(element, lists)
+    return data
 
 
 def _children(element: XsdElement) -> Iterator[XsdElement]:
@@ -121,7 +150,7 @@ def _children(element: XsdElement) -> Iterator[XsdElement]:
             yield child
 
 
-def _element(element: XsdElement) -> ElementData:
+def _element(element: XsdElement, lists: frozenset[str]) -> ElementData:
     # Recursion over our own schemas, none of which refers to itself.
     notes = _documentation(element)
     data: ElementData = {"name": element.local_name}
@@ -133,12 +162,21 @@ def _element(element: XsdElement) -> ElementData:
     simple = element.type.content if isinstance(element.type, XsdComplexType) else element.type
     if isinstance(simple, XsdSimpleType):
         data["facets"] = _facets(simple, element.fixed)
+        if element.default is not None:
+            data["facets"]["default"] = element.default
+        if "advised-length" in notes:
+            data["facets"]["advised_length"] = int(notes["advised-length"])
+        code_list = notes.get("codes") or simple.local_name or ""
+        if "codes" in notes or code_list in lists:
+            data["code_list"] = code_list
     attributes = [
         _attribute(item) for item in element.attributes.values() if isinstance(item, XsdAttribute)
     ]
     if attributes:
         data["attributes"] = attributes
-    children = [_element(c) for c in _children(element) if c.target_namespace != _DSIG]
+    children = [
+        _element(child, lists) for child in _children(element) if child.target_namespace != _DSIG
+    ]
     if children:
         data["children"] = children
     return data
@@ -178,12 +216,21 @@ def _facets(simple: XsdSimpleType, fixed: str | None) -> FacetsData:
 
 
 def _documentation(component: XsdElement | XsdAttribute) -> dict[str, str]:
-    """Return the labels by language and the note; both labels must be there."""
-    found: dict[str, str] = {}
+    """Return the annotation of a component as :func:`_notes` does."""
     annotation = component.annotation
-    for item in annotation.documentation if annotation is not None else ():
-        key = "note" if item.get("source") == "note" else item.get(_LANG, "")
+    # The library's own kind of element, which reads like lxml's.
+    return _notes(annotation.elem if annotation is not None else (), component.local_name)  # type: ignore[arg-type]
+
+
+def _notes(annotation: Iterable[etree._Element], name: str) -> dict[str, str]:
+    """Return the labels by language, the note, and every appinfo by its source.
+
+    Raises StaleFileError when a label is missing in one language.
+    """
+    found: dict[str, str] = {}
+    for item in annotation:
+        key = str(item.get("source") or item.get(_LANG))
         found[key] = (item.text or "").strip()
     if not (found.get("zh") and found.get("en")):
-        raise StaleFileError(f"{component.local_name} lacks a label in zh or en")
+        raise StaleFileError(f"{name} lacks a label in zh or en")
     return found

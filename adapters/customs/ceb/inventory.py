@@ -76,7 +76,9 @@ class InventoryRecords:
     def __init__(self, plan: MessagePlan, profile: FilingProfile) -> None:
         self._profile = profile
         facets = plan.at("InventoryList/itemNo").facets
-        self._item_no_length = facets.max_length if facets is not None else None
+        self._item_no_length = (
+            facets.advised_length or facets.max_length if facets is not None else None
+        )
         self._profile_faults = tuple(_profile_faults(profile))
         self.writer = compile_writer(plan, _sources(profile), arguments=_ARGUMENTS)
 

@@ -73,7 +73,7 @@ def test_wrapped_bytes_come_back_unchanged() -> None:
 def test_an_envelope_is_canonical_and_valid() -> None:
     for data in (sealed(), sealed(file_name=None)):
         assert etree.tostring(parse(data), method="c14n") == data
-        ValidatorPool("dxp", "1.0", "DxpMsg").check(parse(data))
+        ValidatorPool("dxp", "202205", "DxpMsg").check(parse(data))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_answer_is_read_and_correlated() -> None:
     info = re.sub(r"<(/?)", r"<\1d:", INFO.partition("<TransInfo>")[2].partition("</Trans")[0])
     text = ANSWER.format(DXP=DXP, INFO=info)
     response = read_response(text.encode())
-    ValidatorPool("dxp", "1.0", "DxpRep").check(parse(text.encode()))
+    ValidatorPool("dxp", "202205", "DxpRep").check(parse(text.encode()))
     assert response.receiver_id == "DXPENT0000000000"
     (answer,) = response.answers
     assert (answer.code, answer.info, answer.notice_time) == ("3001", "busy", "2024-01-01")
