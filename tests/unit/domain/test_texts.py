@@ -16,7 +16,8 @@ from gateway.domain.matching.texts import (
     TextField,
 )
 
-PLAN = json.loads((resources.files("schemas") / "ceb" / "202205" / "plan.json").read_text("utf-8"))
+DATA = json.loads((resources.files("schemas") / "ceb" / "202205" / "plan.json").read_text("utf-8"))
+PLAN = DATA["messages"]
 ORDER = [(field, "OrderHead") for field in HEAD_TEXTS] + [(one, "OrderList") for one in LINE_TEXTS]
 INVENTORY = [
     (field, "InventoryHead")
