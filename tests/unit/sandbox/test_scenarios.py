@@ -297,7 +297,7 @@ def test_receipts_are_schema_valid(port: Port) -> None:
     for file in written:
         outer = etree.fromstring(file.data)
         name = etree.QName(outer).localname
-        schema = etree.XMLSchema(file=f"{folder}/dxp/{name}.xsd")
+        schema = etree.XMLSchema(file=f"{folder}/dxp/202205/{name}.xsd")
         assert schema.validate(outer), (name, schema.error_log)
         kinds.add(name)
         if name == "DxpMsg":
