@@ -5,6 +5,7 @@ from signing.errors import Reaction, Retry, SigningError, VerificationError
 from signing.keys import (
     FileKey,
     Key,
+    LateKey,
     NewKey,
     Pin,
     PKCS11Key,
@@ -35,6 +36,7 @@ from signing.profiles import (
     dxp_profile_for,
     profile_for,
 )
+from signing.ring import Priority, Ring, RingKey, RingWatch, Urgency
 from signing.selfcheck import verify_own
 from signing.sign import SignedDocument, sign
 from signing.text import SignedText, sign_text, verify_text
@@ -52,15 +54,20 @@ __all__ = [
     "FileKey",
     "Key",
     "KeyKind",
+    "LateKey",
     "NewKey",
     "PKCS11Key",
     "PKCS11Settings",
     "Pin",
+    "Priority",
     "Profile",
     "Reaction",
     "RemoteKey",
     "RemoteSettings",
     "Retry",
+    "Ring",
+    "RingKey",
+    "RingWatch",
     "SM2Names",
     "SignedDocument",
     "SignedText",
@@ -68,6 +75,7 @@ __all__ = [
     "UKey",
     "UKeyAgent",
     "UKeySettings",
+    "Urgency",
     "VerificationError",
     "VerifiedDocument",
     "VerifyPolicy",

@@ -7,6 +7,7 @@ An operator card's certificate embeds the holder's name and national id number (
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -16,6 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from signing.der import raw_of_der, read
 from signing.errors import CertificateUnreadable, ProfileMismatch, SignatureMismatch
@@ -28,6 +30,15 @@ SM2_CURVE: Final = "1.2.156.10197.1.301"
 SM2_WITH_SM3: Final = "1.2.156.10197.1.501"
 """Object identifier of SM2 signatures over SM3, in certificates."""
 
+_ORGANISATION: Final = (
+    NameOID.ORGANIZATION_NAME,
+    NameOID.ORGANIZATIONAL_UNIT_NAME,
+    NameOID.ORGANIZATION_IDENTIFIER,
+)
+# 18 characters of the social credit alphabet, or 10 of a customs code that begins with its office.
+_CODE: Final = re.compile(
+    r"(?<![0-9A-Z])(?:[0-9A-HJ-NPQRTUWXY]{18}|[0-9]{4}[0-9A-Z]{6})(?![0-9A-Z])"
+)
 _SM2_CURVE_DER: Final = bytes.fromhex("06082a811ccf5501822d")
 
 
@@ -131,6 +142,18 @@ class Certificate:
         if self.key_kind is not KeyKind.SM2:
             raise ProfileMismatch(self.key_kind.value)
         return _sm2_key(self.spki)
+
+    def enterprise_codes(self) -> frozenset[str]:
+        """Return the customs and social credit codes that the subject names as an organisation.
+
+        Only from organisation attributes: an operator's common name may hold an identity number of
+        the same length.
+        """
+        found = set()
+        for attribute in self.parsed.subject:
+            if attribute.oid in _ORGANISATION:
+                found.update(_CODE.findall(str(attribute.value)))
+        return frozenset(found)
 
     def may_sign(self) -> bool:
         """Tell whether the key usage, where the certificate names one, includes signing."""

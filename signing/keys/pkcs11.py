@@ -45,7 +45,7 @@ class PKCS11Settings:
     key: str
     pin: Pin = field(repr=False)
     certificate: Certificate | None = None
-    call_timeout_s: float = 10.0
+    call_timeout_ms: int = 10_000
 
 
 class PKCS11Key:
@@ -121,7 +121,7 @@ class _Token:
         """Run on the token's thread, with its faults turned into ours."""
         future = self._thread.submit(self._guarded, work, *arguments)
         try:
-            return future.result(self._settings.call_timeout_s)
+            return future.result(self._settings.call_timeout_ms / 1000)
         except FutureTimeout as error:
             future.cancel()
             raise DeviceSlow from error

@@ -43,7 +43,7 @@ class RemoteSettings:
     token: str = field(repr=False)
     certificate: Certificate
     key_name: str | None = None
-    timeout_s: float = 10.0
+    timeout_ms: int = 10_000
     converts_der: bool = False
     tls: ssl.SSLContext | None = None
 
@@ -92,7 +92,7 @@ class RemoteKey:
             return False
 
     def _connection(self) -> http.client.HTTPConnection:
-        timeout = self._settings.timeout_s
+        timeout = self._settings.timeout_ms / 1000
         if self._is_plain:
             return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         tls = self._settings.tls or ssl.create_default_context()

@@ -63,8 +63,8 @@ class UKeySettings:
 
     url: str = DEFAULT_URL
     pin: Pin | None = field(default=None, repr=False)
-    open_timeout_s: float = 3.0
-    call_timeout_s: float = 10.0
+    open_timeout_ms: int = 3_000
+    call_timeout_ms: int = 10_000
     converts_der: bool = False
     tls: ssl.SSLContext | None = None
 
@@ -111,7 +111,7 @@ class UKeyAgent:
                     connect(
                         settings.url,
                         ssl=settings.tls,
-                        open_timeout=settings.open_timeout_s,
+                        open_timeout=settings.open_timeout_ms / 1000,
                         close_timeout=1,
                         ping_interval=None,
                         max_size=_REPLY_BYTES,
@@ -127,11 +127,13 @@ class UKeyAgent:
         connection = self._connected()
         self._last_id += 1
         request = {"_method": method, "_id": self._last_id, "args": arguments}
-        until = time.monotonic() + self._settings.call_timeout_s
+        until_ns = time.monotonic_ns() + self._settings.call_timeout_ms * 1_000_000
         try:
             connection.send(json.dumps(request, ensure_ascii=False))
             while True:
-                frame = connection.recv(timeout=max(0.0, until - time.monotonic()))
+                frame = connection.recv(
+                    timeout=max(0, until_ns - time.monotonic_ns()) / 1_000_000_000
+                )
                 reply = _answer(frame, method, self._last_id)
                 if reply is not None:
                     return _data(reply)

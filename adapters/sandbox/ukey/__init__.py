@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -241,11 +242,8 @@ def _certificate(card: Card) -> x509.Certificate:
 def _signature(card: Card, data: bytes, as_der: bool) -> bytes:
     try:
         private = load_pem_private_key(card.key_pem, None)
-    except ValueError:
-        private = None
-    except Exception as error:
-        if "1.2.156.10197.1.301" not in str(error):
-            raise
+    except (ValueError, UnsupportedAlgorithm):
+        # SM2: the card's other kind of key.
         private = None
     if isinstance(private, rsa.RSAPrivateKey):
         return private.sign(data, padding.PKCS1v15(), SHA1())  # noqa: S303

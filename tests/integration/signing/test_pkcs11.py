@@ -192,7 +192,7 @@ def test_a_token_that_hangs_is_told(token: Path) -> None:
             return b""
 
     key._token._key = Hanging()
-    key._token._settings = settings(call_timeout_s=0.1)
+    key._token._settings = settings(call_timeout_ms=100)
     with pytest.raises(DeviceSlow):
         key.sign(b"data")
     free.set()

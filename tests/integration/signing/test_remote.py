@@ -136,7 +136,7 @@ def test_wrong_credentials_silence_and_absence(address: str) -> None:
 
     behave(slow)
     with pytest.raises(DeviceSlow):
-        remote(address, timeout_s=0.1).sign(b"data")
+        remote(address, timeout_ms=100).sign(b"data")
     with pytest.raises(AgentUnreachable):
         remote("http://127.0.0.1:1/sign").sign(b"data")
 

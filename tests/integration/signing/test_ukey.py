@@ -36,12 +36,12 @@ PIN = "246810"
 
 @contextmanager
 def plugged(
-    control: Control | None = None, *, pin: Pin | None = None, timeout_s: float = 5.0
+    control: Control | None = None, *, pin: Pin | None = None, timeout_ms: int = 5000
 ) -> Iterator[tuple[Control, UKey]]:
     control = control or Control(card_of(new_key()))
     with running_control(control):
         settings = UKeySettings(
-            control.url, pin=pin or Pin(PIN), call_timeout_s=timeout_s, open_timeout_s=2
+            control.url, pin=pin or Pin(PIN), call_timeout_ms=timeout_ms, open_timeout_ms=2000
         )
         key = open_ukey("ukey-1", settings)
         try:
@@ -92,7 +92,7 @@ def test_the_cards_own_number_is_the_key_name() -> None:
 def test_each_fault_has_its_error_and_passes_when_it_is_over(
     fault: Fault, refused: type[SigningError]
 ) -> None:
-    with plugged(timeout_s=0.4) as (control, key):
+    with plugged(timeout_ms=400) as (control, key):
         control.fault = fault
         with pytest.raises(refused) as raised:
             sign(BODY, key, canonical=True)
@@ -164,7 +164,7 @@ def test_an_agent_that_is_down_is_named_and_found_again() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with pytest.raises(AgentUnreachable):
-        open_ukey("down", UKeySettings(f"ws://127.0.0.1:{port}", open_timeout_s=1))
+        open_ukey("down", UKeySettings(f"ws://127.0.0.1:{port}", open_timeout_ms=1000))
     control = Control(card_of(new_key()))
     with plugged(control) as (_, key):
         key.close()
