@@ -30,6 +30,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.ids import Direction
 from gateway.domain.papers import PaperKind
 from gateway.ports import EffectKind, MessageStage
+from gateway.ports.repairs import RepairStage
 from store.types import id_text, micros
 
 
@@ -548,6 +549,34 @@ pulled_page: Final = Table(
     _time("received_at"),
     PrimaryKeyConstraint("page_id"),
     Index("ix_pulled_page_source", "source"),
+)
+
+# --- repairs ----------------------------------------------------------------------------------
+
+repair: Final = Table(
+    "repair",
+    metadata,
+    _id("repair_id"),
+    _id("tenant"),
+    _id("stage"),
+    _id("rule"),
+    _id("kind"),
+    _id("owner"),
+    _id("needs"),
+    # JSON: need, by, at, statement of each approval; their number guards every change.
+    _prose("approvals"),
+    _count("approval_count"),
+    Column("redeclare", Boolean(create_constraint=False), nullable=False),
+    _id("proposed_by"),
+    _prose("reason"),
+    _time("created_at"),
+    _maybe_time("deadline"),
+    _maybe_time("ended_at"),
+    # JSON of the items with their values, sealed by the vault key.
+    _blob("body"),
+    PrimaryKeyConstraint("repair_id"),
+    _one_of("stage", RepairStage),
+    Index("ix_repair_tenant_created", "tenant", "created_at", "repair_id"),
 )
 
 # --- the store itself -------------------------------------------------------------------------

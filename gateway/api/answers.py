@@ -13,6 +13,8 @@ from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStag
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Severity
 from gateway.domain.profile import Role
+from gateway.domain.repair import Need
+from gateway.ports.repairs import RepairStage
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 JSONObject = dict[str, Any]  # Any: the members vary, as the field's description says
@@ -329,6 +331,55 @@ class StageOut(Out):
 
     case: str
     stage: CaseStage
+
+
+class RepairItemOut(Out):
+    """One case of a repair; a personal value is masked, ``stage`` is the case's after it."""
+
+    case: str
+    order_no: str
+    finding: str
+    path: str
+    value: str | None
+    status: Literal["open", "repaired", "remains", "failed"]
+    reason: str | None
+    stage: CaseStage | None
+
+
+class ApprovalOut(Out):
+    """Who gave what, when, on what ground."""
+
+    need: Need
+    by: str
+    at: Time
+    statement: str
+
+
+class RepairOut(Out):
+    """A repair: what it still needs, and what became of every case."""
+
+    repair: str
+    stage: RepairStage
+    rule: str
+    kind: Literal["form", "fact"]
+    owner: str
+    needs: list[Need]
+    open_needs: list[Need]
+    approvals: list[ApprovalOut]
+    redeclare: bool
+    proposed_by: str
+    reason: str
+    created_at: Time
+    deadline: Time | None
+    ended_at: Time | None
+    items: list[RepairItemOut]
+    dry_run: bool = False
+
+
+class RepairList(Out):
+    """The newest repairs first."""
+
+    repairs: list[RepairOut]
 
 
 class AskedOut(Out):

@@ -28,7 +28,8 @@ from gateway.api.notices import Notices
 from gateway.api.openapi import document
 from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
-from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES
+from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, REPAIRS
+from gateway.api.repairs import RepairRoutes
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
@@ -96,6 +97,7 @@ def route_table(
         *_intake_routes(intake),
         *_case_routes(cases),
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
+        *_repair_routes(RepairRoutes(services, settings)),
         *_stream_routes(stream),
         *_mandate_routes(Mandates(services)),
         *_notice_routes(cases, Notices(services, settings)),
@@ -216,6 +218,36 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
             "POST", "/v1/findings/resolutions", findings.resolve,
             "Record how findings were settled", DESK,
             Body.OBJECT, edge.ResolutionsIn, answers.SettledList,
+        ),
+    )  # fmt: skip
+
+
+def _repair_routes(repairs: RepairRoutes) -> Sequence[Route]:
+    one, out = "/v1/repairs/{repair_id}", answers.RepairOut
+    return (
+        Route(
+            "POST", "/v1/repairs", repairs.propose,
+            "Mend a finding here or wherever it has the same cause; dry_run tells what would be",
+            DESK, Body.OBJECT, edge.RepairIn, out, (200, 201),
+        ),
+        Route(
+            "GET", "/v1/repairs", repairs.listing, "Repairs, newest first", READERS,
+            gives=answers.RepairList, query=tuple(REPAIRS),
+        ),
+        Route(
+            "POST", "/v1/repairs/questions", repairs.ask,
+            "Ask the owner of a paper for a value, with a deadline", DESK,
+            Body.OBJECT, edge.RepairAskIn, out, (201,),
+        ),
+        Route("GET", one, repairs.one, "One repair, with every case", READERS, gives=out),
+        Route(
+            "POST", f"{one}/approvals", repairs.approve,
+            "Confirm what a repair needs; the last confirmation applies it", DESK,
+            Body.OBJECT, edge.RepairApprovalIn, out,
+        ),
+        Route(
+            "POST", f"{one}/refusals", repairs.refuse, "Drop a proposed repair", DESK,
+            Body.OBJECT, edge.RepairRefusalIn, out,
         ),
     )  # fmt: skip
 

@@ -371,6 +371,46 @@ class ResolutionsIn(Edge):
     resolutions: Annotated[list[ResolutionIn], Field(min_length=1, max_length=200)]
 
 
+class RepairIn(Edge):
+    """A fix of a finding to be applied: ``path`` is one of those that the finding proposes.
+
+    ``scope`` ``cause`` takes every open case with the same cause along, 500 at most. ``value``
+    is for a fix that has none. Without ``redeclare`` the case is held after it.
+    """
+
+    case: Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,64}$")]
+    finding: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
+    path: Annotated[str, _reference(120)]
+    reason: Annotated[str, _text(200)]
+    value: Annotated[str, _text(1000)] | None = None
+    scope: Literal["case", "cause"] = "case"
+    dry_run: bool = False
+    redeclare: bool = True
+
+
+class RepairAskIn(Edge):
+    """What the owner of a paper is asked for, and how many hours there are to answer."""
+
+    case: Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,64}$")]
+    finding: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
+    path: Annotated[str, _reference(120)]
+    reason: Annotated[str, _text(200)]
+    hours: Annotated[int, Field(ge=1, le=720)] = 24
+
+
+class RepairApprovalIn(Edge):
+    """A confirmation: on what ground, and the value where one was asked for."""
+
+    statement: Annotated[str, _text(200)] | None = None
+    value: Annotated[str, _text(1000)] | None = None
+
+
+class RepairRefusalIn(Edge):
+    """Why a repair is dropped."""
+
+    reason: Annotated[str, _text(200)]
+
+
 class PreflightIn(Edge):
     """Papers of one order to be tried, and goods records to be tried with them."""
 
@@ -420,6 +460,10 @@ class ReplayIn(Edge):
 ACKS: Final[TypeAdapter[AcksIn]] = TypeAdapter(AcksIn)
 ASK: Final[TypeAdapter[AskIn]] = TypeAdapter(AskIn)
 RESOLUTIONS: Final[TypeAdapter[ResolutionsIn]] = TypeAdapter(ResolutionsIn)
+REPAIR: Final[TypeAdapter[RepairIn]] = TypeAdapter(RepairIn)
+REPAIR_ASK: Final[TypeAdapter[RepairAskIn]] = TypeAdapter(RepairAskIn)
+REPAIR_APPROVAL: Final[TypeAdapter[RepairApprovalIn]] = TypeAdapter(RepairApprovalIn)
+REPAIR_REFUSAL: Final[TypeAdapter[RepairRefusalIn]] = TypeAdapter(RepairRefusalIn)
 PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
 HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
 ROTATION: Final[TypeAdapter[RotationIn]] = TypeAdapter(RotationIn)

@@ -40,6 +40,10 @@ FINDINGS: Parameters = (
     ("case", "A case."),
     *PAGING,
 )
+REPAIRS: Parameters = (
+    ("stage", "proposed, asked, applied or refused."),
+    ("limit", "How many at most, 1 to 200; 50 by default."),
+)
 NOTICES: Parameters = (
     ("status", "waiting (not yet delivered or fetched; the default) or parked."),
     ("endpoint", "An endpoint."),
@@ -96,6 +100,15 @@ class Query:
             return None if text is None else values[text]
         words = ", ".join(values)
         self._fault(name, f"must be one of: {words}", f"必须是以下之一：{words}")
+        return None
+
+    def one_of(self, name: str, words: Sequence[str]) -> str | None:
+        """One of some words, as it stands."""
+        text = self._values.get(name)
+        if text is None or text in words:
+            return text
+        listed = ", ".join(words)
+        self._fault(name, f"must be one of: {listed}", f"必须是以下之一：{listed}")
         return None
 
     def micros(self, name: str) -> int | None:

@@ -18,6 +18,7 @@ from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.notify import Ack
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement
+from gateway.flow.repair import Repairs
 from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData, ReadModels, Rng
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import Mailbox
@@ -241,6 +242,7 @@ class Services:
     answers: AnswerBook
     preflight: Foresees
     findings: FindingLists
+    repairs: Repairs
     clock: Clock
     rng: Rng
     explain: Callable[[Finding, str], str]

@@ -34,6 +34,7 @@ from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
 from gateway.flow.mailbox import FullMailbox
 from gateway.flow.preflight import Preflight
+from gateway.flow.repair import Repairs
 from gateway.ports import (
     Channel,
     Clock,
@@ -54,6 +55,7 @@ from store.notices import SqlMailbox
 from store.open import StoreLimits, Surroundings, open_store
 from store.pauses import PauseBook
 from store.read_models import SqlReadModels
+from store.repairs import StoredRepairs
 from store.sql import SQLStore
 from store.writer import WriterLimits
 
@@ -164,7 +166,8 @@ async def assemble(
     registry = registry or CollectorRegistry()
     reads = SqlReadModels(store, store.keys, cache)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
-    engine = _engine(context, EngineMetrics(registry), cache, admin)
+    repairs = Repairs(context, reads, SqlFindings(store), StoredRepairs(store, store.keys, rng))
+    engine = _engine(context, EngineMetrics(registry), cache, admin, repairs)
     ingest, desk = Ingest(context), Desk(context)
     services = Services(
         authenticator=keys,
@@ -176,7 +179,8 @@ async def assemble(
         mailbox=FullMailbox(context, SqlMailbox(store, clock)),
         answers=KeptAnswers(store, store.keys, clock, rng),
         preflight=Preflight(context, reads),
-        findings=SqlFindings(store),
+        findings=repairs.findings,
+        repairs=repairs,
         clock=clock,
         rng=rng,
         explain=explain,
@@ -206,13 +210,17 @@ async def _read_first(cache: MasterCache, keys: KeyDirectory, pauses: PauseBook)
 
 
 def _engine(
-    context: Context, observer: EngineMetrics, cache: MasterCache, admin: MasterAdmin
+    context: Context,
+    observer: EngineMetrics,
+    cache: MasterCache,
+    admin: MasterAdmin,
+    repairs: Repairs,
 ) -> Engine:
     async def switch_off(endpoint: Endpoint, why: str) -> bool:
         return await admin.set_endpoint_active(endpoint.tenant, endpoint.endpoint_id, False, why)
 
     deliveries = Deliveries(context, observer.count, switch_off)
-    return Engine(context, observer, cache.endpoint, deliveries)
+    return Engine(context, observer, cache.endpoint, deliveries, repairs.overdue)
 
 
 def flow_settings(settings: Settings) -> FlowSettings:

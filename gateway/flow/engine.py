@@ -19,6 +19,7 @@ from gateway.flow.grouper import Grouper
 from gateway.flow.ingest import Ingest
 from gateway.flow.links import RELINK, UNLINKED, check_overdue
 from gateway.flow.receipt import apply_other, apply_receipts, keep_received
+from gateway.flow.repair import REPAIR
 from gateway.flow.retry import SEND
 from gateway.flow.transmit import check_answer, deliver_message, load_live, resume_message
 from gateway.flow.watchdog import check_deadline
@@ -63,6 +64,7 @@ class Engine:
     observer: Observer
     endpoint: Callable[[TenantId, EndpointId], Endpoint | None]
     deliveries: Deliveries
+    repair_overdue: Callable[[Effect], Awaitable[None]] | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup | None = None
     _declarations: Grouper[Effect] | None = None
@@ -256,6 +258,9 @@ class Engine:
     async def _deadline(self, effect: Effect) -> None:
         if effect.group == UNLINKED:
             await check_overdue(self.context, effect)
+            return
+        if effect.group == REPAIR and self.repair_overdue is not None:
+            await self.repair_overdue(effect)
             return
         await check_deadline(self.context, effect)
 

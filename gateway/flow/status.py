@@ -17,6 +17,7 @@ from gateway.ports import CaseView, Changes, Effect, EffectKind, MasterData
 RELEASE: Final = "release.granted"
 REVOKE: Final = "release.revoked"
 ENDPOINT_DISABLED: Final = "endpoint.disabled"
+REPAIR_ASKED: Final = "repair.asked"
 _STAGE_PREFIX: Final = "case."
 
 # Stages that a seller hears of; the steps between them are in the event stream.
@@ -34,7 +35,7 @@ _TOLD: Final = frozenset(
     }
 )
 EVENT_TYPES: Final = frozenset(
-    {RELEASE, REVOKE, ENDPOINT_DISABLED} | {_STAGE_PREFIX + stage for stage in _TOLD}
+    {RELEASE, REVOKE, ENDPOINT_DISABLED, REPAIR_ASKED} | {_STAGE_PREFIX + stage for stage in _TOLD}
 )
 _REVOKING: Final = "contradiction_after_release"
 
@@ -54,6 +55,17 @@ def revoke_notice(view: CaseView, changes: Changes[Any], master: MasterData, now
     """Tell the warehouse to stop: customs contradicts an earlier release."""
     data = _release_data(view) | {"reason": _REVOKING}
     _notify(view, changes, master, REVOKE, now, data)
+
+
+def repair_notice(
+    view: CaseView,
+    changes: Changes[Any],
+    master: MasterData,
+    data: Mapping[str, Any],
+    now: int,
+) -> None:
+    """Ask the owner of a paper for the value that mends a finding."""
+    _notify(view, changes, master, REPAIR_ASKED, now, data, str(data["repair"]))
 
 
 def alarms_call_for_stop(events: list[Event]) -> bool:
@@ -116,13 +128,19 @@ def _notify(
     event_type: str,
     now: int,
     data: Mapping[str, Any],
+    *about: str,
 ) -> None:
     key = view.key
     for endpoint in master.endpoints(key.tenant, event_type):
         changes.effects.append(
             Effect(
                 effect_id=effect_id(
-                    key.case_id, "notice", endpoint.endpoint_id, event_type, view.state.seq
+                    key.case_id,
+                    "notice",
+                    endpoint.endpoint_id,
+                    event_type,
+                    view.state.seq,
+                    *about,
                 ),
                 kind=EffectKind.NOTICE,
                 group=endpoint.endpoint_id,

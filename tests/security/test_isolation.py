@@ -30,11 +30,14 @@ from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare, quick, strangers
 from gateway.app.serve import running
 from gateway.app.surroundings import SystemClock
-from gateway.domain.ids import TenantId
+from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.profile import Enterprise, Mandate, Role
+from gateway.domain.repair import Need
 from gateway.flow.clockwork import local_date
+from gateway.ports.repairs import Repair, RepairItem, RepairStage
 from store.keys import KeyRole, OfEnterprise
 from store.tables import case_, endpoint, inbox, message, outbox
+from store.tables import repair as repair_table
 
 RIVAL = TenantId("rival")
 ORDERS = 10
@@ -57,6 +60,9 @@ BODIES: Mapping[str, Any] = {
     "POST /v1/endpoints/{endpoint_id}/rotations": {"overlap_hours": 0},
     "POST /v1/endpoints/{endpoint_id}/enable": None,
     "POST /v1/endpoints/{endpoint_id}/disable": WHY,
+    "GET /v1/repairs/{repair_id}": None,
+    "POST /v1/repairs/{repair_id}/approvals": {"statement": "mine"},
+    "POST /v1/repairs/{repair_id}/refusals": WHY,
 }
 
 
@@ -132,6 +138,7 @@ async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
             "message_id": [row[0] for row in await column(gateway, message.c.message_id)],
             "receipt_id": [row[0] for row in await column(gateway, inbox.c.receipt_id)],
             "endpoint_id": [row[0] for row in await column(gateway, endpoint.c.endpoint_id)],
+            "repair_id": [await proposed(gateway, cases[0].case_id)],
             "notice": [
                 row.effect_id
                 for row in await column(gateway, outbox.c.effect_id, outbox.c.kind)
@@ -187,6 +194,26 @@ async def spanning(gateway: Gateway, named: TenantId) -> dict[str, dict[str, str
     return found
 
 
+async def proposed(gateway: Gateway, case_id: str) -> str:
+    """A repair of the tenant that waits for others."""
+    item = RepairItem(CaseId(case_id), "A-1", "0" * 20, "order.paid", "1.00")
+    repair = Repair(
+        repair_id="f" * 24,
+        tenant=TENANT,
+        stage=RepairStage.PROPOSED,
+        rule="PAYMENT-AMOUNT",
+        kind="fact",
+        owner="seller",
+        needs=frozenset(Need),
+        items=(item,),
+        proposed_by="clerk:1",
+        reason="as agreed",
+        created_at=1,
+    )
+    await gateway.services.repairs.book.put(repair)
+    return repair.repair_id
+
+
 async def settled(gateway: Gateway) -> bool:
     counts, _ = await standing(gateway)
     return sum(counts.values()) == ORDERS and all(
@@ -199,6 +226,7 @@ async def everything(gateway: Gateway) -> list[Any]:
     return [
         await column(gateway, case_.c.case_id, case_.c.version, case_.c.seq),
         await column(gateway, endpoint),
+        await column(gateway, repair_table),
         # Not its stage: the gateway's own timers and deliveries go on meanwhile.
         await column(gateway, outbox.c.effect_id, outbox.c.acked_at),
     ]
@@ -215,7 +243,9 @@ async def test_no_foreign_key_sees_or_changes_anything(estate: Estate) -> None:
 
 
 async def _try_every_path(estate: Estate) -> None:
+    # Code tables are nobody's: everybody with a key may read them.
     paths = {f"{method} {path}" for method, path in estate.routes() if "{" in path}
+    paths -= {"GET /v1/codes/{table}"}
     assert paths == set(BODIES)
     for route, body in BODIES.items():
         method, path = route.split(" ")
@@ -239,6 +269,7 @@ async def _try_every_list(estate: Estate) -> None:
         f"/v1/cases?profile={PROFILE}", f"/v1/findings?case={case_id}&resolved=false",
         "/v1/findings", "/v1/events", "/v1/notices", "/v1/notices?status=parked",
         f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints", "/v1/tenants", "/v1/mandates",
+        "/v1/repairs",
     )  # fmt: skip
     for path in asked:
         for role, token in estate.keys.items():
@@ -280,6 +311,9 @@ async def _try_every_body(estate: Estate) -> None:
         )
         assert status in (200, 422), answer
         assert b'"recorded"' not in answer
+        wanted = {"case": case_id, "finding": "0" * 20, "path": "order.paid", "reason": "mine"}
+        for path in ("/v1/repairs", "/v1/repairs/questions"):
+            assert (await estate.call("POST", path, token, wanted))[0] == 422
 
 
 def _leaked(estate: Estate, answer: bytes, but: set[str] | None = None) -> list[str]:

@@ -63,6 +63,12 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/preflight", {}, {"seller", "operator"}),
     ("GET", "/v1/findings", None, READERS),
     ("POST", "/v1/findings/resolutions", {}, DESK),
+    ("GET", "/v1/repairs", None, READERS),
+    ("POST", "/v1/repairs", {}, DESK),
+    ("POST", "/v1/repairs/questions", {}, DESK),
+    ("GET", "/v1/repairs/none", None, READERS),
+    ("POST", "/v1/repairs/none/approvals", {}, DESK),
+    ("POST", "/v1/repairs/none/refusals", WHY, DESK),
     ("GET", "/v1/notices", None, NOTIFIED),
     ("POST", "/v1/notices/replay", {}, NOTIFIED),
     ("GET", "/v1/tenants", None, set(ROLES)),
@@ -115,7 +121,8 @@ async def test_the_list_of_routes_above_is_complete(api: API) -> None:
             path.replace("{case}", "{case_id}")
             .replace("MSG-alpha", "{message_id}")
             .replace("rcpalpha", "{receipt_id}")
-            .replace("endpoints/none/", "endpoints/{endpoint_id}/"),
+            .replace("endpoints/none/", "endpoints/{endpoint_id}/")
+            .replace("repairs/none", "repairs/{repair_id}"),
         )
         for method, path, _, _ in ROUTES
     }

@@ -37,6 +37,7 @@ from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement, settle_command
+from gateway.flow.repair import Repairs
 from gateway.ports import (
     Begun,
     CaseDetail,
@@ -57,6 +58,7 @@ from gateway.ports import (
 )
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
+from gateway.ports.repairs import Repair, RepairStage
 
 NOON = 1_793_700_000_000_000
 ALPHA, BETA = TenantId("alpha"), TenantId("beta")
@@ -628,6 +630,34 @@ class World:
     case_ids: dict[TenantId, CaseId]
 
 
+@dataclass
+class Surroundings:
+    """What repairs ask of the flow's context."""
+
+    clock: StillClock
+
+
+class NoRepairs:
+    """A book of repairs that is empty and stays so."""
+
+    async def put(self, repair: Repair) -> None:
+        raise AssertionError("nothing is proposed")
+
+    async def change(self, repair: Repair, before: RepairStage, approvals: int) -> bool:
+        raise AssertionError("nothing is changed")
+
+    async def get(self, tenant: TenantId, repair_id: str) -> Repair | None:
+        return None
+
+    async def listing(
+        self, tenant: TenantId, stages: frozenset[RepairStage], limit: int
+    ) -> Sequence[Repair]:
+        return ()
+
+    async def outcomes(self, tenant: TenantId) -> Mapping[tuple[str, str], tuple[int, int]]:
+        return {}
+
+
 def world() -> World:
     """Two tenants with a case each."""
     reads, taker, goods, clock = Reads(), Taker(), Goods(), StillClock()
@@ -648,6 +678,7 @@ def world() -> World:
         answers=book,
         preflight=Foresight(taker),
         findings=Findings(reads),
+        repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs()),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked
         clock=clock,
         rng=Counting(),
         explain=lambda finding, locale: f"{finding.rule} {locale}",
