@@ -30,6 +30,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.ids import Direction
 from gateway.domain.papers import PaperKind
 from gateway.ports import EffectKind, MessageStage
+from gateway.ports.packs import PackStage
 from gateway.ports.repairs import RepairStage
 from store.types import id_text, micros
 
@@ -577,6 +578,25 @@ repair: Final = Table(
     PrimaryKeyConstraint("repair_id"),
     _one_of("stage", RepairStage),
     Index("ix_repair_tenant_created", "tenant", "created_at", "repair_id"),
+)
+
+rule_pack: Final = Table(
+    "rule_pack",
+    metadata,
+    _id("tenant"),
+    # Empty for all ports of the tenant.
+    _id("port"),
+    _id("name"),
+    _count("version"),
+    _prose("text"),
+    _id("stage"),
+    _id("proposed_by"),
+    _time("proposed_at"),
+    _maybe_id("decided_by"),
+    _maybe_time("decided_at"),
+    PrimaryKeyConstraint("tenant", "port", "name", "version"),
+    CheckConstraint("version >= 1", name="version"),
+    _one_of("stage", PackStage),
 )
 
 # --- the store itself -------------------------------------------------------------------------

@@ -22,17 +22,18 @@ from gateway.app.keyring import FileKeyRing
 from gateway.app.master_key import read_master_key
 from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest
 from gateway.app.notifier import WebhookNotifier, egress_policy
+from gateway.app.packs import builtin_matcher
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
 from gateway.domain.matching.explain import explain
-from gateway.domain.matching.matcher import PaperMatcher
-from gateway.domain.matching.pack import builtin_names, builtin_text, compile_pack
+from gateway.domain.matching.pack import builtin_text
 from gateway.flow.context import SECOND_US, Context, FlowSettings
 from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
 from gateway.flow.mailbox import FullMailbox
+from gateway.flow.packs import LivePacks
 from gateway.flow.preflight import Preflight
 from gateway.flow.repair import Repairs
 from gateway.ports import (
@@ -53,6 +54,7 @@ from store.keys import KeyDirectory
 from store.master_cache import MasterCache
 from store.notices import SqlMailbox
 from store.open import StoreLimits, Surroundings, open_store
+from store.packs import StoredPacks
 from store.pauses import PauseBook
 from store.read_models import SqlReadModels
 from store.repairs import StoredRepairs
@@ -78,6 +80,7 @@ class Gateway:
     desk: Desk
     services: Services
     pauses: PauseBook
+    packs: StoredPacks
 
 
 @asynccontextmanager
@@ -147,6 +150,9 @@ async def assemble(
     # The engine comes later: it needs the cache.
     cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))  # noqa: PLW0108
     keys, pauses = KeyDirectory(store, clock, rng), PauseBook(store, clock)
+    live = LivePacks(builtin_matcher(), builtin_text)
+    packs = StoredPacks(store, live.load)
+    await packs.refresh()
     await _read_first(cache, keys, pauses)
     context = Context(
         clock=clock,
@@ -155,7 +161,7 @@ async def assemble(
         executor=executor,
         store=store,
         master=cache,
-        matcher=PaperMatcher([compile_pack(builtin_text(name)) for name in builtin_names()]),
+        matcher=live,
         regime=regime(_REGIME).create(),
         channels=channels,
         keys=key_ring,
@@ -200,6 +206,7 @@ async def assemble(
         desk=desk,
         services=services,
         pauses=pauses,
+        packs=packs,
     )
 
 

@@ -1,8 +1,37 @@
-"""The matcher of a process: the rule packs that come with the gateway."""
+"""The matchers of a process: the gateway's own packs, those of its deployment, and one to try."""
 
-from gateway.domain.matching import PaperMatcher, builtin_names, builtin_text, compile_pack
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from gateway.domain.matching import (
+    DEFAULT_PACK,
+    PaperMatcher,
+    builtin_names,
+    builtin_text,
+    compile_pack,
+)
+from gateway.flow.packs import LivePacks
+from gateway.ports.packs import StoredPack
 
 
 def builtin_matcher() -> PaperMatcher:
     """A matcher with every pack that comes with the gateway."""
     return PaperMatcher([compile_pack(builtin_text(name)) for name in builtin_names()])
+
+
+def live_matcher(packs: Iterable[StoredPack] = ()) -> LivePacks:
+    """The packs of a deployment over those that come with the gateway."""
+    live = LivePacks(builtin_matcher(), builtin_text)
+    live.load(packs)
+    return live
+
+
+def candidate_matcher(
+    text: str, names: Iterable[str] = (), find: Callable[[str], str] = builtin_text
+) -> PaperMatcher:
+    """A matcher that judges every profile by one pack, whichever pack of ``names`` it has.
+
+    Raises ``PackInvalid``.
+    """
+    pack = compile_pack(text, find)
+    return PaperMatcher([replace(pack, name=name) for name in {DEFAULT_PACK, *names}])

@@ -67,6 +67,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(gateway.cache.follow(clock)),
             tasks.create_task(gateway.keys.follow(clock)),
             tasks.create_task(gateway.pauses.follow(clock)),
+            tasks.create_task(gateway.packs.follow(clock)),
             tasks.create_task(_outlasting(clock, checkpoints)),
             tasks.create_task(_outlasting(clock, measure)),
         ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.case import CaseKey, VerdictKind
+from gateway.domain.case import CaseKey, Verdict, VerdictKind
 from gateway.domain.codec import verdict_to_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
@@ -61,7 +61,7 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
         view.record(
             Event(
                 EventKind.CASE_MATCHED,
-                verdict_to_doc(verdict) | {"pack": bench.profile.rule_pack},
+                verdict_to_doc(verdict) | _judged_by(bench, view, verdict, goods, taken),
             )
         )
     _await_missing(view, changes, verdict.missing)
@@ -70,6 +70,20 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
     plan(view, changes, bench, {sku: record.version for sku, record in goods.items()})
     bench.crash.reach("match.decided")
     stage_notices(view, changes, bench.master, before, bench.now)
+
+
+def _judged_by(
+    bench: Bench,
+    view: CaseView,
+    verdict: Verdict,
+    goods: Mapping[str, GoodsRecord],
+    taken: Mapping[str, CaseId],
+) -> dict[str, Any]:
+    """Which version of which pack gave a verdict, and what a shadow says otherwise."""
+    matcher, profile = bench.matcher, bench.profile
+    found: dict[str, Any] = {"pack": matcher.pack_of(profile)}
+    shadow = matcher.beside(verdict, view.papers, profile, goods, taken, bench.now)
+    return found if shadow is None else found | {"shadow": dict(shadow)}
 
 
 def plan(view: CaseView, changes: Changes[Any], bench: Bench, goods: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.domain.case import Verdict
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
@@ -53,4 +53,21 @@ class Matcher(Protocol):
         """The verdict of a case's papers; ``taken`` maps a claim kind to another case that holds
         it, ``around`` is what else is known.
         """
+        ...
+
+    def pack_of(self, profile: FilingProfile) -> str:
+        """Name and version of the pack that judges a profile (``hangzhou@3``)."""
+        ...
+
+    def beside(
+        self,
+        verdict: Verdict,
+        papers: Mapping[PaperKind, PaperRevision],
+        profile: FilingProfile,
+        goods: Mapping[str, GoodsRecord],
+        taken: Mapping[str, CaseId],
+        now: int,
+        around: Circumstances = NOTHING_KNOWN,
+    ) -> Mapping[str, Any] | None:
+        """What a shadow pack says otherwise than ``verdict`` (Any: JSON values); None: nothing."""
         ...

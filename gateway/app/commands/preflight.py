@@ -25,7 +25,7 @@ from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.import_rows import FileKind, UnusableFile
 from gateway.app.opening import Reader, open_reading
-from gateway.app.packs import builtin_matcher
+from gateway.app.packs import builtin_matcher, live_matcher
 from gateway.app.preflight_rows import GivenFile, read_rows
 from gateway.app.preflighting import Known, Nothing, Report, preflight_files
 from gateway.app.profile_file import ProfileFaulty, read_profile
@@ -37,8 +37,10 @@ from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.domain.profile import FilingProfile
 from gateway.flow.clockwork import local_date
 from gateway.ports import Lookup
+from gateway.ports.packs import StoredPack
 from store.claims import find_claims
 from store.master import list_tenants
+from store.packs import load_packs
 
 _SHOWN: Final = 200
 
@@ -60,6 +62,11 @@ class _Deployment:
         """Which cases hold these numbers already."""
         async with self.reader.access.read() as reading:
             return await reading.run_sync(lambda on: find_claims(on, self.reader.keys, lookups))
+
+    async def packs(self) -> Sequence[StoredPack]:
+        """The rule packs of the deployment."""
+        async with self.reader.access.read() as reading:
+            return await reading.run_sync(load_packs)
 
     async def papers(self, tenant: TenantId, case: CaseId) -> Mapping[PaperKind, PaperRevision]:
         """The papers of a case that is stored."""
@@ -136,7 +143,8 @@ async def _judge(
         profile = alone.profiles[0].profile_id
         return await preflight_files(given, alone, builtin_matcher(), now, profile)
     async with _known(common(context).settings(), tenant) as known:
-        return await preflight_files(given, known, builtin_matcher(), now, profile)
+        packs = await known.packs() if isinstance(known, _Deployment) else ()
+        return await preflight_files(given, known, live_matcher(packs), now, profile)
 
 
 def _profile_of(path: Path) -> FilingProfile:

@@ -78,6 +78,23 @@ class PaperMatcher:
     def __init__(self, packs: Iterable[RulePack]) -> None:
         self._packs = {pack.name: _CompiledPack(pack) for pack in packs}
 
+    def pack_of(self, profile: FilingProfile) -> str:
+        """Name and version of the pack that judges a profile."""
+        pack = self._packs.get(profile.rule_pack)
+        return profile.rule_pack if pack is None else f"{profile.rule_pack}@{pack.version}"
+
+    def beside(
+        self,
+        verdict: Verdict,
+        papers: Mapping[PaperKind, PaperRevision],
+        profile: FilingProfile,
+        goods: Mapping[str, GoodsRecord],
+        taken: Mapping[str, CaseId],
+        now: int,
+        around: Circumstances = NOTHING_KNOWN,
+    ) -> None:
+        """These packs have no shadow."""
+
     def __call__(
         self,
         papers: Mapping[PaperKind, PaperRevision],
@@ -99,6 +116,7 @@ class _CompiledPack:
 
     def __init__(self, pack: RulePack) -> None:
         bound = _bound(pack)
+        self.version: Final = pack.version
         self._limits: LimitTable = pack.limits
         self._per_profile = tuple(one for one in bound if one.rule.is_per_profile)
         self._plans: tuple[_Plan, ...] = tuple(_plan(bound, present) for present in range(8))

@@ -17,7 +17,7 @@ it names and keeps the rest; a pack that stands alone runs exactly the rules tha
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ from gateway.domain.errors import InvalidValue, PackInvalid
 from gateway.domain.findings import Severity
 from gateway.domain.limits import LimitTable, PersonalLimit
 from gateway.domain.matching.catalogue import catalogue
+from gateway.domain.matching.pack_lines import key_lines, line_of, stated_line
 from gateway.domain.matching.rule import ParameterValue, RuleInfo
 
 DEFAULT_PACK: Final = "import-default"
@@ -37,6 +38,8 @@ _PACK_KEYS: Final = ("name", "version", "extends", "title", "limits", "rules")
 _RULE_KEYS: Final = ("enabled", "severity", "unverifiable")
 _LIMIT_KEYS: Final = ("in_force", "single", "annual")
 _DEEPEST: Final = 8
+# No amount, weight or time that papers hold differs by as much (seconds of a year and more).
+_WIDEST: Final = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +103,49 @@ def compile_pack(text: str, find: Callable[[str], str] = builtin_text) -> RulePa
     table = _limits(limits, faults)
     name, version = _head(layers[-1], faults)
     if faults:
-        raise PackInvalid(tuple(faults))
+        raise PackInvalid(tuple(_placed(faults, text)))
     return RulePack(name, version, settings, table)
+
+
+def _placed(faults: Iterable[str], text: str) -> Iterator[str]:
+    """The faults with the lines of the text that they are about; what is missing has none."""
+    lines = key_lines(text)
+    for fault in faults:
+        line = line_of(fault.partition(":")[0], lines)
+        yield fault if line is None else f"line {line}: {fault}"
 
 
 def _layers(text: str, find: Callable[[str], str]) -> list[dict[str, Any]]:
     """The pack and what it extends, the deepest first (Any: TOML before it is checked)."""
     layers = [_parsed(text)]
+    names = [str(layers[0].get("name"))]
     while "extends" in layers[-1]:
-        if len(layers) == _DEEPEST:
-            raise PackInvalid((f"extends: more than {_DEEPEST} packs deep, or in a circle",))
         base = layers[-1]["extends"]
         if not isinstance(base, str):
-            raise PackInvalid(("extends: must be the name of a pack",))
-        layers.append(_parsed(find(base)))
+            raise _extends(text, "must be the name of a pack")
+        if base in names:
+            raise _extends(text, f"goes in a circle: {' -> '.join([*names, base])}")
+        if len(layers) == _DEEPEST:
+            raise _extends(text, f"goes more than {_DEEPEST} packs deep")
+        names.append(base)
+        try:
+            layers.append(_parsed(find(base)))
+        except PackInvalid as error:
+            raise _extends(text, f"{base} cannot be used: {error}") from None
     return layers[::-1]
+
+
+def _extends(text: str, fault: str) -> PackInvalid:
+    return PackInvalid(tuple(_placed([f"extends: {fault}"], text)))
 
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise PackInvalid((f"not TOML: {error}",)) from error
+        line = stated_line(str(error))
+        place = "" if line is None else f"line {line}: "
+        raise PackInvalid((f"{place}not TOML: {error}",)) from error
 
 
 def _head(layer: Mapping[str, Any], faults: list[str]) -> tuple[str, int]:
@@ -183,7 +207,12 @@ def _parameter(
     if isinstance(value, Decimal | int) and not (Decimal(value).is_finite() and value >= 0):
         faults.append(f"{where}: must be a number, and must not be below 0")
         return default
-    return value
+    if where.endswith("_share") and isinstance(value, Decimal) and value > 1:
+        faults.append(f"{where}: is a share of one, so it must not be above 1")
+    elif "tolerance" in where and isinstance(value, Decimal | int) and value > _WIDEST:
+        faults.append(f"{where}: is so wide that the rule could never be broken")
+    checked: ParameterValue = value
+    return checked
 
 
 _TYPE_WORDS: Final[Mapping[type, str]] = {

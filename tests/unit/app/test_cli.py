@@ -24,7 +24,7 @@ COMMANDS = {
     "demo", "serve", "worker", "init", "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
     "endpoints", "import", "pull", "case", "check", "parked", "channels", "outbox", "inbox",
-    "doctor", "preflight", "seed",
+    "doctor", "preflight", "seed", "rules",
 }  # fmt: skip
 
 

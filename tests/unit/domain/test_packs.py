@@ -138,3 +138,29 @@ def test_limits_hold_from_their_day_on() -> None:
 
 def test_tax_is_no_part_of_the_dutiable_value() -> None:
     assert dutiable_value(Decimal(100), Decimal(5), Decimal(1)) == Decimal(106)
+
+
+def test_a_fault_is_told_with_its_line() -> None:
+    text = (
+        HEAD + '\n[rules.ORDER-HEAD-SUM]\nseverity = "fatal"\n\n[[limits]]\nin_force = 2019-01-01\n'
+    )
+    assert faults(text)[0].startswith("line 6: rules.ORDER-HEAD-SUM.severity")
+    assert faults(text)[1].startswith("line 8: limits[0]")
+    assert faults("a = \n")[0].startswith("line 1: not TOML")
+    quoted = HEAD + "[rules.'NO-SUCH']\n"
+    assert faults(quoted)[0].startswith("line 4: rules.NO-SUCH: there is no such rule")
+
+
+def test_packs_that_extend_each_other_in_a_circle_are_refused_at_once() -> None:
+    texts = {
+        "a": 'name = "a"\nversion = 1\nextends = "b"\n',
+        "b": 'name = "b"\nversion = 1\nextends = "a"\n',
+    }
+    with pytest.raises(PackInvalid, match="line 3: extends: goes in a circle: a -> b -> a"):
+        compile_pack(texts["a"], texts.__getitem__)
+
+
+def test_a_tolerance_that_nothing_could_break_is_refused() -> None:
+    text = HEAD + "[rules.ORDER-HEAD-SUM]\ntolerance = 99999999999\n"
+    assert "line 5: " in faults(text)[0]
+    assert "never be broken" in faults(text)[0]

@@ -1,0 +1,334 @@
+"""Rule packs on the command line: tried, proposed, put beside the live one, activated."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from gateway.app.commands.frame import (
+    JSONOption,
+    TenantOption,
+    Unusable,
+    at,
+    at_json,
+    common,
+    emit,
+    out,
+    run,
+    show_table,
+)
+from gateway.app.commands.tenants import known_tenant
+from gateway.app.config import Settings
+from gateway.app.opening import Reader, open_office, open_reading
+from gateway.app.packs import builtin_matcher, candidate_matcher, live_matcher
+from gateway.app.preflight_rows import read_rows
+from gateway.app.preflighting import Nothing, preflight_files
+from gateway.app.surroundings import SystemClock
+from gateway.domain.case import Verdict
+from gateway.domain.events import EventKind
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.matching import builtin_text
+from gateway.domain.papers import Order, PaperKind
+from gateway.flow.clockwork import local_date
+from gateway.flow.packs import Differences, PackOffice, difference
+from gateway.ports import CaseDetail, CaseFilter, Matcher
+from gateway.ports.packs import PackScope, PackStage, StoredPack
+from store.packs import StoredPacks, load_packs
+
+_PERIOD: Final = re.compile(r"([1-9][0-9]{0,3})([hd])", re.ASCII)
+_HOUR_US: Final = 3_600_000_000
+_PAGE: Final = 200
+_LARGEST: Final = 1024 * 1024
+
+PackArgument = Annotated[Path, typer.Argument(metavar="PACK", help="A pack as TOML / 规则包文件")]
+LabelArgument = Annotated[
+    str, typer.Argument(metavar="NAME@VERSION", help="A proposed version / 规则包版本")
+]
+PortOption = Annotated[str, typer.Option("--port", help="Only at this port / 仅此口岸")]
+ByOption = Annotated[
+    str, typer.Option("--by", help="Who does this, for the history / 操作人", show_default=False)
+]
+
+
+def try_pack(
+    context: typer.Context,
+    pack: PackArgument,
+    *,
+    on: Annotated[
+        list[Path] | None, typer.Option("--on", help="Files of papers / 单证文件")
+    ] = None,
+    on_history: Annotated[
+        str | None, typer.Option("--on-history", help="Stored cases, e.g. 7d or 12h / 历史案件")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="Whose cases / 租户")] = None,
+    json: JSONOption = False,
+) -> None:
+    """Show what a pack would change, on files or on stored cases / 试算规则包
+
+    Nothing is stored. Without --on and --on-history only the pack itself is checked. Exit code 2
+    when the pack cannot be used; each fault names its line.
+    """
+    text = _text(pack)
+    candidate = candidate_matcher(text)
+    if on:
+        found = run(_on_files(on, candidate))
+    elif on_history is not None:
+        if tenant is None:
+            raise Unusable("say --tenant: whose cases are to be judged")
+        since = _period_us(on_history)
+        found = run(_on_history(common(context).settings(), tenant, since, text))
+    else:
+        found = Differences()
+    _report(found, json=json)
+
+
+def propose(
+    context: typer.Context,
+    pack: PackArgument,
+    *,
+    tenant: TenantOption,
+    by: ByOption,
+    port: PortOption = "",
+    json: JSONOption = False,
+) -> None:
+    """Check a pack and keep it as a proposal for a tenant / 提交规则包"""
+    text = _text(pack)
+    made = run(_propose(common(context).settings(), tenant, port, text, by))
+    _show([made], json=json)
+
+
+def _move(stage: PackStage, help_text: str) -> Any:
+    def command(
+        context: typer.Context,
+        label: LabelArgument,
+        *,
+        tenant: TenantOption,
+        by: ByOption,
+        port: PortOption = "",
+        json: JSONOption = False,
+    ) -> None:
+        moved = run(_moved(common(context).settings(), tenant, port, label, stage, by))
+        _show([moved], json=json)
+
+    command.__doc__ = help_text
+    return command
+
+
+activate = _move(
+    PackStage.ACTIVE,
+    "Let a version judge from now on; not by who proposed it / 启用规则包（须由另一人）",
+)
+shadow = _move(
+    PackStage.SHADOW,
+    "Ask a version beside the live one; it decides nothing / 影子运行规则包",
+)
+retire = _move(PackStage.RETIRED, "Take a version out of use / 停用规则包")
+
+
+def listing(context: typer.Context, *, tenant: TenantOption, json: JSONOption = False) -> None:
+    """List the versions of a tenant's packs / 列出规则包"""
+    _show(run(_packs(common(context).settings(), tenant)), json=json)
+
+
+def differences(
+    context: typer.Context,
+    label: LabelArgument,
+    *,
+    tenant: TenantOption,
+    json: JSONOption = False,
+) -> None:
+    """Report where a shadow differed from the live pack / 影子规则包差异报告"""
+    _report(run(_differences(common(context).settings(), tenant, label)), json=json)
+
+
+# --- work -------------------------------------------------------------------------------------
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise Unusable(f"{path}: there is no such file; check the path")
+    if path.stat().st_size > _LARGEST:
+        raise Unusable(f"{path}: has more than 1 MiB")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unusable(f"{path}: is no UTF-8") from None
+
+
+def _period_us(text: str) -> int:
+    found = _PERIOD.fullmatch(text)
+    if found is None:
+        raise Unusable(f"{text!r} is no period; say 7d or 12h")
+    return int(found[1]) * (24 if found[2] == "d" else 1) * _HOUR_US
+
+
+async def _on_files(files: Sequence[Path], candidate: Matcher) -> Differences:
+    now = SystemClock().now()
+    given = {str(path): read_rows(path, None) for path in files}
+    live = await preflight_files(given, Nothing(), builtin_matcher(), now)
+    other = await preflight_files(given, Nothing(), candidate, now)
+    found = Differences()
+    for one, two in zip(live.trial.cases, other.trial.cases, strict=True):
+        found.add(
+            difference(Verdict(one.verdict, one.findings), Verdict(two.verdict, two.findings))
+        )
+    return found
+
+
+async def _on_history(settings: Settings, tenant: str, period: int, text: str) -> Differences:
+    async with open_reading(settings) as reader:
+        owner = await known_tenant(reader.access, tenant)
+        async with reader.access.read() as reading:
+            live = live_matcher(await reading.run_sync(load_packs))
+        names = [one.rule_pack for one in reader.cache.profiles(owner)]
+        candidate = candidate_matcher(text, names)
+        found, after = Differences(), None
+        wanted = CaseFilter(updated_since=reader.clock.now() - period)
+        while True:
+            page = await reader.reads.cases(owner, wanted, after, _PAGE)
+            for row in page.items:
+                detail = await reader.reads.case(owner, row.key.case_id)
+                if detail is not None and detail.papers:
+                    found.add(_judged(reader, detail, live, candidate))
+            after = page.after
+            if after is None:
+                return found
+
+
+def _judged(
+    reader: Reader, detail: CaseDetail, live: Matcher, candidate: Matcher
+) -> Mapping[str, Any] | None:
+    key = detail.row.key
+    profile = reader.cache.profile(key.tenant, key.profile_id)
+    if profile is None:
+        return None
+    now = reader.clock.now()
+    order = detail.papers.get(PaperKind.ORDER)
+    paper = None if order is None else order.paper
+    skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
+    goods = reader.cache.goods(key.tenant, profile.goods_scope, skus, local_date(now))
+    taken = {
+        kind.value: CaseId(stamp.taken)
+        for kind, stamp in (detail.state.papers or {}).items()
+        if stamp.taken
+    }
+    verdicts = [ask(detail.papers, profile, goods, taken, now) for ask in (live, candidate)]
+    return difference(verdicts[0], verdicts[1])
+
+
+async def _propose(settings: Settings, tenant: str, port: str, text: str, by: str) -> StoredPack:
+    async with open_office(settings) as office:
+        scope = PackScope(await known_tenant(office.access, tenant), port)
+        desk = PackOffice(StoredPacks(office.access), builtin_text)
+        return await desk.propose(scope, text, by, office.clock.now())
+
+
+async def _moved(
+    settings: Settings, tenant: str, port: str, label: str, stage: PackStage, by: str
+) -> StoredPack:
+    async with open_office(settings) as office:
+        scope = PackScope(await known_tenant(office.access, tenant), port)
+        desk = PackOffice(StoredPacks(office.access), builtin_text)
+        return await desk.move(scope, label, stage, by, office.clock.now())
+
+
+async def _packs(settings: Settings, tenant: str) -> Sequence[StoredPack]:
+    async with open_reading(settings) as reader:
+        owner = await known_tenant(reader.access, tenant)
+        async with reader.access.read() as reading:
+            found = await reading.run_sync(load_packs)
+        return [one for one in found if one.scope.tenant == owner]
+
+
+async def _differences(settings: Settings, tenant: str, label: str) -> Differences:
+    """Walk the stream of events: every verdict given while the shadow stood there."""
+    async with open_reading(settings) as reader:
+        owner: TenantId = await known_tenant(reader.access, tenant)
+        async with reader.access.read() as reading:
+            packs = [one for one in await reading.run_sync(load_packs) if one.label == label]
+        since = min((one.decided_at or one.proposed_at for one in packs), default=None)
+        if since is None:
+            raise Unusable(f"there is no {label}; see `clearance rules packs`")
+        found, after = Differences(), None
+        while True:
+            page = await reader.reads.events(owner, after, 1_000)
+            for stored in page.items:
+                if stored.event.kind is EventKind.CASE_MATCHED and stored.at >= since:
+                    shadow = stored.event.payload.get("shadow")
+                    is_ours = shadow is not None and shadow["pack"] == label
+                    found.add(shadow if is_ours else None)
+            if not page.items or page.after is None or page.after == after:
+                return found
+            after = page.after
+
+
+# --- showing ----------------------------------------------------------------------------------
+
+
+def _report(found: Differences, *, json: bool) -> None:
+    if json:
+        emit(found.to_doc())
+        return
+    doc = found.to_doc()
+    show_table("结论变化 Verdicts", ("结论 verdict", "案件 cases"), list(doc["verdicts"].items()))
+    show_table("规则变化 Rules", ("规则 rule", "次数 findings"), list(doc["rules"].items()))
+    out().print(
+        f"{found.cases} cases, {found.differing} would differ / "
+        f"{found.cases} 个案件，{found.differing} 个结论不同",
+        markup=False,
+    )
+
+
+def _show(packs: Sequence[StoredPack], *, json: bool) -> None:
+    if json:
+        emit({"packs": [_doc(one) for one in packs]})
+        return
+    show_table(
+        "规则包 Rule packs",
+        ("版本 version", "口岸 port", "状态 stage", "提交 proposed", "决定 decided"),
+        [
+            (
+                one.label,
+                one.scope.port or "*",
+                one.stage.value,
+                f"{one.proposed_by} {at(one.proposed_at)}",
+                f"{one.decided_by or ''} {at(one.decided_at)}".strip(),
+            )
+            for one in packs
+        ],
+    )
+
+
+def _doc(one: StoredPack) -> dict[str, Any]:
+    return {
+        "pack": one.label,
+        "tenant": one.scope.tenant,
+        "port": one.scope.port or None,
+        "stage": one.stage.value,
+        "proposed_by": one.proposed_by,
+        "proposed_at": at_json(one.proposed_at),
+        "decided_by": one.decided_by,
+        "decided_at": at_json(one.decided_at),
+    }
+
+
+def group() -> typer.Typer:
+    """The command group ``clearance rules``."""
+    made = typer.Typer(
+        name="rules", no_args_is_help=True, help="Rules and rule packs / 规则与规则包"
+    )
+    add_commands(made)
+    return made
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Put the commands about packs into the group of rules."""
+    group.command("test")(try_pack)
+    group.command("propose")(propose)
+    group.command("shadow")(shadow)
+    group.command("activate")(activate)
+    group.command("retire")(retire)
+    group.command("packs")(listing)
+    group.command("differences")(differences)

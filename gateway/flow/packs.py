@@ -1,0 +1,184 @@
+"""Rule packs at work: which pack judges which profile, what a shadow would say, who may activate.
+
+A pack in force for a tenant's port goes before one for the whole tenant, and both before the pack
+that the profile names. A shadow is asked beside the live pack; its answer decides nothing and is
+kept with the verdict where it differs.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from gateway.domain.case import Verdict
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
+from gateway.domain.errors import InvalidValue
+from gateway.domain.goods import GoodsRecord
+from gateway.domain.ids import CaseId
+from gateway.domain.matching import PaperMatcher, RulePack, compile_pack
+from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.profile import FilingProfile
+from gateway.ports.packs import PackBook, PackScope, PackStage, StoredPack
+
+Difference = Mapping[str, Any]  # Any: JSON values
+
+_COMPILED: Final = 64
+
+
+class LivePacks:
+    """Implements ``ports.Matcher`` with the packs of a deployment over those that come with it."""
+
+    def __init__(self, builtin: PaperMatcher, find: Callable[[str], str]) -> None:
+        self._builtin = builtin
+        self._find = find
+        self._active: Mapping[PackScope, StoredPack] = {}
+        self._shadows: Mapping[PackScope, StoredPack] = {}
+        self._compiled: dict[tuple[str, str], tuple[PaperMatcher, RulePack]] = {}
+
+    def load(self, packs: Iterable[StoredPack]) -> None:
+        """Let these versions be in force, or in the shadow, from the next verdict on."""
+        found = list(packs)
+        self._active = {one.scope: one for one in found if one.stage is PackStage.ACTIVE}
+        self._shadows = {one.scope: one for one in found if one.stage is PackStage.SHADOW}
+
+    def __call__(
+        self,
+        papers: Mapping[PaperKind, PaperRevision],
+        profile: FilingProfile,
+        goods: Mapping[str, GoodsRecord],
+        taken: Mapping[str, CaseId],
+        now: int,
+        around: Circumstances = NOTHING_KNOWN,
+    ) -> Verdict:
+        """The verdict of the pack in force."""
+        matcher = self._matcher(_of(self._active, profile), profile)
+        return matcher(papers, profile, goods, taken, now, around)
+
+    def pack_of(self, profile: FilingProfile) -> str:
+        """Name and version of the pack in force for a profile."""
+        stored = _of(self._active, profile)
+        return self._builtin.pack_of(profile) if stored is None else stored.label
+
+    def beside(
+        self,
+        verdict: Verdict,
+        papers: Mapping[PaperKind, PaperRevision],
+        profile: FilingProfile,
+        goods: Mapping[str, GoodsRecord],
+        taken: Mapping[str, CaseId],
+        now: int,
+        around: Circumstances = NOTHING_KNOWN,
+    ) -> Difference | None:
+        """What the shadow says otherwise, None when there is none or it says the same."""
+        shadow = _of(self._shadows, profile)
+        if shadow is None:
+            return None
+        other = self._matcher(shadow, profile)(papers, profile, goods, taken, now, around)
+        found = difference(verdict, other)
+        return None if found is None else {"pack": shadow.label, **found}
+
+    def _matcher(self, stored: StoredPack | None, profile: FilingProfile) -> PaperMatcher:
+        if stored is None:
+            return self._builtin
+        key = (stored.text, profile.rule_pack)
+        known = self._compiled.get(key)
+        if known is None:
+            pack = compile_pack(stored.text, self._find)
+            # A matcher finds its pack under the name that the profile gives.
+            known = (PaperMatcher([replace(pack, name=profile.rule_pack)]), pack)
+            if len(self._compiled) >= _COMPILED:
+                self._compiled = {}
+            self._compiled[key] = known
+        return known[0]
+
+
+def _of(packs: Mapping[PackScope, StoredPack], profile: FilingProfile) -> StoredPack | None:
+    if not packs:
+        return None
+    here = packs.get(PackScope(profile.tenant, profile.port_code))
+    return here or packs.get(PackScope(profile.tenant))
+
+
+def difference(live: Verdict, other: Verdict) -> Difference | None:
+    """How another verdict differs: its kind, the rules it adds and those it leaves out."""
+    before = Counter((one.rule, one.severity.value) for one in live.findings)
+    after = Counter((one.rule, one.severity.value) for one in other.findings)
+    added = sorted(f"{rule}:{severity}" for rule, severity in (after - before))
+    removed = sorted(f"{rule}:{severity}" for rule, severity in (before - after))
+    if not added and not removed and live.kind is other.kind:
+        return None
+    return {
+        "live": live.kind.value,
+        "kind": other.kind.value,
+        "added": added,
+        "removed": removed,
+    }
+
+
+@dataclass(slots=True)
+class Differences:
+    """A difference report, counted over cases."""
+
+    cases: int = 0
+    differing: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+
+    def add(self, found: Difference | None) -> None:
+        """Count one case."""
+        self.cases += 1
+        if found is None:
+            return
+        self.differing += 1
+        if found["live"] != found["kind"]:
+            self.verdicts[f"{found['live']} -> {found['kind']}"] += 1
+        self.rules.update(f"+{one}" for one in found["added"])
+        self.rules.update(f"-{one}" for one in found["removed"])
+
+    def to_doc(self) -> dict[str, Any]:
+        """The JSON value."""
+        return {
+            "cases": self.cases,
+            "differing": self.differing,
+            "verdicts": dict(sorted(self.verdicts.items())),
+            "rules": dict(sorted(self.rules.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PackOffice:
+    """Proposes and activates packs; nobody activates what they proposed."""
+
+    book: PackBook
+    find: Callable[[str], str]
+
+    async def propose(self, scope: PackScope, text: str, by: str, now: int) -> StoredPack:
+        """Keep a version after it was found in order.
+
+        Raises ``PackInvalid`` with the line of every fault, :class:`InvalidValue` when this version
+        is there already with another text.
+        """
+        pack = compile_pack(text, self.find)
+        made = StoredPack(scope, pack.name, pack.version, text, PackStage.PROPOSED, by, now)
+        if not await self.book.put(made):
+            raise InvalidValue("version", f"{made.label} is there already; raise the version")
+        return made
+
+    async def move(
+        self, scope: PackScope, label: str, stage: PackStage, by: str, now: int
+    ) -> StoredPack:
+        """Put a version into the shadow or in force, or retire it.
+
+        Raises :class:`InvalidValue`: unknown, proposed by the same person, or moved meanwhile.
+        """
+        packs = await self.book.packs(scope.tenant)
+        found = next((one for one in packs if one.scope == scope and one.label == label), None)
+        if found is None:
+            raise InvalidValue("pack", f"there is no {label} in this scope")
+        if stage is PackStage.ACTIVE and by == found.proposed_by:
+            raise InvalidValue("by", "a pack is activated by another person than who proposed it")
+        if stage is PackStage.PROPOSED or found.stage is stage:
+            raise InvalidValue("stage", f"{label} is {found.stage.value}")
+        if not await self.book.decide(found, stage, by, now):
+            raise InvalidValue("stage", "was changed by somebody else meanwhile")
+        return replace(found, stage=stage, decided_by=by, decided_at=now)
