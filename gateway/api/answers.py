@@ -382,6 +382,29 @@ class RepairList(Out):
     repairs: list[RepairOut]
 
 
+class ChangeOut(Out):
+    """What was changed after a rejection: how often it helped, and how often it did not."""
+
+    change: str
+    helped: int
+    failed: int
+
+
+class LessonOut(Out):
+    """One rejection code of own cases; ``rule`` would have caught it."""
+
+    code: str
+    rule: str | None
+    seen: int
+    fixes: list[ChangeOut]
+
+
+class LessonList(Out):
+    """The code seen most often first."""
+
+    lessons: list[LessonOut]
+
+
 class AskedOut(Out):
     """Whether a case can still be stopped, and what happens next."""
 

@@ -35,6 +35,7 @@ from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
 from gateway.api.stream import SSE_TYPE, Events
 from gateway.domain.asking import Ask
+from gateway.flow.learning import learn
 
 DOCUMENT_VERSION: Final = "1.0.0"
 _SELLER, _WAREHOUSE = KeyRole.SELLER.value, KeyRole.WAREHOUSE.value
@@ -98,6 +99,7 @@ def route_table(
         *_case_routes(cases),
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
         *_repair_routes(RepairRoutes(services, settings)),
+        *_knowledge_routes(services),
         *_stream_routes(stream),
         *_mandate_routes(Mandates(services)),
         *_notice_routes(cases, Notices(services, settings)),
@@ -248,6 +250,20 @@ def _repair_routes(repairs: RepairRoutes) -> Sequence[Route]:
         Route(
             "POST", f"{one}/refusals", repairs.refuse, "Drop a proposed repair", DESK,
             Body.OBJECT, edge.RepairRefusalIn, out,
+        ),
+    )  # fmt: skip
+
+
+def _knowledge_routes(services: Services) -> Sequence[Route]:
+    async def lessons(call: Call) -> Answer:
+        found = await learn(services.reads, call.tenant)
+        return Answer(orjson.dumps({"lessons": [one.to_doc() for one in found]}))
+
+    return (
+        Route(
+            "GET", "/v1/knowledge", lessons,
+            "What your own rejections teach: the rule that would have caught each, what helped",
+            READERS, gives=answers.LessonList,
         ),
     )  # fmt: skip
 

@@ -269,7 +269,7 @@ async def _try_every_list(estate: Estate) -> None:
         f"/v1/cases?profile={PROFILE}", f"/v1/findings?case={case_id}&resolved=false",
         "/v1/findings", "/v1/events", "/v1/notices", "/v1/notices?status=parked",
         f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints", "/v1/tenants", "/v1/mandates",
-        "/v1/repairs",
+        "/v1/repairs", "/v1/knowledge",
     )  # fmt: skip
     for path in asked:
         for role, token in estate.keys.items():

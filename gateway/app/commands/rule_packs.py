@@ -29,9 +29,11 @@ from gateway.app.surroundings import SystemClock
 from gateway.domain.case import Verdict
 from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.lessons import Lesson
 from gateway.domain.matching import builtin_text
 from gateway.domain.papers import Order, PaperKind
 from gateway.flow.clockwork import local_date
+from gateway.flow.learning import learn
 from gateway.flow.packs import Differences, PackOffice, difference
 from gateway.ports import CaseDetail, CaseFilter, Matcher
 from gateway.ports.packs import PackScope, PackStage, StoredPack
@@ -141,6 +143,36 @@ def differences(
 ) -> None:
     """Report where a shadow differed from the live pack / 影子规则包差异报告"""
     _report(run(_differences(common(context).settings(), tenant, label)), json=json)
+
+
+def learned(context: typer.Context, *, tenant: TenantOption, json: JSONOption = False) -> None:
+    """Tell what own rejections teach: their rules, and what helped / 退单知识库"""
+    found = run(_learned(common(context).settings(), tenant))
+    if json:
+        emit({"lessons": [one.to_doc() for one in found]})
+        return
+    show_table(
+        "退单知识库 Lessons",
+        ("代码 code", "规则 rule", "次数 seen", "更正 change", "有效 helped", "无效 failed"),
+        [
+            (
+                doc["code"],
+                doc["rule"] or "-",
+                doc["seen"],
+                fix["change"],
+                fix["helped"],
+                fix["failed"],
+            )
+            for doc in (one.to_doc() for one in found)
+            for fix in doc["fixes"] or [{"change": "-", "helped": 0, "failed": 0}]
+        ],
+    )
+
+
+async def _learned(settings: Settings, tenant: str) -> Sequence[Lesson]:
+    async with open_reading(settings) as reader:
+        owner = await known_tenant(reader.access, tenant)
+        return await learn(reader.reads, owner)
 
 
 # --- work -------------------------------------------------------------------------------------
@@ -332,3 +364,4 @@ def add_commands(group: typer.Typer) -> None:
     group.command("retire")(retire)
     group.command("packs")(listing)
     group.command("differences")(differences)
+    group.command("learned")(learned)
