@@ -1,8 +1,9 @@
 """Money: an exact decimal amount in one currency."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final, NewType
 
 from gateway.domain.errors import CurrencyMismatch, InvalidValue
@@ -67,3 +68,30 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text
+
+
+def allocate(
+    total: Decimal, weights: Sequence[Decimal], step: Decimal = Decimal("0.01")
+) -> list[Decimal]:
+    """``total`` cut into parts in proportion to ``weights``, each a multiple of ``step``.
+
+    The parts add up to ``total`` exactly: what is left by rounding down goes, one step each, to the
+    parts that lost most by it, earlier ones first; a rest smaller than a step goes to the first of
+    them. Weights that are all 0 count as equal. Raises :class:`InvalidValue` for a weight below 0.
+    """
+    if not weights:
+        return []
+    if any(weight < 0 for weight in weights):
+        raise InvalidValue("weights", "must not be below 0")
+    whole = sum(weights, Decimal(0))
+    shares = [weight / whole if whole else Decimal(1) / len(weights) for weight in weights]
+    exact = [total * share for share in shares]
+    parts = [one.quantize(step, ROUND_DOWN) for one in exact]
+    rest = total - sum(parts, Decimal(0))
+    one_step = step if rest >= 0 else -step
+    by_loss = sorted(range(len(parts)), key=lambda at: (-abs(exact[at] - parts[at]), at))
+    for at in by_loss[: int(abs(rest) // step)]:
+        parts[at] += one_step
+        rest -= one_step
+    parts[by_loss[0]] += rest
+    return parts

@@ -19,6 +19,10 @@ _RESIDENT_ID = re.compile(r"[1-9][0-9]{16}[0-9Xx]", re.ASCII)
 _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_OFFSET: Final = 48 * sum(_ID_WEIGHTS)
 _ID_CHECK: Final = "10X98765432"
+_ID_REGIONS: Final = frozenset(
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65"
+    " 71 81 82 83".split()
+)
 _CREDIT_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _CUSTOMS_CODE = re.compile(r"[0-9A-Z]{10}", re.ASCII)
@@ -56,7 +60,7 @@ def normal_id(number: str) -> str:
 
 
 def is_resident_id(number: str) -> bool:
-    """Whether this is a well-formed resident identity number: shape, birth date and check digit.
+    """Whether this is a well-formed resident identity number: shape and check digit.
 
     GB 11643: weights modulo 11, the check character X stands for ten.
     """
@@ -64,13 +68,25 @@ def is_resident_id(number: str) -> bool:
         return False
     # Bytes of digits are 48 too large each; both run in C, once for every order.
     total = sum(map(mul, _ID_WEIGHTS, number.encode())) - _ID_OFFSET
-    if _ID_CHECK[total % 11] != number[17].upper():
-        return False
+    return _ID_CHECK[total % 11] == number[17].upper()
+
+
+def has_id_region(number: str) -> bool:
+    """Whether a resident identity number begins with a division that issues them.
+
+    GB/T 2260: provinces 11 to 65, Taiwan 71 and 83, Hong Kong 81, Macau 82; 9 is the permanent
+    residence card of foreigners in its form of 2023.
+    """
+    return number[:2] in _ID_REGIONS or number[:1] == "9"
+
+
+def id_birth(number: str) -> date | None:
+    """The birth date in a resident identity number, None when there is no such day."""
     try:
         born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
-        return False
-    return born.year >= 1850
+        return None
+    return born if born.year >= 1850 else None
 
 
 def is_social_credit_code(code: str) -> bool:

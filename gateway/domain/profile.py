@@ -185,6 +185,7 @@ class FilingProfile:
     require_identity_check: bool = False
     rule_pack: str = "import-default"
     is_production: bool = False
+    payment_places: tuple[str, ...] = ()
 
     @property
     def goods_scope(self) -> GoodsScope:

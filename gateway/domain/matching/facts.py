@@ -53,6 +53,7 @@ class ProfileView:
     payment_companies: frozenset[str]
     sole_carrier: str | None
     sole_payment_company: str | None
+    files_order: bool
     files_waybill: bool
     is_direct: bool
     texts: TextTable
@@ -68,6 +69,7 @@ def view_of(profile: FilingProfile) -> ProfileView:
         payment_companies=_codes(profile.payment_companies),
         sole_carrier=_sole(profile.carriers),
         sole_payment_company=_sole(profile.payment_companies),
+        files_order=files_order,
         files_waybill=profile.filing(PaperKind.WAYBILL).filed_by is FiledBy.US,
         is_direct=is_direct,
         texts=text_table(files_order=files_order, is_direct=is_direct),
@@ -130,6 +132,16 @@ class Facts:
             for fact in revision.facts
         ]
         return min(received, default=self.now) + self.profile.waiting_s * 1_000_000
+
+    def costs(self) -> Decimal:
+        """Freight and insurance as the inventory will declare them: the waybill's go first."""
+        waybill = self.waybill
+        freight = (waybill.freight or self.order.freight).amount
+        return freight if waybill.insurance is None else freight + waybill.insurance.amount
+
+    def dutiable(self) -> Decimal:
+        """The dutiable value: goods, freight and insurance, without tax."""
+        return self.order.goods_value.amount + self.costs()
 
     def order_texts(self) -> list[TextFault]:
         """The faulty texts of the order, looked for once."""

@@ -1,7 +1,7 @@
 """Matching: every rule of a pack over the papers of one case, and the verdict that follows."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId
 from gateway.domain.limits import LimitTable
-from gateway.domain.matching.catalogue import RULES
+from gateway.domain.matching.catalogue import RULE_FAILED, RULES
 from gateway.domain.matching.facts import (
     NO_ORDER,
     NO_PAYMENT,
@@ -55,6 +55,9 @@ class _Bound:
     position: int
 
 
+_FAILED: Final = _Bound(
+    RULE_FAILED, RULE_FAILED.check, Severity.BLOCK, Severity.BLOCK, Outcome.BLOCKED, 0
+)
 _Plan = tuple[tuple[Check, _Bound], ...]
 
 
@@ -120,6 +123,8 @@ class _CompiledPack:
         self._limits: LimitTable = pack.limits
         self._per_profile = tuple(one for one in bound if one.rule.is_per_profile)
         self._plans: tuple[_Plan, ...] = tuple(_plan(bound, present) for present in range(8))
+        within = [one for one in bound if not one.rule.reads_around]
+        self._plans_within: tuple[_Plan, ...] = tuple(_plan(within, at) for at in range(8))
         self._known: dict[int, _Known] = {}
 
     def match(
@@ -135,11 +140,15 @@ class _CompiledPack:
         known = self._known.get(id(profile)) or self._learn(profile)
         facts, present = self._facts(known.view, papers, now)
         facts.goods, facts.taken, facts.around = goods, taken, around
+        plans = self._plans_within if around is NOTHING_KNOWN else self._plans
         broken: list[tuple[_Bound, Faults]] = []
-        for check, bound in self._plans[present]:
-            faults = check(facts)
-            if faults:
-                broken.append((bound, faults))
+        try:
+            for check, bound in plans[present]:
+                faults = check(facts)
+                if faults:
+                    broken.append((bound, faults))
+        except Exception:
+            broken = _carefully(facts, plans[present])
         if not broken and not known.faults:
             return Verdict(VerdictKind.MATCHED)
         broken.extend(known.faults)
@@ -183,12 +192,33 @@ class _CompiledPack:
         """
         view = view_of(profile)
         facts, _ = self._facts(view, {}, 0)
-        answers = ((bound, bound.check(facts)) for bound in self._per_profile)
-        known = _Known(profile, view, tuple((bound, faults) for bound, faults in answers if faults))
+        plan = tuple((bound.check, bound) for bound in self._per_profile)
+        known = _Known(profile, view, tuple(_carefully(facts, plan)))
         if len(self._known) >= _PROFILES_KEPT:
             self._known = {}
         self._known[id(profile)] = known
         return known
+
+
+def _carefully(facts: Facts, plan: _Plan) -> list[tuple[_Bound, Faults]]:
+    """Ask every rule, each on its own: one that raises is a finding about the system.
+
+    Such a case never passes, and no other case is touched by it.
+    """
+    broken: list[tuple[_Bound, Faults]] = []
+    for check, bound in plan:
+        try:
+            faults = check(facts)
+        except Exception as error:
+            failed = Fault(
+                paths={f"rule:{bound.rule.info.id}": type(error).__name__},
+                params={"rule": bound.rule.info.id, "error": type(error).__name__},
+            )
+            broken.append((replace(_FAILED, position=bound.position), (failed,)))
+            continue
+        if faults:
+            broken.append((bound, faults))
+    return broken
 
 
 def _bound(pack: RulePack) -> tuple[_Bound, ...]:
@@ -202,7 +232,7 @@ def _bound(pack: RulePack) -> tuple[_Bound, ...]:
     return tuple(bound)
 
 
-def _plan(bound: tuple[_Bound, ...], present: int) -> _Plan:
+def _plan(bound: Sequence[_Bound], present: int) -> _Plan:
     """The rules whose papers are all present; what waits for a paper is asked when it is not."""
     plan = []
     for one in bound:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.domain.case import Verdict
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import to_micros
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, ProfileId, RawId, TenantId
@@ -127,6 +128,7 @@ class Case:
     taken: Mapping[str, CaseId] = field(default_factory=dict)
     now: int = NOW
     basis: Basis = Basis.TO_FILE
+    around: Circumstances = NOTHING_KNOWN
 
     @property
     def papers(self) -> dict[PaperKind, PaperRevision]:
@@ -177,7 +179,7 @@ class Case:
 
     def match(self, matcher: PaperMatcher | None = None) -> Verdict:
         ask = matcher or PaperMatcher([DEFAULT])
-        return ask(self.papers, self.profile, self.goods, self.taken, self.now)
+        return ask(self.papers, self.profile, self.goods, self.taken, self.now, self.around)
 
 
 def good(lines: int = 2) -> Case:
@@ -213,7 +215,7 @@ def good(lines: int = 2) -> Case:
         carrier_code="3301980C01",
         freight=cny("5.00"),
         insurance=cny("0"),
-        gross_weight_kg=Decimal("1.2"),
+        gross_weight_kg=Decimal("1.2") + (lines - 2) * Decimal("0.16"),
         net_weight_kg=Decimal("1.0"),
         pack_count=1,
         consignee=_CONSIGNEE,

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.domain.case import Verdict, VerdictKind
+from gateway.domain.circumstances import NOTHING_KNOWN
 from gateway.domain.codec import to_micros, verdict_from_doc, verdict_to_doc
 from gateway.domain.errors import InvalidValue
 from gateway.domain.findings import Finding, FixKind, Severity
@@ -24,6 +25,8 @@ from gateway.domain.matching import (
     find_rule,
 )
 from gateway.domain.matching.catalogue import RULES
+from gateway.domain.matching.facts import Facts
+from gateway.domain.matching.rule import Faults
 from gateway.domain.papers import Basis, IdentityCheck, Masked
 from tests.unit.domain.examples import BAD, GOOD
 from tests.unit.domain.papers import (
@@ -61,7 +64,7 @@ def test_a_bad_example_breaks_its_rule_and_no_other(rule: str) -> None:
     assert rules_of(verdict) == {rule}
     finding = verdict.findings[0]
     assert finding.code == info.code
-    assert finding.state == "broken"
+    assert finding.state == ("unverifiable" if rule == "INVENTORY-FILED-COPY" else "broken")
     assert verdict_from_doc(verdict_to_doc(verdict)) == verdict
     if finding.severity is not Severity.BLOCK:
         assert verdict.kind is VerdictKind.MATCHED
@@ -91,6 +94,7 @@ def test_a_rule_is_declared_as_it_is_written(rule: object) -> None:
     info = rule.info
     names = list(inspect.signature(rule.check).parameters)
     assert names[1:] == list(info.parameters)
+    assert rule.reads_around is False or not BAD[info.id]().around == NOTHING_KNOWN
     assert info.group in Group
     assert info.source
     for text in (info.zh, info.en):
@@ -322,7 +326,12 @@ def test_texts_of_the_order_record_matter_only_when_we_file_it() -> None:
 
     case = BAD["ORDER-MANDATORY"]()
     filings = {PaperKind.ORDER: PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)}
-    assert case.with_profile(filings=filings).match().findings == ()
+    finding = only(case.with_profile(filings=filings))
+    assert (finding.rule, finding.state) == ("INVENTORY-FILED-COPY", "unverifiable")
+    assert case.with_profile(filings=filings).match().unverifiable == 1
+    copied = replace(case.with_profile(filings=filings), basis=Basis.AS_FILED)
+    assert copied.match().findings == ()
+    assert copied.match().unverifiable == 0
 
 
 def test_several_faults_of_one_text_are_all_told() -> None:
@@ -364,3 +373,57 @@ def test_what_is_missing_is_told(locale: str) -> None:
         assert len(text) > 8
     assert "SKU-1" in explain_missing("goods:SKU-1", locale)
     assert explain_missing("passport", locale) == "passport"
+
+
+def test_a_rule_that_raises_blocks_its_case_and_hides_no_other_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gateway.domain.matching import matcher as module
+
+    def broken(facts: Facts) -> Faults:
+        if facts.order.order_no == "SO-1":
+            raise ZeroDivisionError
+        return ()
+
+    rules = tuple(
+        replace(rule, check=broken) if rule.info.id == "ORDER-LINE-NUMBERS" else rule
+        for rule in RULES
+    )
+    monkeypatch.setattr(module, "RULES", rules)
+    ask = PaperMatcher([DEFAULT])
+    bad = good().with_payment(amount=cny("47.99")).with_profile(assure_code="X")
+    verdict = bad.match(ask)
+    assert verdict.kind is VerdictKind.BLOCKED
+    assert [one.rule for one in verdict.findings] == [
+        "SYSTEM-RULE-FAILED",
+        "PAYMENT-AMOUNT",
+        "PARTY-GUARANTOR",
+    ]
+    failed = verdict.findings[0]
+    assert failed.severity is Severity.BLOCK
+    assert failed.params == {"rule": "ORDER-LINE-NUMBERS", "error": "ZeroDivisionError"}
+    assert "ORDER-LINE-NUMBERS" in explain(failed, "zh")
+    other = good().with_order(order_no="SO-2").with_payment(order_no="SO-2")
+    assert other.with_waybill(order_no="SO-2").match(ask).findings == ()
+
+
+def test_a_fault_about_the_profile_is_found_although_another_rule_raises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gateway.domain.matching import matcher as module
+
+    def broken(facts: Facts) -> Faults:
+        raise KeyError("x")
+
+    rules = tuple(
+        replace(rule, check=broken) if rule.info.id == "PARTY-CODES" else rule for rule in RULES
+    )
+    monkeypatch.setattr(module, "RULES", rules)
+    verdict = good().with_profile(assure_code="X").match(PaperMatcher([DEFAULT]))
+    assert {one.rule for one in verdict.findings} == {"SYSTEM-RULE-FAILED", "PARTY-GUARANTOR"}
+    assert verdict.kind is VerdictKind.BLOCKED
+
+
+def test_a_passport_is_one_finding_and_its_number_none() -> None:
+    case = good().with_buyer(id_type="2", id_number="E12345678").with_payer(id_number="E12345678")
+    assert only(case).rule == "PARTY-ID-TYPE"

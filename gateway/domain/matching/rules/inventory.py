@@ -16,6 +16,7 @@ from gateway.domain.matching.rule import (
     Text,
     difference,
     fact_fix,
+    form_fix,
     number,
 )
 from gateway.domain.papers import PaperKind
@@ -112,6 +113,81 @@ def weight(facts: Facts) -> Faults:
     )
 
 
+def freight(facts: Facts) -> Faults:
+    """The inventory declares the waybill's freight, which is the order's."""
+    order, waybill = facts.order.freight, facts.waybill.freight
+    if waybill is None or waybill == order or waybill.currency != order.currency:
+        return HOLDS
+    delta = difference(waybill.amount - order.amount)
+    ordered, carried = number(order.amount), number(waybill.amount)
+    return (
+        Fault(
+            paths={"order.freight": ordered, "waybill.freight": carried},
+            params={"ordered": ordered, "carried": carried, "delta": delta},
+            delta=delta,
+            fixes=(fact_fix("waybill.freight", Owner.CARRIER, ordered),),
+        ),
+    )
+
+
+def statutory_kg(facts: Facts, *, share: Decimal) -> Faults:
+    """A statutory quantity in kilograms or grams is about the net weight."""
+    found = []
+    for line in facts.lines:
+        record = facts.goods.get(line.sku)
+        if record is None:
+            continue
+        for unit, factor, name in (
+            (record.unit1, record.factor1, "factor1"),
+            (record.unit2, record.factor2, "factor2"),
+        ):
+            grams = _GRAMS.get(unit or "")
+            if grams is None or factor is None:
+                continue
+            kg, net = factor * grams / 1000, record.net_weight_kg
+            if abs(kg - net) > net * share:
+                found.append(_weight_differs(line.line_no, line.sku, name, kg, net))
+    return found
+
+
+_GRAMS: Final = {"035": Decimal(1000), "036": Decimal(1)}
+
+
+def _weight_differs(line_no: int, sku: str, name: str, kg: Decimal, net: Decimal) -> Fault:
+    return Fault(
+        paths={f"goods:{sku}.{name}": number(kg), f"goods:{sku}.net_weight_kg": number(net)},
+        params={"line": str(line_no), "sku": sku, "statutory": number(kg), "net": number(net)},
+        delta=difference(kg - net),
+        fixes=(
+            fact_fix(f"goods:{sku}.{name}", Owner.DECLARANT),
+            fact_fix(f"goods:{sku}.net_weight_kg", Owner.DECLARANT),
+        ),
+    )
+
+
+def forbidden(facts: Facts) -> Faults:
+    """Bonded goods have no means of transport, voyage or bill of lading of their own."""
+    if facts.view.is_direct:
+        return HOLDS
+    waybill = facts.waybill
+    if not (waybill.transport_no or waybill.voyage_no or waybill.bill_no):
+        return HOLDS
+    values = (
+        ("transport_no", "trafNo", waybill.transport_no),
+        ("voyage_no", "voyageNo", waybill.voyage_no),
+        ("bill_no", "billNo", waybill.bill_no),
+    )
+    return [
+        Fault(
+            paths={f"waybill.{name}": value},
+            params={"path": f"waybill.{name}", "element": element},
+            fixes=(form_fix(f"waybill.{name}", Owner.CARRIER),),
+        )
+        for name, element, value in values
+        if value
+    ]
+
+
 RULES: Final = (
     Rule(
         RuleInfo(
@@ -194,5 +270,68 @@ RULES: Final = (
             ),
         ),
         weight,
+    ),
+    Rule(
+        RuleInfo(
+            id="INVENTORY-FREIGHT",
+            reads=_ALL,
+            severity=Severity.WARN,
+            owner=Owner.CARRIER,
+            source="CEB311/621: freight of inventory and order",
+            zh=Text(
+                "运费",
+                "订单运费 {ordered}，清单将按运单申报 {carried}，相差 {delta}。",
+                "请核对运费：运单运费应与订单一致。",
+            ),
+            en=Text(
+                "Freight",
+                "The order's freight is {ordered}; the inventory would declare the waybill's "
+                "{carried} ({delta}).",
+                "Check the freight: the waybill's should be the order's.",
+            ),
+        ),
+        freight,
+    ),
+    Rule(
+        RuleInfo(
+            id="INVENTORY-STATUTORY-KG",
+            reads=_ORDER,
+            severity=Severity.WARN,
+            owner=Owner.DECLARANT,
+            source="CEB621: a statutory quantity in kilograms is the net weight",
+            parameters={"share": Decimal("0.03")},
+            zh=Text(
+                "法定数量（千克）",
+                "第 {line} 行商品 {sku} 每单位法定数量折 {statutory} 千克，净重为 {net} 千克。",
+                "请核对商品备案的换算系数与净重。",
+            ),
+            en=Text(
+                "Statutory quantity in kilograms",
+                "A unit of {sku} (line {line}) counts {statutory} kg by its factor and weighs "
+                "{net} kg net.",
+                "Check the factor and the net weight of the goods record.",
+            ),
+        ),
+        statutory_kg,
+    ),
+    Rule(
+        RuleInfo(
+            id="INVENTORY-FORBIDDEN",
+            reads=_WAYBILL,
+            severity=Severity.WARN,
+            owner=Owner.CARRIER,
+            source="CEB621: trafNo, voyageNo and billNo are left out in bonded modes",
+            zh=Text(
+                "保税模式不填项",
+                "保税模式不填 {path}（{element}），清单中将不申报。",
+                "请确认监管方式；保税货物请去掉该编号。",
+            ),
+            en=Text(
+                "Left out in bonded modes",
+                "{path} ({element}) has no place in a bonded mode and is not declared.",
+                "Make sure of the trade mode; take the number out for bonded goods.",
+            ),
+        ),
+        forbidden,
     ),
 )

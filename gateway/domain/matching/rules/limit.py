@@ -3,8 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-from gateway.domain.findings import Severity
-from gateway.domain.limits import dutiable_value
+from gateway.domain.findings import LedgerRow, Severity
 from gateway.domain.matching.facts import Facts
 from gateway.domain.matching.rule import (
     HOLDS,
@@ -19,16 +18,9 @@ from gateway.domain.matching.rule import (
     number,
 )
 from gateway.domain.papers import PaperKind
+from gateway.domain.quota import QuotaAnswer
 
 _ORDER: Final = (PaperKind.ORDER,)
-
-
-def _value(facts: Facts) -> Decimal:
-    """The dutiable value as the inventory will declare it: the waybill's freight goes first."""
-    order, waybill = facts.order, facts.waybill
-    freight = waybill.freight or order.freight
-    insurance = waybill.insurance.amount if waybill.insurance is not None else Decimal(0)
-    return dutiable_value(order.goods_value.amount, freight.amount, insurance)
 
 
 def _is_indivisible(facts: Facts) -> bool:
@@ -37,7 +29,7 @@ def _is_indivisible(facts: Facts) -> bool:
 
 def single(facts: Facts) -> Faults:
     """The dutiable value stays within the single limit, one indivisible item within the annual."""
-    value = _value(facts)
+    value = facts.dutiable()
     limit = facts.limit
     if value <= limit.single or (value <= limit.annual and _is_indivisible(facts)):
         return HOLDS
@@ -47,7 +39,7 @@ def single(facts: Facts) -> Faults:
 
 def indivisible(facts: Facts) -> Faults:
     """A value above the single limit is only possible with full tax."""
-    value = _value(facts)
+    value = facts.dutiable()
     limit = facts.limit
     if value <= limit.single or value > limit.annual or not _is_indivisible(facts):
         return HOLDS
@@ -61,6 +53,43 @@ def _over(value: Decimal, most: Decimal) -> Fault:
         params={"value": number(value), "limit": number(most), "delta": delta},
         delta=delta,
         fixes=(fact_fix("order.lines", Owner.SELLER),),
+    )
+
+
+def annual(facts: Facts) -> Faults:
+    """The buyer's annual limit covers this order beside what is used and reserved."""
+    return _quota(facts, QuotaAnswer.OVER, Decimal(0))
+
+
+def near(facts: Facts, *, share: Decimal) -> Faults:
+    """A good part of the annual limit stays: the buyer shops elsewhere, too."""
+    return _quota(facts, QuotaAnswer.NEAR, share)
+
+
+def _quota(facts: Facts, wanted: QuotaAnswer, share: Decimal) -> Faults:
+    quota = facts.around.quota
+    if quota is None:
+        return HOLDS
+    value = facts.dutiable()
+    if quota.answer(value, share) is not wanted:
+        return HOLDS
+    left = difference(quota.left - value)
+    rows = (
+        LedgerRow("limit", number(quota.limit)),
+        LedgerRow("used", difference(-quota.used)),
+        LedgerRow("reserved", difference(-quota.reserved)),
+        LedgerRow("order", difference(-value)),
+        LedgerRow("left", left),
+    )
+    return (
+        Fault(
+            paths={"order.goods_value": number(value), "quota.left": number(quota.left)},
+            params={"value": number(value), "limit": number(quota.limit)}
+            | {"left": number(quota.left), "year": str(quota.year)},
+            delta=left,
+            fixes=(fact_fix("order.buyer.id_number", Owner.SELLER),),
+            ledger=rows,
+        ),
     )
 
 
@@ -108,5 +137,52 @@ RULES: Final = (
             ),
         ),
         indivisible,
+    ),
+    Rule(
+        RuleInfo(
+            id="LIMIT-ANNUAL",
+            reads=_ORDER,
+            severity=Severity.BLOCK,
+            owner=Owner.SELLER,
+            source="annual limit of a buyer; the gateway's sum is a lower bound",
+            code="-621018",
+            zh=Text(
+                "年度限值",
+                "订购人 {year} 年度限值 {limit} 元，仅余 {left} 元，本单完税价格 {value} 元。",
+                "请告知买家改由他人订购，或待次年再购。",
+            ),
+            en=Text(
+                "Annual limit",
+                "Of the buyer's annual limit {year} of {limit} CNY {left} CNY are left; this order "
+                "has a dutiable value of {value} CNY.",
+                "Tell the buyer; somebody else may order, or the buyer next year.",
+            ),
+        ),
+        annual,
+        reads_around=True,
+    ),
+    Rule(
+        RuleInfo(
+            id="LIMIT-NEAR",
+            reads=_ORDER,
+            severity=Severity.WARN,
+            owner=Owner.SELLER,
+            source="annual limit of a buyer; purchases elsewhere are not known",
+            code="-621018",
+            parameters={"share": Decimal("0.1")},
+            zh=Text(
+                "接近年度限值",
+                "订购人 {year} 年度限值 {limit} 元，余 {left} 元，本单 {value} 元后所剩无几。",
+                "请提醒买家查询个人额度：在其他平台的消费此处无法得知。",
+            ),
+            en=Text(
+                "Near the annual limit",
+                "Of the buyer's annual limit {year} of {limit} CNY {left} CNY are left; this order "
+                "takes {value} CNY of it.",
+                "Have the buyer look up the quota: purchases elsewhere are not known here.",
+            ),
+        ),
+        near,
+        reads_around=True,
     ),
 )

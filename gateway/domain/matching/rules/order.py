@@ -1,10 +1,12 @@
 """Rules about the order alone: its sums, its lines and its texts."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from gateway.domain.findings import Severity
+from gateway.domain.findings import Confidence, Fix, LedgerRow, Severity
 from gateway.domain.matching.facts import NO_ORDER, Facts
+from gateway.domain.matching.ledger import trace
 from gateway.domain.matching.rule import (
     HOLDS,
     Fault,
@@ -21,7 +23,7 @@ from gateway.domain.matching.rule import (
 )
 from gateway.domain.matching.texts import TextProblem
 from gateway.domain.money import CNY
-from gateway.domain.papers import OrderLine, PaperKind
+from gateway.domain.papers import DeductionKind, Order, OrderLine, PaperKind
 
 _ORDER: Final = (PaperKind.ORDER,)
 _SHORT_SKU: Final = 20
@@ -52,9 +54,35 @@ def head_sum(facts: Facts, *, tolerance: Decimal) -> Faults:
             paths={f"order.{name}": value for name, value in values.items()},
             params={**values, "due": number(due), "delta": difference(paid - due)},
             delta=difference(paid - due),
-            fixes=(fact_fix("order.paid", Owner.SELLER), fact_fix("order.discount", Owner.SELLER)),
+            fixes=_head_fixes(order, goods + freight + tax - paid),
+            ledger=(
+                LedgerRow("order.goods_value", number(goods)),
+                LedgerRow("order.freight", difference(freight)),
+                LedgerRow("order.tax", difference(tax)),
+                LedgerRow("order.discount", difference(-discount)),
+                LedgerRow("due", number(due)),
+                LedgerRow("order.paid", number(paid)),
+                *trace(order, paid - due),
+            ),
         ),
     )
+
+
+def _head_fixes(order: Order, discount: Decimal) -> tuple[Fix, ...]:
+    """A discount is proposed only where the shop's records of what paid without cash give it."""
+    records = [
+        (f"order.deductions.{at}", one.amount.amount)
+        for at, one in enumerate(order.deductions, 1)
+        if not one.is_in_prices
+        and not one.kind.lowers_price
+        and one.kind is not DeductionKind.UNKNOWN
+    ]
+    paid = fact_fix("order.paid", Owner.SELLER)
+    if records and sum(amount for _, amount in records) == discount:
+        places = tuple(path for path, _ in records)
+        known = fact_fix("order.discount", Owner.SELLER, number(discount))
+        return (replace(known, confidence=Confidence.HIGH, evidence=places), paid)
+    return (paid, fact_fix("order.discount", Owner.SELLER))
 
 
 def lines_sum(facts: Facts, *, tolerance: Decimal) -> Faults:
@@ -71,7 +99,12 @@ def lines_sum(facts: Facts, *, tolerance: Decimal) -> Faults:
             paths={"order.goods_value": number(goods), "order.lines": number(total)},
             params={"goods_value": number(goods), "total": number(total), "delta": delta},
             delta=delta,
-            fixes=(fact_fix("order.goods_value", Owner.SELLER),),
+            fixes=(fact_fix("order.goods_value", Owner.SELLER, number(total)),),
+            ledger=(
+                LedgerRow("order.lines", number(total)),
+                LedgerRow("order.goods_value", number(goods)),
+                *trace(facts.order, total - goods),
+            ),
         ),
     )
 

@@ -26,7 +26,6 @@ from gateway.domain.matching.rule import (
 from gateway.domain.papers import IdentityCheck, Masked, PaperKind
 from gateway.domain.party import (
     is_enterprise_code,
-    is_resident_id,
     normal_address,
     normal_id,
     normal_name,
@@ -184,20 +183,6 @@ def id_type(facts: Facts) -> Faults:
             paths={"order.buyer.id_type": found},
             params={"type": found},
             fixes=(fact_fix("order.buyer.id_type", Owner.SELLER, _RESIDENT_CARD),),
-        ),
-    )
-
-
-def id_number(facts: Facts) -> Faults:
-    """The buyer's identity number can exist: shape, birth date and check digit."""
-    found = facts.order.buyer.id_number
-    if not isinstance(found, str) or not found or is_resident_id(found):
-        return HOLDS
-    return (
-        Fault(
-            paths={"order.buyer.id_number": hidden(found)},
-            params={"number": hidden(found) or "-"},
-            fixes=(fact_fix("order.buyer.id_number", Owner.SELLER),),
         ),
     )
 
@@ -445,26 +430,6 @@ RULES: Final = (
             ),
         ),
         id_type,
-    ),
-    Rule(
-        RuleInfo(
-            id="PARTY-ID-NUMBER",
-            reads=_ORDER,
-            severity=Severity.BLOCK,
-            owner=Owner.SELLER,
-            source="GB 11643: birth date and check digit",
-            zh=Text(
-                "身份证号码",
-                "订购人证件号码 {number} 不是有效的身份证号码（位数、出生日期或校验位错误）。",
-                "请商家核对证件号码。",
-            ),
-            en=Text(
-                "Identity number",
-                "The buyer's number {number} cannot be right: length, birth date or check digit.",
-                "Have the seller check the number.",
-            ),
-        ),
-        id_number,
     ),
     Rule(
         RuleInfo(

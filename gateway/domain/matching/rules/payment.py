@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Final
 
-from gateway.domain.findings import Severity
+from gateway.domain.findings import LedgerRow, Severity
 from gateway.domain.matching.facts import NO_PAYMENT, Facts
+from gateway.domain.matching.ledger import trace
 from gateway.domain.matching.rule import (
     HOLDS,
     Fault,
@@ -47,6 +48,11 @@ def amount(facts: Facts, *, tolerance: Decimal) -> Faults:
             fixes=(
                 fact_fix("order.paid", Owner.SELLER, number(slip)),
                 fact_fix("payment.amount", Owner.PAYMENT_COMPANY, number(paid)),
+            ),
+            ledger=(
+                LedgerRow("order.paid", number(paid)),
+                LedgerRow("payment.amount", number(slip)),
+                *trace(facts.order, slip - paid, facts.payment),
             ),
         ),
     )
@@ -119,6 +125,8 @@ def reference(facts: Facts) -> Faults:
     named, found = facts.order.payment.transaction_id, facts.payment.transaction_id
     if not named or named == found:
         return HOLDS
+    if named == facts.payment.attempt_no:
+        return HOLDS  # PAYMENT-ATTEMPT says what is wrong
     return (
         Fault(
             paths={"order.payment.transaction_id": named, "payment.transaction_id": found},

@@ -58,6 +58,21 @@ def _in_future(facts: Facts, path: str, moment: datetime | None, tolerance_s: in
     return (Fault(paths={path: shown}, params={"at": shown}, fixes=(form_fix(path, owner),)),)
 
 
+def paid_long_ago(facts: Facts, *, days: int) -> Faults:
+    """A payment is not older than payment companies still file."""
+    paid = facts.payment.paid_at
+    if paid is None or to_micros(paid) + days * 86_400_000_000 >= facts.now:
+        return HOLDS
+    shown = paid.isoformat()
+    return (
+        Fault(
+            paths={"payment.paid_at": shown},
+            params={"at": shown, "days": str(days)},
+            fixes=(form_fix("payment.paid_at", Owner.PAYMENT_COMPANY),),
+        ),
+    )
+
+
 RULES: Final = (
     Rule(
         RuleInfo(
@@ -121,5 +136,26 @@ RULES: Final = (
             ),
         ),
         paid_in_future,
+    ),
+    Rule(
+        RuleInfo(
+            id="TIME-PAID-LONG-AGO",
+            reads=_PAYMENT,
+            severity=Severity.WARN,
+            owner=Owner.PAYMENT_COMPANY,
+            source="payment companies file payments of up to one year",
+            parameters={"days": 365},
+            zh=Text(
+                "支付时间过早",
+                "支付时间 {at} 距今超过 {days} 天，支付企业可能不再推送。",
+                "请核对支付时间，或请支付企业确认仍可申报。",
+            ),
+            en=Text(
+                "Paid long ago",
+                "Paid at {at}, more than {days} days ago: the company may not file it any more.",
+                "Check the time, or have the payment company confirm that it still files it.",
+            ),
+        ),
+        paid_long_ago,
     ),
 )

@@ -14,6 +14,7 @@ from gateway.domain.matching.rule import (
     Rule,
     RuleInfo,
     Text,
+    difference,
     fact_fix,
     form_fix,
     number,
@@ -24,6 +25,7 @@ from gateway.domain.money import CNY
 from gateway.domain.papers import PaperKind
 
 _WAYBILL: Final = (PaperKind.WAYBILL,)
+_ZERO: Final = Decimal(0)
 _BOTH: Final = (PaperKind.ORDER, PaperKind.WAYBILL)
 
 
@@ -127,6 +129,39 @@ def _weight_fault(gross: Decimal | None, net: Decimal | None) -> Faults:
             paths={"waybill.gross_weight_kg": shown_gross, "waybill.net_weight_kg": shown_net},
             params={"gross": shown_gross or "-", "net": shown_net or "-"},
             fixes=(fact_fix("waybill.gross_weight_kg", Owner.CARRIER),),
+        ),
+    )
+
+
+def weight_of_goods(facts: Facts, *, share: Decimal, packing_kg: Decimal) -> Faults:
+    """The parcel weighs about what its goods weigh with their packing.
+
+    Never less than the goods alone, nor more than them and ``packing_kg`` of carton and filling.
+    """
+    parcel = facts.waybill.gross_weight_kg
+    if parcel is None:
+        return HOLDS
+    goods = _ZERO
+    for line in facts.lines:
+        record = facts.goods.get(line.sku)
+        if record is None:
+            return HOLDS
+        goods += line.quantity * record.gross_weight_kg
+    if goods * (1 - share) <= parcel <= goods * (1 + share) + packing_kg:
+        return HOLDS
+    delta = difference(parcel - goods)
+    return (
+        Fault(
+            paths={
+                "waybill.gross_weight_kg": number(parcel),
+                "goods.gross_weight_kg": number(goods),
+            },
+            params={"parcel": number(parcel), "goods": number(goods), "delta": delta},
+            delta=delta,
+            fixes=(
+                fact_fix("waybill.gross_weight_kg", Owner.CARRIER),
+                fact_fix("goods.gross_weight_kg", Owner.DECLARANT),
+            ),
         ),
     )
 
@@ -346,5 +381,27 @@ RULES: Final = (
             ),
         ),
         text_characters,
+    ),
+    Rule(
+        RuleInfo(
+            id="WAYBILL-WEIGHT-GOODS",
+            reads=_BOTH,
+            severity=Severity.WARN,
+            owner=Owner.CARRIER,
+            source="CEB511/621: weight of waybill and inventory beyond 10 %",
+            outcome=Outcome.MISMATCH,
+            parameters={"share": Decimal("0.1"), "packing_kg": Decimal("1.5")},
+            zh=Text(
+                "包裹与商品重量",
+                "包裹毛重 {parcel} 千克，商品毛重合计 {goods} 千克，相差 {delta}。",
+                "请重新称重，或核对商品备案的毛重。",
+            ),
+            en=Text(
+                "Weight of parcel and goods",
+                "The parcel weighs {parcel} kg, its goods come to {goods} kg gross ({delta}).",
+                "Weigh it again, or check the gross weights of the goods records.",
+            ),
+        ),
+        weight_of_goods,
     ),
 )

@@ -1,0 +1,329 @@
+"""Rules about copies that others filed: what we declare must equal what customs already has.
+
+Where somebody else files a paper, customs compares the inventory with *their* copy. The copy is
+the paper's own revision when that is as filed, else it stands among the circumstances. Without it
+the answer is unverifiable, never "equal".
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+from gateway.domain.findings import Severity
+from gateway.domain.matching.facts import Facts
+from gateway.domain.matching.rule import (
+    HOLDS,
+    Fault,
+    Faults,
+    Owner,
+    Rule,
+    RuleInfo,
+    Text,
+    difference,
+    fact_fix,
+    hidden,
+    hidden_name,
+    number,
+    unknown,
+)
+from gateway.domain.papers import Basis, Masked, Order, PaperKind, PaymentSlip, Waybill
+
+_ORDER: Final = (PaperKind.ORDER,)
+_PAYMENT: Final = (PaperKind.PAYMENT,)
+_WAYBILL: Final = (PaperKind.WAYBILL,)
+Value = str | Masked | None
+
+
+def _filed_order(facts: Facts) -> Order | None:
+    filed = facts.around.filed.get(PaperKind.ORDER)
+    return filed if isinstance(filed, Order) else None
+
+
+def copy_known(facts: Facts) -> Faults:
+    """The order that the platform filed is known, where the platform files it."""
+    if facts.view.files_order:
+        return HOLDS
+    revision = facts.papers.get(PaperKind.ORDER)
+    if revision is None or revision.basis is Basis.AS_FILED or _filed_order(facts) is not None:
+        return HOLDS
+    return unknown("order")
+
+
+def line_count(facts: Facts) -> Faults:
+    """The inventory has as many lines as the filed order."""
+    filed = _filed_order(facts)
+    if filed is None or len(filed.lines) == len(facts.lines):
+        return HOLDS
+    ours, theirs = str(len(facts.lines)), str(len(filed.lines))
+    return (
+        Fault(
+            paths={"order.lines": ours, "filed.order.lines": theirs},
+            params={"ours": ours, "theirs": theirs},
+            fixes=(fact_fix("order.lines", Owner.SELLER),),
+        ),
+    )
+
+
+def lines(facts: Facts) -> Faults:
+    """The lines of the inventory are those of the filed order: name, unit, quantity, price."""
+    filed = _filed_order(facts)
+    if filed is None or len(filed.lines) != len(facts.lines):
+        return HOLDS
+    theirs = {line.line_no: line for line in filed.lines}
+    found = []
+    for line in facts.lines:
+        other = theirs.get(line.line_no)
+        if other is None:
+            path = f"order.lines.{line.line_no}"
+            found.append(_differs(path, "line_no", str(line.line_no), None))
+            continue
+        pairs: tuple[tuple[str, str, str], ...] = (
+            ("name", line.name, other.name),
+            ("unit", line.unit, other.unit),
+            ("quantity", number(line.quantity), number(other.quantity)),
+            ("price", number(line.price.amount), number(other.price.amount)),
+        )
+        for name, ours, their in pairs:
+            if ours != their:
+                found.append(_differs(f"order.lines.{line.line_no}", name, ours, their))
+    return found
+
+
+def _differs(prefix: str, name: str, ours: str, theirs: str | None) -> Fault:
+    path = f"{prefix}.{name}"
+    return Fault(
+        paths={path: ours, f"filed.{path}": theirs},
+        params={"path": path, "ours": ours, "theirs": theirs or "-"},
+        fixes=(fact_fix(path, Owner.SELLER, theirs),),
+    )
+
+
+def _person(
+    facts: Facts, name: str, pick: Callable[[Order], Value], hide: Callable[[Value], str | None]
+) -> Faults:
+    filed = _filed_order(facts)
+    if filed is None:
+        return HOLDS
+    ours, theirs = pick(facts.order), pick(filed)
+    if not ours or not theirs or isinstance(ours, Masked) or isinstance(theirs, Masked):
+        return unknown(f"order.buyer.{name}", f"filed.order.buyer.{name}")
+    if ours == theirs:
+        return HOLDS
+    path = f"order.buyer.{name}"
+    one, other = hide(ours), hide(theirs)
+    return (
+        Fault(
+            paths={path: one, f"filed.{path}": other},
+            params={"one": one or "-", "other": other or "-"},
+            fixes=(fact_fix(path, Owner.SELLER, other),),
+        ),
+    )
+
+
+def buyer_name(facts: Facts) -> Faults:
+    """The buyer's name is spelled as in the filed order."""
+    return _person(facts, "name", lambda order: order.buyer.name, hidden_name)
+
+
+def buyer_phone(facts: Facts) -> Faults:
+    """The buyer's phone is that of the filed order."""
+    return _person(facts, "phone", lambda order: order.buyer.phone, hidden)
+
+
+def buyer_id(facts: Facts) -> Faults:
+    """The buyer's identity number is that of the filed order."""
+    return _person(facts, "id_number", lambda order: order.buyer.id_number, hidden)
+
+
+def payment(facts: Facts) -> Faults:
+    """The filed payment has the amount and number that the slip says."""
+    filed = facts.around.filed.get(PaperKind.PAYMENT)
+    if not isinstance(filed, PaymentSlip):
+        return HOLDS
+    slip = facts.payment
+    found = []
+    for name, ours, theirs in (
+        ("amount", number(slip.amount.amount), number(filed.amount.amount)),
+        ("transaction_id", slip.transaction_id, filed.transaction_id),
+    ):
+        if ours != theirs:
+            path = f"payment.{name}"
+            found.append(
+                Fault(
+                    paths={path: ours, f"filed.{path}": theirs},
+                    params={"path": path, "ours": ours, "theirs": theirs},
+                    fixes=(fact_fix(path, Owner.PAYMENT_COMPANY, theirs),),
+                )
+            )
+    return found
+
+
+def weight(facts: Facts, *, share: Decimal) -> Faults:
+    """The parcel weighs in the inventory about what the filed waybill says."""
+    filed = facts.around.filed.get(PaperKind.WAYBILL)
+    if not isinstance(filed, Waybill):
+        return HOLDS
+    ours, theirs = facts.waybill.gross_weight_kg, filed.gross_weight_kg
+    if ours is None or theirs is None or abs(ours - theirs) <= theirs * share:
+        return HOLDS
+    delta = difference(ours - theirs)
+    return (
+        Fault(
+            paths={
+                "waybill.gross_weight_kg": number(ours),
+                "filed.waybill.gross_weight_kg": number(theirs),
+            },
+            params={"ours": number(ours), "theirs": number(theirs), "delta": delta},
+            delta=delta,
+            fixes=(fact_fix("waybill.gross_weight_kg", Owner.CARRIER, number(theirs)),),
+        ),
+    )
+
+
+def _rule(
+    rule_id: str,
+    check: Callable[..., Faults],
+    reads: tuple[PaperKind, ...],
+    code: str | None,
+    texts: tuple[Text, Text],
+    **more: object,
+) -> Rule:
+    info = RuleInfo(
+        id=rule_id,
+        reads=reads,
+        severity=Severity.WARN if rule_id.startswith("WAYBILL") else Severity.BLOCK,
+        owner=Owner.CARRIER if rule_id.startswith("WAYBILL") else Owner.SELLER,
+        source="customs compares the inventory with the copy that was filed",
+        code=code,
+        zh=texts[0],
+        en=texts[1],
+        **more,  # type: ignore[arg-type]
+    )
+    return Rule(info, check, reads_around=rule_id != "INVENTORY-FILED-COPY")
+
+
+_FIX_ZH: Final = "请以已申报的订单为准更正，或请申报方变更订单。"
+_FIX_EN: Final = "Follow the filed order, or have whoever filed it change it."
+
+
+def _pair(zh: str, cause_zh: str, en: str, cause_en: str) -> tuple[Text, Text]:
+    return Text(zh, cause_zh, _FIX_ZH), Text(en, cause_en, _FIX_EN)
+
+
+ORDER_RULES: Final = (
+    _rule(
+        "INVENTORY-FILED-COPY",
+        copy_known,
+        _ORDER,
+        None,
+        _pair(
+            "已申报订单副本",
+            "订单由他方申报，但没有收到已申报的副本。",
+            "Copy of the filed order",
+            "Somebody else files the order, and the copy that customs has is not known.",
+        ),
+    ),
+    _rule(
+        "INVENTORY-FILED-COUNT",
+        line_count,
+        _ORDER,
+        "1320",
+        _pair(
+            "与已申报订单的行数",
+            "清单将有 {ours} 行，已申报订单有 {theirs} 行。",
+            "Lines of the filed order",
+            "The inventory would have {ours} lines, the filed order has {theirs}.",
+        ),
+    ),
+    _rule(
+        "INVENTORY-FILED-LINES",
+        lines,
+        _ORDER,
+        "1322",
+        _pair(
+            "与已申报订单的商品",
+            "{path} 为 {ours}，已申报订单为 {theirs}。",
+            "Goods of the filed order",
+            "{path} is {ours}, in the filed order {theirs}.",
+        ),
+    ),
+    _rule(
+        "INVENTORY-FILED-BUYER",
+        buyer_name,
+        _ORDER,
+        "13127",
+        _pair(
+            "与已申报订单的订购人姓名",
+            "订购人 {one}，已申报订单为 {other}。",
+            "Buyer of the filed order",
+            "The buyer is {one}, in the filed order {other}.",
+        ),
+    ),
+    _rule(
+        "INVENTORY-FILED-PHONE",
+        buyer_phone,
+        _ORDER,
+        "130126",
+        _pair(
+            "与已申报订单的订购人电话",
+            "订购人电话 {one}，已申报订单为 {other}。",
+            "Phone of the filed order",
+            "The buyer's phone is {one}, in the filed order {other}.",
+        ),
+    ),
+    _rule(
+        "INVENTORY-FILED-ID",
+        buyer_id,
+        _ORDER,
+        "1327",
+        _pair(
+            "与已申报订单的订购人证件",
+            "订购人证件 {one}，已申报订单为 {other}。",
+            "Identity number of the filed order",
+            "The buyer's number is {one}, in the filed order {other}.",
+        ),
+    ),
+)
+
+PAYMENT_RULES: Final = (
+    _rule(
+        "PAYMENT-FILED",
+        payment,
+        _PAYMENT,
+        "1332",
+        (
+            Text(
+                "与已申报支付单",
+                "{path} 为 {ours}，支付企业已申报的是 {theirs}。",
+                "请以已申报的支付单为准，或请支付企业重新推送。",
+            ),
+            Text(
+                "Filed payment",
+                "{path} is {ours}, the payment company filed {theirs}.",
+                "Follow the filed payment, or have the payment company push it again.",
+            ),
+        ),
+    ),
+)
+
+WAYBILL_RULES: Final = (
+    _rule(
+        "WAYBILL-FILED-WEIGHT",
+        weight,
+        _WAYBILL,
+        None,
+        (
+            Text(
+                "与已申报运单的重量",
+                "毛重 {ours} 千克，已申报运单为 {theirs} 千克（{delta}）。",
+                "请重新称重，或请物流企业变更运单。",
+            ),
+            Text(
+                "Weight of the filed waybill",
+                "The parcel weighs {ours} kg, in the filed waybill {theirs} kg ({delta}).",
+                "Weigh it again, or have the carrier change the waybill.",
+            ),
+        ),
+        parameters={"share": Decimal("0.1")},
+    ),
+)
