@@ -30,6 +30,7 @@ from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
 from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, REPAIRS
 from gateway.api.repairs import RepairRoutes
+from gateway.api.rules_page import RULES_DOCS, rules_page
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
@@ -368,7 +369,7 @@ def _code_routes() -> Sequence[Route]:
 
 def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     built = orjson.dumps(document(routes, DOCUMENT_VERSION))
-    page, guide = problems_page(), docs_page(tuple(routes))
+    page, guide, reference = problems_page(), docs_page(tuple(routes)), rules_page()
 
     async def openapi(call: Call) -> Answer:
         return Answer(built)
@@ -379,10 +380,14 @@ def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     async def docs(call: Call) -> Answer:
         return Answer(guide, media=PAGE_TYPE, headers=DOCS_HEADERS)
 
+    async def rules(call: Call) -> Answer:
+        return Answer(reference, media=PAGE_TYPE)
+
     return (
         Route("GET", "/v1/docs", docs, "How to use this API", None, media=PAGE_TYPE),
         Route("GET", "/v1/openapi.json", openapi, "The OpenAPI document", None),
         Route("GET", DOCS, problems, "What each problem means", None, media=PAGE_TYPE),
+        Route("GET", RULES_DOCS, rules, "What each matching rule says", None, media=PAGE_TYPE),
     )
 
 

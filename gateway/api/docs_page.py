@@ -35,7 +35,8 @@ def docs_page(routes: "tuple[Route, ...]") -> bytes:
         f"<title>Clearance gateway API</title>\n<style>{_STYLE}</style></head>\n<body>\n"
         "<h1>Clearance gateway API · 通关网关接口</h1>\n"
         "<p>Amounts are JSON strings, times RFC 3339 with a zone. A 2xx is durable. Every refusal"
-        ' is a problem with a stable code: <a href="/v1/docs/problems">all problems</a>. The whole'
+        ' is a problem with a stable code: <a href="/v1/docs/problems">all problems</a>. What'
+        ' matching finds: <a href="/v1/docs/rules">all rules</a>. The whole'
         ' description: <a href="/v1/openapi.json">OpenAPI 3.1</a>.</p>\n'
         '<p lang="zh">金额用 JSON 字符串，时间为带时区的 RFC 3339。返回 2xx 即已持久保存。每个拒绝'
         "都带稳定的错误码。</p>\n"

@@ -18,7 +18,7 @@ from gateway.app.commands import (
     mandates,
     processes,
     profiles,
-    rule_packs,
+    rules,
     sources,
     tenants,
 )
@@ -91,9 +91,9 @@ def build() -> typer.Typer:
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,
+        rules,
     ):  # fmt: skip
         app.add_typer(module.group())
-    app.add_typer(rule_packs.group())
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)
     app.command("pull")(sources.pull_orders)

@@ -346,15 +346,6 @@ def _doc(one: StoredPack) -> dict[str, Any]:
     }
 
 
-def group() -> typer.Typer:
-    """The command group ``clearance rules``."""
-    made = typer.Typer(
-        name="rules", no_args_is_help=True, help="Rules and rule packs / 规则与规则包"
-    )
-    add_commands(made)
-    return made
-
-
 def add_commands(group: typer.Typer) -> None:
     """Put the commands about packs into the group of rules."""
     group.command("test")(try_pack)

@@ -104,6 +104,8 @@ class Facts:
     day: date
     limit: PersonalLimit
     around: Circumstances = NOTHING_KNOWN
+    _weighed: bool = field(default=False, init=False)
+    _weights: tuple[Decimal, Decimal] | None = field(default=None, init=False)
     _order_texts: list[TextFault] | None = field(default=None, init=False)
     _waybill_texts: list[TextFault] | None = field(default=None, init=False)
 
@@ -142,6 +144,23 @@ class Facts:
     def dutiable(self) -> Decimal:
         """The dutiable value: goods, freight and insurance, without tax."""
         return self.order.goods_value.amount + self.costs()
+
+    def goods_weights(self) -> tuple[Decimal, Decimal] | None:
+        """Net and gross kilograms of all goods, summed once; None while a record is missing."""
+        if not self._weighed:
+            self._weighed = True
+            self._weights = self._sum_weights()
+        return self._weights
+
+    def _sum_weights(self) -> tuple[Decimal, Decimal] | None:
+        net = gross = Decimal(0)
+        for line in self.lines:
+            record = self.goods.get(line.sku)
+            if record is None:
+                return None
+            net += line.quantity * record.net_weight_kg
+            gross += line.quantity * record.gross_weight_kg
+        return net, gross
 
     def order_texts(self) -> list[TextFault]:
         """The faulty texts of the order, looked for once."""

@@ -21,10 +21,11 @@ from gateway.domain.errors import Conflict, InvalidValue, Overloaded
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 COMMANDS = {
-    "demo", "serve", "worker", "init", "tenants", "enterprises", "mandates", "profiles",
+    "demo", "serve", "worker", "init", "rules",
+    "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
     "endpoints", "import", "pull", "case", "check", "parked", "channels", "outbox", "inbox",
-    "doctor", "preflight", "seed", "rules",
+    "doctor", "preflight", "seed",
 }  # fmt: skip
 
 

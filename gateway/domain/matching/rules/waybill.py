@@ -25,7 +25,6 @@ from gateway.domain.money import CNY
 from gateway.domain.papers import PaperKind
 
 _WAYBILL: Final = (PaperKind.WAYBILL,)
-_ZERO: Final = Decimal(0)
 _BOTH: Final = (PaperKind.ORDER, PaperKind.WAYBILL)
 
 
@@ -133,21 +132,20 @@ def _weight_fault(gross: Decimal | None, net: Decimal | None) -> Faults:
     )
 
 
-def weight_of_goods(facts: Facts, *, share: Decimal, packing_kg: Decimal) -> Faults:
-    """The parcel weighs about what its goods weigh with their packing.
+def weight_of_goods(facts: Facts, *, share: Decimal) -> Faults:
+    """The parcel is not lighter than its goods in their own packing.
 
-    Never less than the goods alone, nor more than them and ``packing_kg`` of carton and filling.
+    How much heavier it may be nobody can say: cartons and filling differ. A parcel below even the
+    net weight is INVENTORY-WEIGHT's finding.
     """
     parcel = facts.waybill.gross_weight_kg
     if parcel is None:
         return HOLDS
-    goods = _ZERO
-    for line in facts.lines:
-        record = facts.goods.get(line.sku)
-        if record is None:
-            return HOLDS
-        goods += line.quantity * record.gross_weight_kg
-    if goods * (1 - share) <= parcel <= goods * (1 + share) + packing_kg:
+    weights = facts.goods_weights()
+    if weights is None:
+        return HOLDS
+    net, goods = weights
+    if goods * (1 - share) <= parcel or net > parcel:
         return HOLDS
     delta = difference(parcel - goods)
     return (
@@ -390,15 +388,15 @@ RULES: Final = (
             owner=Owner.CARRIER,
             source="CEB511/621: weight of waybill and inventory beyond 10 %",
             outcome=Outcome.MISMATCH,
-            parameters={"share": Decimal("0.1"), "packing_kg": Decimal("1.5")},
+            parameters={"share": Decimal("0.1")},
             zh=Text(
                 "包裹与商品重量",
-                "包裹毛重 {parcel} 千克，商品毛重合计 {goods} 千克，相差 {delta}。",
+                "包裹毛重 {parcel} 千克，低于商品毛重合计 {goods} 千克（{delta}）。",
                 "请重新称重，或核对商品备案的毛重。",
             ),
             en=Text(
                 "Weight of parcel and goods",
-                "The parcel weighs {parcel} kg, its goods come to {goods} kg gross ({delta}).",
+                "The parcel weighs {parcel} kg, less than its goods with {goods} kg ({delta}).",
                 "Weigh it again, or check the gross weights of the goods records.",
             ),
         ),
