@@ -18,7 +18,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-test deps demo test check lint types imports unit schemas schemas-check \
-        pytest coverage bench wheel lock format clean
+        pytest coverage bench faults mutation wheel lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ demo: venv ## orders clear customs in front of you; ARGS=--once ends by itself
 
 bench: venv-test ## complete orders a second, beside this machine's limits
 	$(BIN)/python -m tests.perf.bench $(ARGS)
+
+faults: venv-test ## recall and precision of every matching rule over generated faults
+	$(BIN)/python -m tests.perf.faults $(ARGS)
+
+mutation: venv-test ## mutants of the matcher that the domain's tests kill; ARGS names some of them
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut results
 
 # -- checking ---------------------------------------------------------------------------------
 
@@ -111,5 +118,5 @@ format: venv-test ## let ruff lay the code out
 	$(BIN)/ruff format .
 
 clean: ## remove builds, caches and the environment
-	rm -rf $(VENV) build dist .cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist mutants .cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,12 +12,14 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import EndpointId, TenantId
 from gateway.domain.profile import Enterprise, FilingProfile, Mandate, Role
+from gateway.domain.tables import TableInfo, TableRow
 from gateway.ports import Clock, Endpoint, Rng
-from store import endpoints, keys, master
+from store import endpoints, keys, master, reference
 from store.access import Access
 from store.endpoints import SealSecret
 from store.master import GoodsStored, Tenant
 from store.master_cache import MasterCache
+from store.reference import TableStored
 
 MAX_IMPORT = 50_000
 
@@ -116,6 +118,17 @@ class MasterAdmin:
         ]
         await self.cache.refresh()
         return list(chain.from_iterable(stored))
+
+    async def put_table(
+        self, info: TableInfo, tenant: TenantId, rows: Sequence[TableRow]
+    ) -> TableStored:
+        """Store a whole reference table as its newest version. Raises ``InvalidValue``."""
+        now = self.clock.now()
+        stored = await self.access.execute(
+            lambda on: reference.put_table(on, info, tenant, rows, now)
+        )
+        await self.cache.refresh()
+        return stored
 
     async def list_endpoints(self, tenant: TenantId) -> Sequence[Endpoint]:
         """Every endpoint of a tenant, also those switched off."""

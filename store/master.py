@@ -62,7 +62,8 @@ def note(subject: str, *parts: object) -> str:
     return orjson.dumps([subject, *parts]).decode()
 
 
-def _digest(doc: object) -> tuple[str, str]:
+def digested(doc: object) -> tuple[str, str]:
+    """The text of a document that is stored, and its digest."""
     text = orjson.dumps(doc, option=orjson.OPT_SORT_KEYS)
     return text.decode(), hashlib.sha256(text).hexdigest()
 
@@ -123,7 +124,7 @@ def put_enterprise(connection: Connection, value: Enterprise, now: int) -> None:
         holder = find_enterprise(connection, value.social_credit_code)
         if holder is not None and holder.code != value.code:
             raise Conflict("another enterprise holds this social credit code")
-    text, _ = _digest(to_doc(value))
+    text, _ = digested(to_doc(value))
     statement = insert_into(connection, enterprise).values(
         code=value.code,
         name=value.name,
@@ -280,7 +281,7 @@ def put_profile(connection: Connection, value: FilingProfile, now: int) -> Filin
     ).first()
     if newest is not None and newest.tenant != value.tenant:
         raise Conflict("this profile id is taken")
-    text, digest = _digest(_without_version(value))
+    text, digest = digested(_without_version(value))
     if newest is not None and newest.digest == digest:
         return replace(value, version=newest.version)
     stored = replace(value, version=newest.version + 1 if newest else 1)
@@ -352,7 +353,7 @@ def put_goods(
     for record in records:
         scope = str(record.scope)
         version, held = newest.get((scope, record.sku), (0, ""))
-        text, digest = _digest(_without_version(record))
+        text, digest = digested(_without_version(record))
         if digest == held:
             stored.append(GoodsStored(record.sku, record.scope, version, False))
             continue

@@ -19,6 +19,7 @@ from gateway.domain.errors import Retry, StoreError
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import CaseId, EndpointId, ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
+from gateway.domain.tables import NO_TABLES, Tables
 from gateway.ports import Clock, Endpoint
 from store.access import Access
 from store.changes import follow, notes_between, read_counter
@@ -32,6 +33,7 @@ from store.master import (
     profile_of_doc,
     waiting_cases,
 )
+from store.reference import EVERYBODY, load_tables
 
 _DECODED_GOODS: Final = 20_000
 _DECODED_PROFILES: Final = 1_000
@@ -57,6 +59,7 @@ class _Tables:
         default_factory=dict
     )
     endpoints: Mapping[TenantId, tuple[Endpoint, ...]] = field(default_factory=dict)
+    reference: Mapping[TenantId, Tables] = field(default_factory=dict)
     # Filled on first use: which endpoints hear of a type.
     chosen: dict[tuple[TenantId, str], tuple[Endpoint, ...]] = field(default_factory=dict)
 
@@ -69,6 +72,7 @@ class _Changed:
     profiles: frozenset[ProfileId] = frozenset()
     goods: tuple[tuple[TenantId, str, tuple[str, ...] | None], ...] = ()
     endpoints: bool = False
+    reference: bool = False
 
 
 class MasterCache:
@@ -140,6 +144,11 @@ class MasterCache:
             raise UnknownVersion(f"goods record version {version} is not known here")
         return self._decode_goods(versions[version - 1][3], version)
 
+    def tables(self, tenant: TenantId) -> Tables:
+        """The reference tables that a tenant's papers are held against."""
+        held = self._tables.reference
+        return held.get(tenant) or held.get(EVERYBODY, NO_TABLES)
+
     def endpoints(self, tenant: TenantId, event_type: str) -> Sequence[Endpoint]:
         """Where notices of a type go; an endpoint without types hears all."""
         tables = self._tables
@@ -206,6 +215,9 @@ class MasterCache:
                     if everything or changed.endpoints
                     else before.endpoints
                 ),
+                reference=(
+                    load_tables(connection) if everything or changed.reference else before.reference
+                ),
             ),
             changed,
         )
@@ -241,7 +253,7 @@ class MasterCache:
 def _named(notes: Sequence[str]) -> _Changed:
     profiles: set[ProfileId] = set()
     goods: list[tuple[TenantId, str, tuple[str, ...] | None]] = []
-    endpoints = False
+    endpoints = reference = False
     for text in notes:
         subject, *parts = orjson.loads(text)
         match subject:
@@ -252,10 +264,12 @@ def _named(notes: Sequence[str]) -> _Changed:
                 goods.append((tenant, scope, None if skus is None else tuple(skus)))
             case "endpoint":
                 endpoints = True
+            case "table":
+                reference = True
             case _:
                 # Written by a newer version: whatever it is about, everything is loaded again.
                 return _Changed(everything=True)
-    return _Changed(False, frozenset(profiles), tuple(goods), endpoints)
+    return _Changed(False, frozenset(profiles), tuple(goods), endpoints, reference)
 
 
 def _profiles(

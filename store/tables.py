@@ -599,6 +599,26 @@ rule_pack: Final = Table(
     _one_of("stage", PackStage),
 )
 
+# --- reference tables -------------------------------------------------------------------------
+
+reference_table: Final = Table(
+    "reference_table",
+    metadata,
+    # A whole imported table as one document; never changed, other content is a new version.
+    _id("kind"),
+    # Empty for a table of everybody.
+    _id("tenant"),
+    _count("version"),
+    _prose("source"),
+    Column("is_sample", Boolean(create_constraint=False), nullable=False),
+    _count("row_count"),
+    _id("digest"),
+    _prose("doc"),
+    _time("created_at"),
+    PrimaryKeyConstraint("kind", "tenant", "version"),
+    CheckConstraint("version >= 1", name="version"),
+)
+
 # --- the store itself -------------------------------------------------------------------------
 
 meta: Final = Table(

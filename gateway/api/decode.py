@@ -17,6 +17,7 @@ from gateway.api.edge import (
     BATCH_LINE,
     AnyIn,
     ConsigneeIn,
+    DeductionIn,
     GoodsIn,
     LineIn,
     OrderIn,
@@ -36,13 +37,16 @@ from gateway.api.faults import (
 from gateway.api.repeats import repeated_keys
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import ProfileId
-from gateway.domain.money import Currency, Money
+from gateway.domain.money import CNY, Currency, Money
 from gateway.domain.papers import (
     Consignee,
+    Deduction,
+    DeductionKind,
     IdentityCheck,
     Order,
     OrderLine,
     Paper,
+    PaymentPart,
     PaymentRef,
     PaymentSlip,
     Person,
@@ -183,7 +187,14 @@ def _order(model: OrderIn) -> Order:
         model.batch_numbers,
         model.ordered_at,
         model.note,
+        model.shop_order_no,
+        tuple([_deduction(one, currency) for one in model.deductions]),
     )
+
+
+def _deduction(model: DeductionIn, currency: Currency) -> Deduction:
+    amount = Money(Decimal(model.amount), currency)
+    return Deduction(DeductionKind(model.kind), amount, model.line_no, model.is_in_prices)
 
 
 def _line(line: LineIn, currency: Currency) -> OrderLine:
@@ -219,11 +230,17 @@ def _payment(model: PaymentIn) -> PaymentSlip:
         identity_check=None if check is None else IdentityCheck(check),
         paid_at=model.paid_at,
         note=model.note,
+        part=None if model.part is None else PaymentPart(model.part),
+        original_id=model.original_id,
+        original_amount=_money(model.original_amount, model.currency),
+        refunded=_money(model.refunded, model.currency),
+        attempt_no=model.attempt_no,
+        place=model.place,
     )
 
 
-def _money(amount: str | int | None) -> Money | None:
-    return None if amount is None else Money(Decimal(amount))
+def _money(amount: str | int | None, currency: str = CNY) -> Money | None:
+    return None if amount is None else Money(Decimal(amount), Currency(currency))
 
 
 def _decimal(amount: str | int | None) -> Decimal | None:

@@ -192,6 +192,17 @@ class LineIn(Edge):
     note: Note | None = None
 
 
+class DeductionIn(Edge):
+    """One reason for paying less in cash; ``is_in_prices``: the line prices are lower by it."""
+
+    kind: Literal[
+        "price_cut", "coupon", "points", "voucher", "gift_card", "virtual_money", "unknown"
+    ]
+    amount: Amount
+    line_no: Annotated[int, Field(ge=1, le=9999)] | None = None
+    is_in_prices: bool = False
+
+
 class OrderIn(Edge):
     """The order (订单): what was bought, by whom, for how much."""
 
@@ -212,6 +223,8 @@ class OrderIn(Edge):
     batch_numbers: Annotated[str, _text(100)] | None = None
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=MAX_LINES)]
     note: Note | None = None
+    shop_order_no: Number | None = None
+    deductions: Annotated[list[DeductionIn], Field(max_length=100)] = []
 
 
 class PayerIn(Edge):
@@ -242,6 +255,12 @@ class PaymentIn(Edge):
     currency: CurrencyCode = "CNY"
     paid_at: Moment | None = None
     note: Note | None = None
+    part: Literal["whole", "deposit", "balance", "merged"] | None = None
+    original_id: Number | None = None
+    original_amount: Amount | None = None
+    refunded: Amount | None = None
+    attempt_no: Number | None = None
+    place: Annotated[str, _reference(64)] | None = None
 
 
 class WaybillIn(Edge):

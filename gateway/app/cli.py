@@ -20,6 +20,7 @@ from gateway.app.commands import (
     profiles,
     rules,
     sources,
+    tables,
     tenants,
 )
 from gateway.app.commands.case import case
@@ -91,7 +92,7 @@ def build() -> typer.Typer:
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,
-        rules,
+        rules, tables,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"

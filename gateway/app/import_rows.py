@@ -266,6 +266,10 @@ def columns_of(kind: FileKind) -> tuple[str, ...]:
     return tuple(name for name, _ in _flat(_MODEL[kind]))
 
 
+# A second list beside the lines has no place in a row.
+_NOT_IN_CSV: Final = frozenset({"deductions"})
+
+
 def _flat(model: type[BaseModel]) -> Iterator[tuple[str, bool]]:
     """Every field by its dotted name, and whether it is a whole number."""
     # An explicit stack: a model's depth is small, but it is not ours to know.
@@ -273,6 +277,8 @@ def _flat(model: type[BaseModel]) -> Iterator[tuple[str, bool]]:
     while waiting:
         prefix, at = waiting.pop(0)
         for name, info in at.model_fields.items():
+            if name in _NOT_IN_CSV:
+                continue
             inner = _inner_model(info.annotation)
             if inner is None:
                 yield prefix + name, _is_whole(info.annotation)

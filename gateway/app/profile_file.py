@@ -139,6 +139,7 @@ class ProfileFile(_Part):
     require_identity_check: bool = False
     rule_pack: Word = "import-default"
     is_production: bool = False
+    payment_places: Annotated[list[Word], Field(max_length=20)] = []
 
 
 def read_profile(path: Path, tenant: TenantId) -> FilingProfile:

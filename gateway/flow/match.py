@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import verdict_to_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
@@ -43,6 +44,11 @@ class Bench:
             local_date(self.now),
         )
 
+    def around(self) -> Circumstances:
+        """What else is known: the tables that were imported."""
+        tables = self.master.tables(self.profile.tenant)
+        return NOTHING_KNOWN if not tables.infos else Circumstances(tables=tables)
+
 
 def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
     """Match the papers anew, record a changed verdict, plan what may be filed and tell who waits.
@@ -56,12 +62,13 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
         for kind, stamp in (view.state.papers or {}).items()
         if stamp.taken
     }
-    verdict = bench.matcher(view.papers, bench.profile, goods, taken, bench.now)
+    around = bench.around()
+    verdict = bench.matcher(view.papers, bench.profile, goods, taken, bench.now, around)
     if view.state.verdict is None or verdict_to_doc(view.state.verdict) != verdict_to_doc(verdict):
         view.record(
             Event(
                 EventKind.CASE_MATCHED,
-                verdict_to_doc(verdict) | _judged_by(bench, view, verdict, goods, taken),
+                verdict_to_doc(verdict) | _judged_by(bench, view, verdict, goods, taken, around),
             )
         )
     _await_missing(view, changes, verdict.missing)
@@ -78,11 +85,12 @@ def _judged_by(
     verdict: Verdict,
     goods: Mapping[str, GoodsRecord],
     taken: Mapping[str, CaseId],
+    around: Circumstances,
 ) -> dict[str, Any]:
     """Which version of which pack gave a verdict, and what a shadow says otherwise."""
     matcher, profile = bench.matcher, bench.profile
     found: dict[str, Any] = {"pack": matcher.pack_of(profile)}
-    shadow = matcher.beside(verdict, view.papers, profile, goods, taken, bench.now)
+    shadow = matcher.beside(verdict, view.papers, profile, goods, taken, bench.now, around)
     return found if shadow is None else found | {"shadow": dict(shadow)}
 
 

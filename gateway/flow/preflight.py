@@ -13,6 +13,7 @@ from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import FilingProfile
+from gateway.domain.tables import Tables
 from gateway.flow import links
 from gateway.flow.context import Context
 from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
@@ -117,6 +118,10 @@ class _WithGoods:
     ) -> GoodsRecord:
         """As stored."""
         return self.master.goods_version(tenant, scope, sku, version)
+
+    def tables(self, tenant: TenantId) -> Tables:
+        """As stored."""
+        return self.master.tables(tenant)
 
     def endpoints(self, tenant: TenantId, event_type: str) -> Sequence[Endpoint]:
         """Nobody is told of what is only tried."""

@@ -12,6 +12,7 @@ from gateway.domain.ids import (
     TenantId,
 )
 from gateway.domain.profile import FilingProfile
+from gateway.domain.tables import Tables
 
 KEEP_US: Final = 72 * 3600 * 1_000_000
 """How long a notice waits to be fetched before it is parked."""
@@ -38,6 +39,10 @@ class MasterData(Protocol):
         self, tenant: TenantId, scope: GoodsScope, sku: str, version: int
     ) -> GoodsRecord:
         """One exact version."""
+        ...
+
+    def tables(self, tenant: TenantId) -> Tables:
+        """The reference tables that a tenant's papers are held against."""
         ...
 
     def endpoints(self, tenant: TenantId, event_type: str) -> Sequence["Endpoint"]:

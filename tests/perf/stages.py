@@ -32,6 +32,7 @@ from gateway.domain.ids import CaseId, MessageId, ReceiptId, record_guid
 from gateway.domain.matching.matcher import PaperMatcher
 from gateway.domain.matching.pack import builtin_names, builtin_text, compile_pack
 from gateway.domain.papers import Order, PaperKind, PaymentSlip, Waybill
+from gateway.domain.tables import NO_TABLES
 from gateway.flow.context import Context
 from gateway.flow.ingest import Incoming, Ingest
 from gateway.ports import (
@@ -92,6 +93,10 @@ class Master:
     def goods_version(self, _tenant: object, _scope: object, sku: str, _version: int) -> Any:
         """The one version."""
         return self._goods[sku]
+
+    def tables(self, *_: object) -> Any:
+        """None was imported."""
+        return NO_TABLES
 
     def endpoints(self, *_: object) -> Any:
         """Nobody is told."""

@@ -58,11 +58,11 @@ class Example:
 
     def good_case(self) -> ExampleCase:
         """The case that breaks nothing."""
-        return _case(self.base, self.good)
+        return varied(self.base, self.good)
 
     def bad_case(self) -> ExampleCase:
         """The case that breaks this rule alone."""
-        return _case(self.base, self.bad)
+        return varied(self.base, self.bad)
 
 
 @cache
@@ -88,10 +88,11 @@ def find_example(rule: str) -> Example | None:
 
 def base_case(name: str = "bonded") -> ExampleCase:
     """A case of two lines in which everything agrees: ``bonded`` or ``direct``."""
-    return _case(name, {})
+    return varied(name, {})
 
 
-def _case(base: str, changes: Mapping[str, Any]) -> ExampleCase:
+def varied(base: str, changes: Mapping[str, Any]) -> ExampleCase:
+    """A base case with some places changed, as an example changes it."""
     doc = json.loads(json.dumps(_data()["bases"][base]))  # a copy to change
     for path, value in changes.items():
         if path == _LINES and isinstance(value, int):

@@ -21,7 +21,7 @@ from gateway.domain.errors import Conflict, InvalidValue, Overloaded
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 COMMANDS = {
-    "demo", "serve", "worker", "init", "rules",
+    "demo", "serve", "worker", "init", "rules", "tables",
     "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
     "endpoints", "import", "pull", "case", "check", "parked", "channels", "outbox", "inbox",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.findings import Severity
@@ -22,6 +22,9 @@ from tests.unit.domain.examples import BAD
 from tests.unit.domain.papers import DEFAULT, ID, OTHER_ID, Case, cny, good
 
 MATCHER = PaperMatcher([DEFAULT])
+# Two thousand examples of each law in CI, fewer while working.
+_EXAMPLES = settings().max_examples
+LAW = settings(max_examples=2_000 if _EXAMPLES == 300 else _EXAMPLES)
 CENTS = st.integers(-200, 200).map(lambda cents: Decimal(cents) / 100)
 NAMES = st.sampled_from(["王小明", "王 小明", "王大明", Masked("王**"), None])
 NUMBERS = st.sampled_from([ID, ID.lower(), OTHER_ID, Masked("1101**********0003"), None])
@@ -55,6 +58,7 @@ def nearly_right(draw: Callable[..., object]) -> Case:
     return replace(case, **{gone: None}) if gone else case  # type: ignore[arg-type]
 
 
+@LAW
 @given(nearly_right())
 def test_matching_twice_gives_one_verdict(case: Case) -> None:
     verdict = case.match(MATCHER)
@@ -62,6 +66,7 @@ def test_matching_twice_gives_one_verdict(case: Case) -> None:
     assert case.match(PaperMatcher([DEFAULT])) == verdict
 
 
+@LAW
 @given(nearly_right(), st.randoms(use_true_random=False))
 def test_the_order_of_lines_changes_nothing(case: Case, random: object) -> None:
     if case.order is None:
@@ -81,6 +86,7 @@ def test_lines_that_share_a_number_change_nothing_either() -> None:
     assert len(verdicts) == 1
 
 
+@LAW
 @given(nearly_right())
 def test_the_order_of_papers_changes_nothing(case: Case) -> None:
     verdict = case.match(MATCHER)
@@ -123,6 +129,7 @@ def _tolerant(pack: RulePack, extra: Decimal) -> RulePack:
     return replace(pack, settings=settings)
 
 
+@LAW
 @given(nearly_right(), st.integers(0, 300))
 def test_a_wider_tolerance_never_adds_a_finding(case: Case, cents: int) -> None:
     strict = case.match(MATCHER).findings
@@ -132,6 +139,7 @@ def test_a_wider_tolerance_never_adds_a_finding(case: Case, cents: int) -> None:
         assert RANK[finding.severity] <= before[finding.rule, tuple(finding.paths)]
 
 
+@LAW
 @given(nearly_right(), st.text(min_size=1, max_size=20, alphabet="abcxyz一二三"))
 def test_fields_that_no_rule_reads_do_not_matter(case: Case, text: str) -> None:
     verdict = case.match(MATCHER)
