@@ -1,7 +1,9 @@
 """XML signatures of customs messages: sign, check one's own output, verify what others signed."""
 
 from signing.certificate import Certificate
+from signing.certificate_facts import CertificateFacts, facts_of, without_certificates
 from signing.errors import Reaction, Retry, SigningError, VerificationError
+from signing.examine import Examination, Finding, examine
 from signing.keys import (
     FileKey,
     Key,
@@ -39,6 +41,7 @@ from signing.profiles import (
 from signing.ring import Priority, Ring, RingKey, RingWatch, Urgency
 from signing.selfcheck import verify_own
 from signing.sign import SignedDocument, sign
+from signing.spellings import Cause
 from signing.text import SignedText, sign_text, verify_text
 from signing.verify import VerifiedDocument, VerifyPolicy, verify
 
@@ -50,8 +53,12 @@ __all__ = [
     "DXP_PROFILES",
     "DXP_RSA_SHA1",
     "DXP_SM2_SM3",
+    "Cause",
     "Certificate",
+    "CertificateFacts",
+    "Examination",
     "FileKey",
+    "Finding",
     "Key",
     "KeyKind",
     "LateKey",
@@ -80,6 +87,8 @@ __all__ = [
     "VerifiedDocument",
     "VerifyPolicy",
     "dxp_profile_for",
+    "examine",
+    "facts_of",
     "load_file",
     "load_pem",
     "load_pkcs12",
@@ -92,4 +101,5 @@ __all__ = [
     "verify",
     "verify_own",
     "verify_text",
+    "without_certificates",
 ]

@@ -12,7 +12,7 @@ from gateway.app.config import ConfigError
 from gateway.app.master_key import make_master_key
 from gateway.domain.codec import from_micros
 from gateway.ports import Rng
-from signing import new_development_key
+from signing import KeyKind, new_development_key
 
 _PRIVATE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o750
@@ -92,6 +92,7 @@ def write_signing_key(
     now: int,
     days: int = 365,
     bits: int = 2048,
+    kind: KeyKind = KeyKind.RSA,
     passphrase: bytes | None = None,
 ) -> None:
     """Write a development signing key with a certificate that nobody outside trusts, as PEM.
@@ -107,6 +108,7 @@ def write_signing_key(
         not_before=moment - timedelta(days=1),
         not_after=moment + timedelta(days=days),
         bits=bits,
+        kind=kind,
     )
     write_private(path, made.pem(passphrase))
 

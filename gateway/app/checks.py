@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.app.config import ConfigError, Settings
-from gateway.app.container import Gateway, load_keys
-from signing import CEB_RSA_SHA1, Certificate, VerifyPolicy, verify
+from gateway.app.container import Gateway
+from gateway.app.keyring import certificate_of
+from signing import CEB_PROFILES, Certificate, VerifyPolicy, verify
 from store.checks import CheckSettings, Report, Verify, run_checks
 
-_PROFILES: Final = (CEB_RSA_SHA1,)
+_PROFILES: Final = CEB_PROFILES
 
 
 async def check_everything(gateway: Gateway) -> Report:
@@ -51,13 +52,14 @@ def signature_check(settings: Settings) -> Verify | None:
 
 
 def _certificates(settings: Settings) -> Iterator[tuple[str, Certificate]]:
-    for ring, section in settings.keys.items():
+    for name, section in settings.keys.items():
         try:
-            key = load_keys({ring: section})[ring]
+            certificate = certificate_of(name, section)
         except ConfigError:
             # A process that only checks need not have every key.
             continue
-        yield key.certificate.serial, key.certificate
+        if certificate is not None:
+            yield certificate.serial, certificate
 
 
 class _SignatureCheck:

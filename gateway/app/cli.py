@@ -97,6 +97,7 @@ def build() -> typer.Typer:
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
     app.command("import", help=files.import_help(), short_help=short)(files.import_papers)
+    app.command("sign")(keys.sign_file)
     app.command("pull")(sources.pull_orders)
     app.command("preflight")(preflight)
     app.command("seed")(seed)

@@ -8,9 +8,16 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 DEFAULT_FILE: Final = "clearance.toml"
 _OVERRIDES: Final = {
@@ -19,6 +26,17 @@ _OVERRIDES: Final = {
     "CLEARANCE_HOST": ("http", "host"),
     "CLEARANCE_PORT": ("http", "port"),
 }
+
+
+_KEY_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "file": ("file",),
+    "pkcs11": ("module", "token", "label", "pin_file"),
+    "ukey": (),
+    "remote": ("url", "token_file", "certificate_file"),
+}
+_KEY_PATHS: Final = (
+    "file", "passphrase_file", "certificate_file", "module", "pin_file", "token_file", "ca_file",
+)  # fmt: skip
 
 
 class ConfigError(Exception):
@@ -63,11 +81,50 @@ class ChannelSection(_Section):
 
 
 class KeySection(_Section):
-    """A key file of one key ring; the passphrase comes from a file or an environment variable."""
+    """A signing key and the ring it belongs to, which has its name unless ``ring`` says so.
 
-    file: Path
+    ``file``: PEM or PKCS#12, passphrase from a file or an environment variable. ``pkcs11``: the
+    vendor's ``module``, the labels of token and key, ``pin_file``. ``ukey``: the e-port client
+    control at ``url``. ``remote``: a signing service at ``url`` with ``token_file``. A device whose
+    ``certificate_file`` is given need not be there when the gateway starts.
+    """
+
+    kind: Literal["file", "pkcs11", "ukey", "remote"] = "file"
+    ring: str | None = None
+    file: Path | None = None
     passphrase_file: Path | None = None
     passphrase_variable: str | None = None
+    certificate_file: Path | None = None
+    module: Path | None = None
+    token: str | None = None
+    label: str | None = None
+    pin_file: Path | None = None
+    url: str | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    timeout_ms: int = Field(default=10_000, ge=100, le=120_000)
+    converts_der: bool = False
+    sm2_names: Literal["official", "unofficial"] = "official"
+    weight: int = Field(default=1, ge=1, le=1000)
+    pace_ms: int = Field(default=0, ge=0, le=60_000, description="least time between two calls")
+    use_from: AwareDatetime | None = None
+    use_until: AwareDatetime | None = None
+    enterprise: frozenset[str] = frozenset()
+    offered_to: frozenset[str] = frozenset()
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        lacking = [name for name in _KEY_NEEDS[self.kind] if getattr(self, name) is None]
+        if lacking:
+            raise ValueError(f"a key of kind {self.kind} needs {', '.join(lacking)}")
+        foreign = {name for needs in _KEY_NEEDS.values() for name in needs}
+        foreign -= {*_KEY_NEEDS[self.kind], "certificate_file", "label", "pin_file", "url"}
+        named = sorted(name for name in foreign if getattr(self, name) is not None)
+        if named:
+            raise ValueError(f"a key of kind {self.kind} has no {', '.join(named)}")
+        if self.use_from and self.use_until and self.use_from >= self.use_until:
+            raise ValueError("use_until must be later than use_from")
+        return self
 
 
 class FlowSection(_Section):
@@ -115,6 +172,12 @@ class Settings(_Section):
     flow: FlowSection = FlowSection()
     egress: EgressSection = EgressSection()
     sources: Mapping[str, SourceSection] = {}
+
+
+def settings_path(path: Path | None = None) -> Path:
+    """The settings file that :func:`load_settings` reads: the named one, else the usual one."""
+    named = os.environ.get("CLEARANCE_CONFIG")
+    return path or (Path(named) if named else Path(DEFAULT_FILE))
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -179,7 +242,7 @@ def _located(settings: Settings, base: Path) -> Settings:
         name: key.model_copy(
             update={
                 field: base / value
-                for field in ("file", "passphrase_file")
+                for field in _KEY_PATHS
                 if (value := getattr(key, field)) is not None
             }
         )
@@ -203,7 +266,7 @@ def refuse_stand_ins(settings: Settings) -> None:
     faults = [
         f"keys.{ring}: a key file without a passphrase is for development"
         for ring, key in settings.keys.items()
-        if key.passphrase_file is None and key.passphrase_variable is None
+        if key.kind == "file" and key.passphrase_file is None and key.passphrase_variable is None
     ]
     if settings.flow.accepts_bare:
         faults.append("flow.accepts_bare: receipts without an envelope are for development")

@@ -12,15 +12,12 @@ from adapters.http import HTTPClient
 from gateway.api.services import Services
 from gateway.app.beginning import make_database, make_folder
 from gateway.app.config import (
-    ConfigError,
-    KeySection,
     Settings,
-    passphrase,
     refuse_stand_ins,
 )
-from gateway.app.keyring import FileKeyRing
+from gateway.app.keyring import open_rings
 from gateway.app.master_key import read_master_key
-from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest
+from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest, SigningMetrics
 from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.packs import builtin_matcher
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
@@ -46,7 +43,6 @@ from gateway.ports import (
     Notifier,
     Rng,
 )
-from signing import FileKey, SigningError, load_file
 from store.admin import MasterAdmin
 from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
@@ -109,11 +105,11 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
                 ),
             )
         )
-        key_ring = FileKeyRing(load_keys(settings.keys), executor)
+        registry = CollectorRegistry()
+        key_ring = open_rings(settings.keys, executor, clock, SigningMetrics(registry), stack)
         client = await stack.enter_async_context(HTTPClient(egress_policy(settings)))
         files = ThreadExecutor(len(settings.channels) or 1)
         stack.callback(files.close)
-        registry = CollectorRegistry()
         aside = FolderMetrics(registry, list(settings.channels)).set_aside
         yield await assemble(
             settings,
@@ -261,14 +257,3 @@ def folder_channel(
         fsync=section.fsync,
         set_aside=set_aside,
     )
-
-
-def load_keys(sections: Mapping[str, KeySection]) -> dict[str, FileKey]:
-    """Load every key file, once. Raises :class:`ConfigError` naming the ring of a faulty one."""
-    keys: dict[str, FileKey] = {}
-    for ring, section in sections.items():
-        try:
-            keys[ring] = load_file(section.file, name=ring, passphrase=passphrase(section))
-        except (OSError, SigningError) as error:
-            raise ConfigError(f"keys.{ring}: {error}") from error
-    return keys

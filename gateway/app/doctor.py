@@ -16,10 +16,11 @@ from typing import Final
 from sqlalchemy import Connection, make_url
 
 from gateway.app.config import ConfigError, Settings, refuse_stand_ins
-from gateway.app.container import load_keys
+from gateway.app.keyring import certificate_of
 from gateway.app.master_key import read_master_key
 from gateway.app.opening import Reader
 from gateway.domain.codec import from_micros
+from signing import KeyKind
 from store.boxwork import queues
 from store.master import load_profiles, profile_of_doc
 from store.pauses import load_pauses
@@ -32,6 +33,7 @@ _SECOND_US: Final = 1_000_000
 _DAY_US: Final = 24 * 3600 * _SECOND_US
 _CLOCK_US: Final = 5 * _SECOND_US
 _LATE_US: Final = 120 * _SECOND_US
+_OLD_BITS: Final = 2048
 _SOON: Final = timedelta(days=60)
 _NOW_OR_NEVER: Final = timedelta(days=7)
 _BUILT: Final = 1_735_689_600 * _SECOND_US  # 2025: no clock that is right shows less.
@@ -98,10 +100,21 @@ def _certificates(settings: Settings, now: datetime) -> Iterator[Look]:
     for ring, section in settings.keys.items():
         subject = f"signing key {ring}"
         try:
-            certificate = load_keys({ring: section})[ring].certificate
+            certificate = certificate_of(ring, section)
         except ConfigError as error:
             yield Look(subject, Health.BAD, str(error), f"see keys.{ring} in the settings")
             continue
+        if certificate is None:
+            yield Look(
+                subject, Health.WARN, "its device alone knows its certificate",
+                f"set keys.{ring}.certificate_file, and see `clearance keys check`",
+            )  # fmt: skip
+            continue
+        if certificate.key_kind is KeyKind.RSA and certificate.key_bits < _OLD_BITS:
+            yield Look(
+                subject, Health.WARN, f"has {certificate.key_bits} bits, as old UKeys do",
+                "ask the issuer for a newer key",
+            )  # fmt: skip
         left = certificate.not_after - now
         until = f"valid until {certificate.not_after:%Y-%m-%d}"
         fix = "apply for a new certificate, then replace the file and restart"
@@ -250,7 +263,7 @@ def _profiles(connection: Connection, settings: Settings) -> Iterator[Look]:
                 f"names the channel {profile.channel!r}, which is not configured",
                 f"add [channels.{profile.channel}] or change the profile",
             )
-        if profile.key_ring not in settings.keys:
+        if profile.key_ring not in {one.ring or name for name, one in settings.keys.items()}:
             yield Look(
                 f"profile {profile_id}",
                 Health.BAD,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.app.container import Gateway
-from gateway.app.keyring import FileKeyRing
+from gateway.app.keyring import KeyRings
 from gateway.app.metrics import QueueGauges
 from store.boxwork import queues
 
@@ -25,5 +25,5 @@ async def set_gauges(gateway: Gateway, gauges: QueueGauges) -> None:
     gauges.queues(found, now)
     gauges.process(commands=gateway.store.waiting, failing=gateway.engine.deliveries.failing())
     gauges.channels(list(gateway.context.channels), list(gateway.pauses.paused))
-    if isinstance(gateway.context.keys, FileKeyRing):
-        gauges.certificates(gateway.context.keys.keys)
+    if isinstance(gateway.context.keys, KeyRings):
+        gauges.rings(gateway.context.keys.rings)

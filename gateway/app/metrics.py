@@ -13,8 +13,9 @@ from gateway.flow.incoming import Incoming, IntakeResult
 from gateway.flow.ingest import Ingest
 from gateway.ports import Clock, EffectKind
 from schemas.errors import SchemaError
-from signing import FileKey
+from signing import Ring, RingWatch
 from signing.errors import SigningError
+from signing.ring import Health
 from store.boxwork import Queues
 
 _SECOND_US: Final = 1_000_000
@@ -120,6 +121,11 @@ class QueueGauges:
         self._certificate = gauge(
             "certificate_ends_timestamp_seconds", "When a signing certificate ends", "ring"
         )
+        self._signing = gauge("documents_to_sign", "Documents that wait for a key", "ring")
+        self._ready = gauge("key_ready", "1 while a key can sign", "ring", "key")
+        self._key_ends = gauge(
+            "key_ends_timestamp_seconds", "When the certificate of a key ends", "ring", "key"
+        )
         self._seen = gauge("gauges_timestamp_seconds", "When these gauges were set")
 
     def queues(self, found: Queues, now: int) -> None:
@@ -144,10 +150,45 @@ class QueueGauges:
         for name in names:
             self._paused.labels(name).set(name in paused)
 
-    def certificates(self, keys: Mapping[str, FileKey]) -> None:
-        """When the certificates of the key rings end."""
-        for ring, key in keys.items():
-            self._certificate.labels(ring).set(key.certificate.not_after.timestamp())
+    def rings(self, rings: Mapping[str, Ring]) -> None:
+        """How the keys of each ring stand, and when the one that ends last in each ends."""
+        for name, ring in rings.items():
+            self._signing.labels(name).set(ring.waiting)
+            states = ring.states()
+            for state in states:
+                self._ready.labels(name, state.name).set(state.health is Health.READY)
+                self._key_ends.labels(name, state.name).set(state.ends.timestamp())
+            if states:
+                last = max(state.ends.timestamp() for state in states)
+                self._certificate.labels(name).set(last)
+
+
+class SigningMetrics(RingWatch):
+    """What the key rings do: uses of each key, its failures by code, how long a signature takes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "clearance_signature_seconds", "Time of one signature, waiting left out",
+            ["ring", "key"], buckets=_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._failures = Counter(
+            "clearance_key_failures", "Failures of a key, which was then set aside",
+            ["ring", "key", "code"], registry=registry,
+        )  # fmt: skip
+        self._log = structlog.get_logger("clearance.keys")
+
+    def signed(self, ring: str, key: str, micros: int) -> None:
+        """Count a use and its time."""
+        self._seconds.labels(ring, key).observe(micros / _SECOND_US)
+
+    def failed(self, ring: str, key: str, error: SigningError) -> None:
+        """Count and log a failure by its code."""
+        self._failures.labels(ring, key, error.code).inc()
+        self._log.warning("key_set_aside", ring=ring, key=key, code=error.code)
+
+    def returned(self, ring: str, key: str) -> None:
+        """Log that a key signs again."""
+        self._log.info("key_returned", ring=ring, key=key)
 
 
 def _place(error: Exception) -> str:

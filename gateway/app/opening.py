@@ -17,7 +17,7 @@ from adapters.http import HTTPClient
 from gateway.app.beginning import make_database
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, assemble
-from gateway.app.keyring import FileKeyRing
+from gateway.app.keyring import KeyRings
 from gateway.app.master_key import read_master_key
 from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.surroundings import (
@@ -148,7 +148,7 @@ async def open_intake(settings: Settings) -> AsyncIterator[Gateway]:
             executor=executor,
             channels={},
             notifier=WebhookNotifier(client),
-            key_ring=FileKeyRing({}, executor),
+            key_ring=KeyRings({}),
         )
 
 

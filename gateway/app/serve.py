@@ -18,8 +18,9 @@ from gateway.api.app import Serving, create_app, serve
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
 from gateway.app.gauges import keep_gauges
+from gateway.app.keyring import KeyRings
 from gateway.app.metrics import QueueGauges
-from gateway.app.upkeep import keep_checkpoints
+from gateway.app.upkeep import keep_checkpoints, keep_keys_well
 from gateway.domain.errors import StoreError
 from gateway.ports import Clock
 
@@ -57,6 +58,10 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
     async def checkpoints() -> None:
         await keep_checkpoints(gateway.store, clock, gateway.settings)
 
+    async def keys_well() -> None:
+        if isinstance(gateway.context.keys, KeyRings):
+            await keep_keys_well(gateway.context.keys, clock)
+
     gauges = QueueGauges(gateway.services.registry)
 
     async def measure() -> None:
@@ -69,6 +74,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(gateway.pauses.follow(clock)),
             tasks.create_task(gateway.packs.follow(clock)),
             tasks.create_task(_outlasting(clock, checkpoints)),
+            tasks.create_task(_outlasting(clock, keys_well)),
             tasks.create_task(_outlasting(clock, measure)),
         ]
         engine: list[asyncio.Task[None]] = []

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from gateway.app.config import Settings
-from gateway.app.keyring import FileKeyRing
+from gateway.app.keyring import KeyRings
 from gateway.domain.codec import from_micros
 from gateway.ports import Clock
+from signing.ring import Health, days_left, forecast
 from store.checkpoints import write_checkpoint
 from store.sql import SQLStore
 from store.work import open_work
 
+KEYS_CHECKED_S: Final = 60.0
 _LOG = structlog.get_logger("clearance.upkeep")
 
 
@@ -29,19 +32,36 @@ async def keep_checkpoints(store: SQLStore, clock: Clock, settings: Settings) ->
             _LOG.error("checkpoint_not_kept", reason=type(error).__name__)
 
 
+async def keep_keys_well(rings: KeyRings, clock: Clock) -> None:
+    """Have every key sign a probe from time to time, and tell when certificates near their end;
+    for ever.
+    """
+    told: dict[str, int | None] = {}
+    while True:
+        await clock.sleep(KEYS_CHECKED_S)
+        for ring in rings.rings.values():
+            await ring.check()
+        now = from_micros(clock.now())
+        for name, key in rings.keys.items():
+            stage = forecast(key.certificate, now)
+            if stage is not None and told.get(name) != stage:
+                left = days_left(key.certificate, now)
+                _LOG.warning("certificate_ends", key=name, serial=key.key_name, days_left=left)
+            told[name] = stage
+
+
 def _append(path: Path, line: str) -> None:
     with path.open("a", encoding="ascii") as file:
         file.write(line + "\n")
 
 
 async def readiness(
-    store: SQLStore, ring: FileKeyRing, settings: Settings, clock: Clock
+    store: SQLStore, rings: KeyRings, settings: Settings, clock: Clock
 ) -> Mapping[str, bool]:
     """Which parts can do their work now: the database, the keys, the folders of each channel."""
     now = clock.now()
-    ready = {
-        "keys": all(key.certificate.is_valid_at(from_micros(now)) for key in ring.keys.values())
-    }
+    states = rings.states().values()
+    ready = {"keys": all(any(key.health is Health.READY for key in ring) for ring in states)}
     async with store.read() as reading:
         await reading.run_sync(lambda connection: open_work(connection, now))
     ready["store"] = store.waiting < settings.store.queue

@@ -4,10 +4,13 @@ A signature that was not stored was never sent; at most one signed version of a 
 stored.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from gateway.domain.declaration import DeclarationStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
+from gateway.domain.profile import FilingProfile
 from gateway.flow.context import Context
 from gateway.flow.declare import profile_of
 from gateway.ports import (
@@ -22,6 +25,13 @@ from gateway.ports import (
     StoredMessage,
     Views,
 )
+from signing import Priority, Urgency
+
+# Cancellations and returns will go before both, answers to customs' questions before all.
+_PRIORITY: Final[Mapping[DeclarationKind, Priority]] = {
+    DeclarationKind.ORDER: Priority.PAPER,
+    DeclarationKind.INVENTORY: Priority.INVENTORY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,12 @@ async def sign_message(context: Context, message: StoredMessage, body: bytes) ->
     first.
     """
     profile = profile_of(context, message)
-    signed = await context.keys.sign(profile.key_ring, body)
+    signed = await context.keys.sign(
+        profile.key_ring,
+        body,
+        Urgency(_PRIORITY.get(message.kind, Priority.PAPER), cut_off=message.created_at),
+        enterprises=signing_enterprise(profile, message.kind),
+    )
     context.crash.reach("sign.signed")
     facts = _SignedFacts(message, signed, profile.channel, context.clock.now())
     return await context.store.submit(
@@ -49,6 +64,16 @@ async def sign_message(context: Context, message: StoredMessage, body: bytes) ->
             stage="sign",
         )
     )
+
+
+def signing_enterprise(profile: FilingProfile, kind: DeclarationKind) -> frozenset[str]:
+    """The codes of the enterprise whose key signs a kind of message.
+
+    An inventory is signed by its agent (agentCode), papers by the enterprise that transmits them
+    (BaseTransfer.copCode).
+    """
+    party = profile.transfer if kind is DeclarationKind.ORDER else profile.agent
+    return frozenset({party.code})
 
 
 def decide_signed(facts: _SignedFacts, views: Views, found: Found) -> Changes[StoredMessage]:

@@ -1,6 +1,6 @@
 """The customs side: the regime, the key ring and the channels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -14,6 +14,7 @@ from gateway.domain.ids import (
 from gateway.domain.papers import Order, Waybill
 from gateway.domain.profile import FilingProfile
 from gateway.ports.commands import Lookup, StoredMessage
+from signing import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,18 @@ class SignedMessage:
 class KeyRing(Protocol):
     """Signs messages for an enterprise with a key that belongs to it."""
 
-    async def sign(self, ring: str, body: bytes) -> SignedMessage:
-        """Sign canonical bytes and verify what was made. Raises ``signing.errors.SigningError``."""
+    async def sign(
+        self,
+        ring: str,
+        body: bytes,
+        urgency: Urgency | None = None,
+        *,
+        enterprises: Collection[str] = (),
+    ) -> SignedMessage:
+        """Sign canonical bytes and verify what was made. Raises ``signing.errors.SigningError``.
+
+        ``enterprises`` are codes of the enterprise that files: no key of another one signs.
+        """
         ...
 
 

@@ -150,7 +150,9 @@ async def stage_costs(folder: Path, seconds: float) -> list[StageCost]:
 
 def _key(folder: Path) -> FileKey:
     folder.mkdir(parents=True, exist_ok=True)
-    return load_file(prepare(folder).keys["default"].file, name="default")
+    file = prepare(folder).keys["default"].file
+    assert file is not None
+    return load_file(file, name="default")
 
 
 def _context(customs: Regime) -> tuple[Context, FreshViews]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gateway.app.config import ChannelSection, FlowSection, Settings, StoreSection
 from gateway.app.container import Gateway, assemble
-from gateway.app.keyring import FileKeyRing
+from gateway.app.keyring import KeyRings
 from gateway.domain.errors import GatewayError, StoreClosed
 from gateway.ports import Channel
 from store.open import StoreLimits, Surroundings, open_store
@@ -166,7 +166,7 @@ class Life:
                 executor=executor,
                 channels={"dxp": channel},
                 notifier=SimNotifier(world.receivers, self),
-                key_ring=FileKeyRing({"default": signing_key()}, executor),
+                key_ring=KeyRings.of_keys({"default": signing_key()}, executor),
             )
             gateway.engine.observer = world.observer
             async with asyncio.TaskGroup() as tasks:

@@ -24,7 +24,7 @@ COMMANDS = {
     "demo", "serve", "worker", "init", "rules", "tables",
     "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
-    "endpoints", "import", "pull", "case", "check", "parked", "channels", "outbox", "inbox",
+    "endpoints", "import", "sign", "pull", "case", "check", "parked", "channels", "outbox", "inbox",
     "doctor", "preflight", "seed",
 }  # fmt: skip
 

@@ -1,0 +1,175 @@
+"""`clearance keys` and `clearance sign`: keys of the settings made, imported, checked, rotated."""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from adapters.sandbox.ukey import Control, Fault
+from signing import CEB_PROFILES, KeyKind, VerifyPolicy, load_file, new_development_key, verify
+from tests.integration.app.test_cli import Shell, shell, shop
+from tests.support.ukey import card_of, running_control
+from tests.unit.signing.make import BODY
+
+__all__ = ["shell", "shop"]
+
+
+def made(folder: Path, name: str, *, serial: int, days: int = 400, **more: object) -> Path:
+    now = datetime.now(UTC)
+    key = new_development_key(
+        subject="张三 110101199003070003",
+        serial=serial,
+        not_before=now - timedelta(days=2),
+        not_after=now + timedelta(days=days),
+        **more,  # type: ignore[arg-type]
+    )
+    path = folder / name
+    path.write_bytes(key.pem())
+    return path
+
+
+def test_a_key_of_each_kind_is_made_imported_and_signs(shop: Shell) -> None:
+    for kind in ("rsa", "sm2"):
+        pem = shop.folder / f"{kind}.pem"
+        shop.ok("keys", "new", pem, "--kind", kind)
+        shop.ok("keys", "import", pem, "--name", f"firm-{kind}", "--ring", "default")
+        copy = shop.folder / "keys" / f"firm-{kind}.pem"
+        assert copy.stat().st_mode & 0o777 == 0o600
+        message, signed = shop.folder / f"{kind}.xml", shop.folder / f"{kind}.signed.xml"
+        message.write_bytes(BODY)
+        shop.ok("sign", message, "--key", f"firm-{kind}", "-o", signed)
+        certificate = load_file(copy, name="k").certificate
+        moment = datetime.now(UTC)
+        policy = VerifyPolicy(
+            profiles=CEB_PROFILES, at=moment, pinned=(certificate,), weak_until=moment
+        )
+        assert verify(signed.read_bytes(), policy).content == BODY
+        assert "overwritten" in shop.refused("sign", message, "--key", f"firm-{kind}", "-o", signed)
+    listed = {one["name"]: one for one in shop.json("keys", "list")["keys"]}
+    assert set(listed) == {"default", "firm-rsa", "firm-sm2"}
+    assert listed["firm-sm2"]["key"] == "sm2 256"
+    assert {one["ring"] for one in listed.values()} == {"default"}
+    checked = shop.json("keys", "check")["keys"]
+    assert [one["well"] for one in checked] == [True, True, True]
+
+
+def test_an_envelope_is_signed_by_its_own_profile(shop: Shell) -> None:
+    envelope = shop.folder / "dxp.xml"
+    envelope.write_text(
+        '<dxp:DxpMsg xmlns:dxp="http://www.chinaport.gov.cn/dxp" ver="1.0">'
+        "<dxp:Data>QQ==</dxp:Data></dxp:DxpMsg>"
+    )
+    done = shop.run("sign", str(envelope), "--key", "default")
+    assert done.exit_code == 0
+    assert "X509Data" not in done.stdout
+    assert "<ds:KeyName>" in done.stdout
+
+
+def test_faults_are_told_with_their_fix(shop: Shell) -> None:
+    pem = made(shop.folder, "a.pem", serial=0x11)
+    assert "no key 'nobody'" in shop.refused("sign", pem, "--key", "nobody")
+    shop.ok("keys", "import", pem, "--name", "a")
+    assert "overwritten" in shop.refused("keys", "import", pem, "--name", "a")
+    assert "letters, digits" in shop.refused("keys", "import", pem, "--name", "a b")
+    assert not (shop.folder / "keys" / "a b.pem").exists()
+    bad = shop.folder / "bad.pem"
+    bad.write_bytes(b"nothing")
+    assert "SIGN-201" in shop.refused("keys", "import", bad, "--name", "b")
+    assert "b" not in tomllib.loads((shop.folder / "clearance.toml").read_text())["keys"]
+    shop.refused("keys", "import", pem, "--name", "c", "--passphrase-file", bad.with_name("none"))
+
+
+@pytest.mark.parametrize(
+    "more, finding",
+    [
+        ({"days": 20}, "ends in 19 days"),
+        ({"days": 400, "bits": 1024}, "1024-bit"),
+    ],
+)
+def test_warnings_of_a_certificate_are_told(
+    shop: Shell, more: dict[str, int], finding: str
+) -> None:
+    pem = made(shop.folder, "w.pem", serial=0x12, **more)
+    shop.ok("keys", "import", pem, "--name", "w")
+    (checked,) = shop.json("keys", "check", "w")["keys"]
+    assert checked["well"]
+    assert finding in " ".join(checked["warnings"])
+    assert finding in shop.ok("keys", "check", "w")
+
+
+def test_a_key_that_cannot_sign_is_told_by_its_code(shop: Shell) -> None:
+    pem = made(shop.folder, "e.pem", serial=0x13, days=-1)
+    shop.ok("keys", "import", pem, "--name", "ended", "--enterprise", "3301000001")
+    done = shop.run("keys", "check", "--json")
+    found = {one["key"]: one for one in orjson.loads(done.stdout)["keys"]}
+    assert done.exit_code == 1
+    assert (found["ended"]["well"], found["ended"]["code"]) == (False, "SIGN-223")
+    assert found["default"]["well"]
+    (shop.folder / "keys" / "ended.pem").write_bytes(b"gone")
+    done = shop.run("keys", "check", "ended", "--json")
+    assert orjson.loads(done.stdout)["keys"][0]["code"] == "SIGN-201"
+    assert "BAD" in shop.run("keys", "check").stdout
+
+
+def test_a_ukey_is_checked_and_its_pin_is_tried_once(shop: Shell) -> None:
+    now = datetime.now(UTC)
+    new = new_development_key(
+        subject="x", serial=0x0300000000000042,
+        not_before=now - timedelta(days=1), not_after=now + timedelta(days=300),
+    )  # fmt: skip
+    (shop.folder / "pin").write_text("000000")
+    control = Control(card_of(new))
+    with running_control(control):
+        with (shop.folder / "clearance.toml").open("a") as file:
+            file.write(
+                f'\n[keys.card]\nkind = "ukey"\nring = "cards"\nurl = "{control.url}"\n'
+                'pin_file = "pin"\npace_ms = 250\n'
+            )
+        for _ in range(3):
+            done = shop.run("keys", "check", "card", "--json")
+            assert orjson.loads(done.stdout)["keys"][0]["code"] == "SIGN-214"
+        assert control.pin_tries == 1
+        (shop.folder / "pin").write_text(control.card.pin)
+        assert shop.json("keys", "check", "card")["keys"][0]["well"]
+        control.fault = Fault.LIGHT_OFF
+        done = shop.run("keys", "check", "card", "--json")
+        assert orjson.loads(done.stdout)["keys"][0]["code"] == "SIGN-213"
+    (listed,) = (one for one in shop.json("keys", "list")["keys"] if one["name"] == "card")
+    assert "device" in listed["problem"]
+    assert threading.active_count() < 40
+
+
+def test_a_rotation_overlaps_and_keeps_comments(shop: Shell) -> None:
+    sm2 = made(shop.folder, "sm2.pem", serial=0x0300000000000077, kind=KeyKind.SM2)
+    shop.ok("keys", "import", sm2, "--name", "next")
+    told = shop.json("keys", "rotate", "default", "--to", "next", "--overlap-days", "3")
+    text = (shop.folder / "clearance.toml").read_text("utf-8")
+    keys = tomllib.loads(text)["keys"]
+    assert keys["next"]["ring"] == keys["default"]["ring"] == told["ring"] == "default"
+    assert keys["default"]["use_until"] - keys["next"]["use_from"] == timedelta(days=3)
+    assert "# The key that signs declarations" in text
+    assert "itself" in shop.refused("keys", "rotate", "next", "--to", "next")
+    far = ("keys", "rotate", "default", "--to", "next", "--at", "2099-01-01T00:00:00")
+    assert "not valid then" in shop.refused(*far)
+
+
+def test_operators_names_and_numbers_never_show(shop: Shell) -> None:
+    pem = made(shop.folder, "canary.pem", serial=0x99, days=-1)
+    shop.ok("keys", "import", pem, "--name", "canary")
+    (shop.folder / "m.xml").write_bytes(BODY)
+    shown = ""
+    for words in (
+        ("keys", "list"), ("keys", "check"), ("keys", "list", "--json"),
+        ("keys", "check", "--json"), ("doctor",), ("sign", str(shop.folder / "none.xml"),
+         "--key", "canary"),
+    ):  # fmt: skip
+        done = shop.run(*words)
+        shown += done.stdout + done.stderr
+    assert "canary" in shown
+    assert "张三" not in shown
+    assert "110101199003070003" not in shown
