@@ -49,6 +49,29 @@ error = "dxp/error"
 file = "signing.pem"
 # passphrase_file = "signing.pass"
 # passphrase_variable = "CLEARANCE_SIGNING_PASSPHRASE"
+# Codes (customs, social credit) of its enterprise: no other enterprise's papers are signed with it.
+# enterprise = ["3301000001"]
+#
+# Several keys sign for one ring; a token, a UKey or a service instead of a file. 多把密钥与其他介质
+# [keys.card-1]
+# kind = "ukey"               # the e-port client control: 电子口岸卡控件
+# ring = "default"
+# url = "ws://127.0.0.1:61232"
+# pin_file = "card-1.pin"     # a refused PIN is not tried again before this file changes
+# pace_ms = 250               # four signatures a second
+# certificate_file = "card-1.cer"  # then the gateway starts without the card too
+# [keys.hsm]
+# kind = "pkcs11"
+# module = "/usr/lib/softhsm/libsofthsm2.so"
+# token = "clearance"
+# label = "signing"
+# pin_file = "hsm.pin"
+# [keys.service]
+# kind = "remote"
+# url = "https://sign.example.com/sign"
+# label = "its name there"
+# token_file = "service.token"
+# certificate_file = "service.cer"
 
 [flow]
 # How long a message waits for more declarations, in seconds.

@@ -27,13 +27,15 @@ from tests.perf.child import ChildFailed
 from tests.perf.goals import SCENARIOS, Scenario
 from tests.perf.limits import machine_limits
 from tests.perf.report import Report, show
-from tests.perf.stages import stage_costs
+from tests.perf.signatures import signature_costs
+from tests.perf.stages import sample_message, stage_costs
 from tests.perf.world import BATCH_ORDERS, Incomplete, Place, measure
 from tests.support.postgres import PostgresServer, find_postgres
 
 LIMITS: Final = "limits"
 STAGES: Final = "stages"
-PARTS: Final = (LIMITS, STAGES, *SCENARIOS)
+SIGNATURES: Final = "signatures"
+PARTS: Final = (LIMITS, STAGES, SIGNATURES, *SCENARIOS)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
 
@@ -129,6 +131,12 @@ async def run(asked: Asked, console: Console) -> Report:
         if STAGES in asked.parts:
             console.print("… cost of the stages")
             report.stages = await stage_costs(folder / "stages", limit_s / 2)
+        if SIGNATURES in asked.parts:
+            console.print("… cost of signatures")
+            message = await sample_message()
+            report.signatures = await asyncio.to_thread(
+                signature_costs, folder / "signatures", message, limit_s / 2
+            )
         for scenario in asked.scenarios:
             await _measured(scenario, asked, folder, server, report, console)
     return report

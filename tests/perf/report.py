@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.perf.costs import StageCost
 from tests.perf.goals import SCENARIOS
 from tests.perf.limits import Limit
-from tests.perf.stages import StageCost
 from tests.perf.world import Run
 
 
@@ -22,6 +22,7 @@ class Report:
     settings: Mapping[str, Any]
     limits: list[Limit] = field(default_factory=list)
     stages: list[StageCost] = field(default_factory=list)
+    signatures: list[StageCost] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -32,6 +33,7 @@ class Report:
             "settings": dict(self.settings),
             "limits": {one.name: asdict(one) for one in self.limits},
             "stages": {one.name: asdict(one) for one in self.stages},
+            "signatures": {one.name: asdict(one) for one in self.signatures},
             "runs": [one.to_doc() | {"goal": asdict(_goal(one))} for one in self.runs],
             "failures": self.failures,
             "skipped": self.skipped,
@@ -50,7 +52,9 @@ def show(report: Report, console: Console) -> None:
     if report.limits:
         console.print(_limits(report.limits))
     if report.stages:
-        console.print(_stages(report.stages))
+        console.print(_stages("各步耗时 Cost of the stages", report.stages))
+    if report.signatures:
+        console.print(_stages("签名耗时 Cost of signatures", report.signatures))
     if report.runs:
         console.print(_runs(report.runs, report.limits))
         console.print(_usage(report.runs))
@@ -75,8 +79,8 @@ def _limits(limits: Sequence[Limit]) -> Table:
     return table
 
 
-def _stages(stages: Sequence[StageCost]) -> Table:
-    table = _table("各步耗时 Cost of the stages", "stage", "µs", "gate", "goal", "unit")
+def _stages(title: str, stages: Sequence[StageCost]) -> Table:
+    table = _table(title, "stage", "µs", "gate", "goal", "unit")
     for one in stages:
         table.add_row(
             one.name,

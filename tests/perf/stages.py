@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -46,6 +46,7 @@ from gateway.ports import (
     StoredMessage,
 )
 from signing import FileKey, load_file, sign, verify_own
+from tests.perf.costs import StageCost, process_us
 from tests.perf.goals import (
     BUILD_GATE_US,
     BUILD_GOAL_US,
@@ -60,17 +61,6 @@ _SOURCE: Final = "bench"
 _GUID: Final = "0A1B2C3D-0000-4000-8000-00000000BE4C"
 _TAX: Final = Decimal("0.091")
 _CENT: Final = Decimal("0.01")
-
-
-@dataclass(frozen=True, slots=True)
-class StageCost:
-    """What one unit of one stage costs in microseconds of one thread, and what it may cost."""
-
-    name: str
-    cost_us: float
-    unit: str
-    gate_us: float | None = None
-    goal_us: float | None = None
 
 
 class Master:
@@ -119,17 +109,6 @@ class FreshViews:
         return results
 
 
-def process_us(work: Callable[[], object], seconds: float, units: int) -> float:
-    """Microseconds of CPU of one unit: the best of several tries of about ``seconds`` in all."""
-    work()
-    best, until = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        started = time.thread_time()
-        work()
-        best = min(best, time.thread_time() - started)
-    return best * 1e6 / units
-
-
 async def stage_costs(folder: Path, seconds: float) -> list[StageCost]:
     """Measure every stage for about ``seconds`` each."""
     key = _key(folder)
@@ -146,6 +125,18 @@ async def stage_costs(folder: Path, seconds: float) -> list[StageCost]:
         costs += _message_costs(customs, kind, name, cases, key, bare_us, seconds)
     costs.append(_receipt_cost(customs, cases, key, seconds))
     return costs
+
+
+async def sample_message() -> bytes:
+    """One message of a hundred orders (311), as it goes to a key."""
+    customs = regime("ceb").create()
+    context, views = _context(customs)
+    orders = [_with_lines(one) for one in demo_orders(PROFILE, _RECORDS, 1, problems=False)]
+    await Ingest(context).take([_incoming(line) for order in orders for line in order.lines()])
+    inputs = _inputs(DeclarationKind.ORDER, list(views.views.values()))
+    built = customs.build(DeclarationKind.ORDER, _GUID, inputs)
+    assert not built.faults
+    return built.body
 
 
 def _key(folder: Path) -> FileKey:

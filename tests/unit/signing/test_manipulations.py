@@ -335,7 +335,7 @@ ALGORITHMS = (
     ),
     Bend("no such method", swap(f"{DS}rsa-sha1", ""), SignatureMethodRefused),
     Bend(
-        "SM2 without a provider",
+        "SM2 under a policy of RSA",
         swap(f"{DS}rsa-sha1", "http://www.chinaport.gov.cn/2022/04/xmldsig#sm2-sm3"),
         SignatureMethodRefused,
     ),
