@@ -151,10 +151,15 @@ async def _list(settings: Settings) -> list[TableStored]:
         return await reading.run_sync(list_tables)
 
 
-def sample(kind: KindArgument) -> None:
+def sample(kind: KindArgument, *, json: JSONOption = False) -> None:
     """Print an invented sample of a table as CSV / 输出样例"""
     folder = resources.files("gateway.app") / "samples"
-    typer.echo((folder / f"{kind.value}.sample.csv").read_text(encoding="utf-8"), nl=False)
+    text = (folder / f"{kind.value}.sample.csv").read_text(encoding="utf-8")
+    if json:
+        needed, optional = COLUMNS[kind]
+        emit({"kind": kind.value, "needs": needed, "may_have": optional, "csv": text})
+    else:
+        typer.echo(text, nl=False)
 
 
 def _doc(one: TableStored) -> dict[str, Any]:

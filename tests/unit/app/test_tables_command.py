@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ def test_every_sample_is_a_table_that_calls_itself_a_sample(
     printed = CliRunner().invoke(build(), ["tables", "sample", kind.value])
     assert printed.exit_code == 0
     assert printed.stdout.startswith("# SAMPLE")
+    doc = json.loads(CliRunner().invoke(build(), ["tables", "sample", kind.value, "--json"]).stdout)
+    assert doc["csv"] == printed.stdout
+    assert doc["needs"] == list(COLUMNS[kind][0])
     file = tmp_path / "sample.csv"
     file.write_text(printed.stdout, encoding="utf-8")
     rows, is_sample = read_table(file, kind)
