@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.support.postgres import PostgresServer, find_postgres
+from tests.support.rabbitmq import RabbitServer, find_rabbitmq
 from tests.tools import missing
 
 # Example counts by run: while working, in CI, in a release campaign. Two shared cores make
@@ -43,3 +44,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """The SQLAlchemy address (asyncpg) of an empty database that only this test uses."""
     return postgres_server.fresh_database()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[RabbitServer]:
+    """A RabbitMQ broker of this test process's own, stopped at the end."""
+    programs = find_rabbitmq()
+    if programs is None:
+        missing("RabbitMQ (rabbitmq-server and epmd)")
+    with RabbitServer.running(programs) as server:
+        yield server

@@ -42,6 +42,10 @@ send = "dxp/send"
 receive = "dxp/receive"
 done = "dxp/done"
 error = "dxp/error"
+# Clear done and error of files that are older. 过期文件清理
+# purge_hours = 168
+# per_minute = 60
+# maintenance = ["Sun 01:00-05:00"]
 
 # The key that signs declarations. Profiles name "default". This one is for development: replace
 # it by the enterprise's certificate (PEM or PKCS#12) before filing with customs.

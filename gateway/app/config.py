@@ -6,7 +6,8 @@ All faults are reported together. ``CLEARANCE_CONFIG`` names the file; ``CLEARAN
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -14,10 +15,17 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
+    field_validator,
     model_validator,
 )
+from yarl import URL
+
+from gateway.flow.ways import WayLimits
+from gateway.flow.windows import parse_window
 
 DEFAULT_FILE: Final = "clearance.toml"
 _OVERRIDES: Final = {
@@ -68,16 +76,120 @@ class HTTPSection(_Section):
     trusted_proxies: frozenset[str] = frozenset()
 
 
-class ChannelSection(_Section):
-    """A pair of DXP folders and who may send receipts through it."""
+class WaySection(_Section):
+    """What every channel has: who may send receipts through it, and what it bears.
+
+    ``in_flight`` messages are handed over at once and ``per_minute`` at most (no limit by default).
+    In ``maintenance`` windows (``daily 23:30-00:30``, ``Sun 01:00-05:00``, Beijing time) nothing is
+    sent. Every ``heartbeat_s`` seconds the channel is looked at.
+    """
+
+    senders: frozenset[str] = frozenset({"DXPEDCCEB0000002"})
+    in_flight: int = Field(default=8, ge=1, le=64)
+    per_minute: int | None = Field(default=None, ge=1, le=100_000)
+    maintenance: tuple[str, ...] = ()
+    heartbeat_s: float = Field(default=30.0, gt=0)
+
+    @field_validator("maintenance")
+    @classmethod
+    def _windows(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_window(text)
+        return value
+
+    @property
+    def limits(self) -> WayLimits:
+        """What the channel bears, for the flow."""
+        windows = tuple(window for text in self.maintenance for window in parse_window(text))
+        return WayLimits(self.in_flight, self.per_minute, windows, self.heartbeat_s)
+
+
+class FolderSection(WaySection):
+    """A pair of DXP folders. ``purge_hours`` clears ``done`` and ``error`` of older files."""
 
     kind: Literal["dxp-folder"] = "dxp-folder"
     send: Path
     receive: Path
     done: Path | None = None
     error: Path | None = None
-    senders: frozenset[str] = frozenset({"DXPEDCCEB0000002"})
+    purge_hours: int | None = Field(default=None, ge=1)
     fsync: bool = True
+
+
+class BrokerSection(WaySection):
+    """A pair of queues at an AMQP 0-9-1 broker such as RabbitMQ; somebody else declares them.
+
+    Messages go to ``exchange`` (the default exchange if empty) with the routing key ``send``.
+    Messages too large to be read go to the queue ``error``. The password is in a file of its own.
+    """
+
+    kind: Literal["amqp"]
+    url: str
+    password_file: Path | None = None
+    exchange: str = ""
+    send: str
+    receive: str
+    error: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        return _checked_address(value, ("amqp", "amqps"))
+
+
+class RelaySection(WaySection):
+    """An HTTP relay: we post to it; its receipts we fetch, or it calls us, or both.
+
+    With ``form_field`` the envelope is that field of a form, else the body is the envelope.
+    ``expects`` is a text that only a taken message's answer has. ``token_file`` holds the bearer
+    token that we show, ``callback_token_file`` the one that the relay shows to us.
+    """
+
+    kind: Literal["http"]
+    send: str
+    form_field: str | None = None
+    expects: str | None = None
+    receive: str | None = None
+    acknowledge: str | None = None
+    check: str | None = None
+    token_file: Path | None = None
+    callback_token_file: Path | None = None
+
+    @field_validator("send", "receive", "acknowledge", "check")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        return None if value is None else _checked_address(value, ("http", "https"))
+
+    @model_validator(mode="after")
+    def _hears(self) -> Self:
+        if (self.receive is None) is not (self.acknowledge is None):
+            raise ValueError("receive and acknowledge belong together")
+        if self.receive is None and self.callback_token_file is None:
+            raise ValueError("no receipt can come in: set receive, or callback_token_file")
+        return self
+
+
+def _checked_address(value: str, schemes: tuple[str, ...]) -> str:
+    address = URL(value)
+    if address.scheme not in schemes or not address.host:
+        raise ValueError(f"write an address that begins with {schemes[0]}:// or {schemes[1]}://")
+    if address.password:
+        raise ValueError("a password does not stand in the settings: put it into a file")
+    return value
+
+
+def _channel_kind(value: Any) -> str | None:  # Any: what the settings file holds.
+    if isinstance(value, Mapping):
+        return str(value.get("kind", "dxp-folder"))
+    return getattr(value, "kind", None)
+
+
+ChannelSection = Annotated[
+    Annotated[FolderSection, Tag("dxp-folder")]
+    | Annotated[BrokerSection, Tag("amqp")]
+    | Annotated[RelaySection, Tag("http")],
+    Discriminator(_channel_kind),
+]
 
 
 class KeySection(_Section):
@@ -230,11 +342,7 @@ def _located(settings: Settings, base: Path) -> Settings:
     )
     channels = {
         name: channel.model_copy(
-            update={
-                field: base / value
-                for field in ("send", "receive", "done", "error")
-                if (value := getattr(channel, field)) is not None
-            }
+            update={field: base / value for field, value in channel if isinstance(value, Path)}
         )
         for name, channel in settings.channels.items()
     }
@@ -270,13 +378,39 @@ def refuse_stand_ins(settings: Settings) -> None:
     ]
     if settings.flow.accepts_bare:
         faults.append("flow.accepts_bare: receipts without an envelope are for development")
-    faults += [
-        f"channels.{name}.fsync: switching it off is for development"
-        for name, channel in settings.channels.items()
-        if not channel.fsync
-    ]
+    for name, channel in settings.channels.items():
+        faults += _channel_stand_ins(name, channel)
     if faults:
         raise ConfigError("refused in production:\n  " + "\n  ".join(faults))
+
+
+def _channel_stand_ins(
+    name: str, channel: FolderSection | BrokerSection | RelaySection
+) -> Iterator[str]:
+    match channel:
+        case FolderSection():
+            if not channel.fsync:
+                yield f"channels.{name}.fsync: switching it off is for development"
+        case BrokerSection():
+            yield from _plain(f"channels.{name}.url", channel.url, "amqps")
+        case RelaySection():
+            for field in ("send", "receive", "acknowledge", "check"):
+                address = getattr(channel, field)
+                if address is not None:
+                    yield from _plain(f"channels.{name}.{field}", address, "https")
+
+
+def _plain(place: str, address: str, safe: str) -> Iterator[str]:
+    """Messages hold personal data: in clear they may only go to this host or a private network."""
+    url = URL(address)
+    if url.scheme == safe:
+        return
+    try:
+        is_near = ip_address(url.host or "").is_private
+    except ValueError:
+        is_near = url.host == "localhost"
+    if not is_near:
+        yield f"{place}: messages in clear may not leave the private network; use {safe}://"
 
 
 def _located_url(url: str, base: Path) -> str:

@@ -1,16 +1,16 @@
 """Wiring: one function builds a gateway from its settings, and closes it in the right order."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry
 
-from adapters.customs.channels.folder import FolderChannel
 from adapters.discovery import regime
 from adapters.http import HTTPClient
 from gateway.api.services import Services
-from gateway.app.beginning import make_database, make_folder
+from gateway.app.beginning import make_database
+from gateway.app.channels import open_channels
 from gateway.app.config import (
     Settings,
     refuse_stand_ins,
@@ -33,6 +33,7 @@ from gateway.flow.mailbox import FullMailbox
 from gateway.flow.packs import LivePacks
 from gateway.flow.preflight import Preflight
 from gateway.flow.repair import Repairs
+from gateway.flow.ways import ChannelWays, WayLimits
 from gateway.ports import (
     Channel,
     Clock,
@@ -111,6 +112,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         files = ThreadExecutor(len(settings.channels) or 1)
         stack.callback(files.close)
         aside = FolderMetrics(registry, list(settings.channels)).set_aside
+        channels = await stack.enter_async_context(open_channels(settings, files, aside))
         yield await assemble(
             settings,
             store,
@@ -118,12 +120,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             rng=rng,
             crash=crash,
             executor=executor,
-            channels={
-                name: folder_channel(name, settings, files, aside) for name in settings.channels
-            },
+            channels=channels,
             notifier=WebhookNotifier(client),
             key_ring=key_ring,
-            ready=lambda: readiness(store, key_ring, settings, clock),
+            ready=lambda: readiness(store, key_ring, settings, clock, channels),
             registry=registry,
         )
 
@@ -164,6 +164,7 @@ async def assemble(
         notifier=notifier,
         settings=flow_settings(settings),
         pauses=pauses,
+        ways=ChannelWays(clock, rng, _limits(settings, channels)),
     )
     registry = registry or CollectorRegistry()
     reads = SqlReadModels(store, store.keys, cache)
@@ -226,6 +227,13 @@ def _engine(
     return Engine(context, observer, cache.endpoint, deliveries, repairs.overdue)
 
 
+def _limits(settings: Settings, channels: Iterable[str]) -> dict[str, WayLimits]:
+    return {
+        name: settings.channels[name].limits if name in settings.channels else WayLimits()
+        for name in channels
+    }
+
+
 def flow_settings(settings: Settings) -> FlowSettings:
     """The flow's settings from the deployment's."""
     flow = settings.flow
@@ -239,21 +247,3 @@ def flow_settings(settings: Settings) -> FlowSettings:
     )
 
 
-def folder_channel(
-    name: str, settings: Settings, executor: Executor, set_aside: Callable[[str, str], None]
-) -> FolderChannel:
-    """The DXP folders of a channel; missing folders are made. ``set_aside``: channel and file."""
-    section = settings.channels[name]
-    for folder in (section.send, section.receive, section.done, section.error):
-        if folder is not None:
-            make_folder(folder)
-    return FolderChannel(
-        name,
-        section.send,
-        section.receive,
-        done_dir=section.done,
-        error_dir=section.error,
-        executor=executor,
-        fsync=section.fsync,
-        set_aside=set_aside,
-    )

@@ -16,8 +16,8 @@ from adapters.sandbox.customs.folder import run_folder
 from adapters.sandbox.hooks import Behaviour, Running
 from adapters.sandbox.warehouse.server import Acknowledge, RunningWarehouse
 from gateway.app.config import (
-    ChannelSection,
     FlowSection,
+    FolderSection,
     HTTPSection,
     KeySection,
     Settings,
@@ -88,7 +88,7 @@ def prepare(folder: Path, *, url: str | None = None, port: int = 0) -> Settings:
         ),
         http=HTTPSection(port=port),
         channels={
-            "dxp": ChannelSection(
+            "dxp": FolderSection(
                 send=dxp / "send", receive=dxp / "receive", done=None, error=dxp / "error"
             )
         },
@@ -157,6 +157,7 @@ async def strangers(
         stack.push_async_callback(shop.close)
         authority = CustomsAuthority(seed, customs)
         channel = settings.channels["dxp"]
+        assert isinstance(channel, FolderSection)
         stop = asyncio.Event()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(run_folder(authority, channel.send, channel.receive, stop=stop))

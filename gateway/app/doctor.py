@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import Connection, make_url
 
-from gateway.app.config import ConfigError, Settings, refuse_stand_ins
+from gateway.app.config import ConfigError, FolderSection, Settings, refuse_stand_ins
 from gateway.app.keyring import certificate_of
 from gateway.app.master_key import read_master_key
 from gateway.app.opening import Reader
@@ -141,6 +141,10 @@ def _folders(settings: Settings) -> Iterator[Look]:
             "channels", Health.BAD, "none is configured", "add a [channels.<name>] with its folders"
         )
     for name, channel in settings.channels.items():
+        if not isinstance(channel, FolderSection):
+            text = f"{channel.kind}: `clearance channels test {name}` sends a message around it"
+            yield Look(f"channel {name}", Health.OK, text)
+            continue
         named = (channel.send, channel.receive, channel.done, channel.error)
         bad = [folder for folder in named if folder is not None and not _is_writable(folder)]
         if bad:
@@ -172,7 +176,7 @@ def _is_writable(folder: Path) -> bool:
 
 def _disk(settings: Settings) -> Iterator[Look]:
     url = make_url(settings.store.url)
-    places = {channel.send for channel in settings.channels.values()}
+    places = {one.send for one in settings.channels.values() if isinstance(one, FolderSection)}
     if url.get_backend_name() == "sqlite" and url.database:
         places.add(Path(url.database).parent)
     seen: set[int] = set()

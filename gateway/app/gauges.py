@@ -25,5 +25,6 @@ async def set_gauges(gateway: Gateway, gauges: QueueGauges) -> None:
     gauges.queues(found, now)
     gauges.process(commands=gateway.store.waiting, failing=gateway.engine.deliveries.failing())
     gauges.channels(list(gateway.context.channels), list(gateway.pauses.paused))
+    gauges.ways(gateway.context.ways.standing())
     if isinstance(gateway.context.keys, KeyRings):
         gauges.rings(gateway.context.keys.rings)

@@ -12,6 +12,7 @@ from gateway.flow.engine import Observer
 from gateway.flow.incoming import Incoming, IntakeResult
 from gateway.flow.ingest import Ingest
 from gateway.ports import Clock, EffectKind
+from gateway.ports.ways import WayStanding
 from schemas.errors import SchemaError
 from signing import Ring, RingWatch
 from signing.errors import SigningError
@@ -118,6 +119,11 @@ class QueueGauges:
         self._cases = gauge("cases_open", "Cases that are not final")
         self._commands = gauge("commands_waiting", "Commands that wait to be committed here")
         self._paused = gauge("channel_paused", "1 while nothing is sent", "channel")
+        self._up = gauge("channel_up", "1 while the last heartbeat found it", "channel")
+        self._shut = gauge("channel_shut", "1 while its breaker or a window holds", "channel")
+        self._answered = gauge(
+            "channel_answered_timestamp_seconds", "When it last took a message", "channel"
+        )
         self._certificate = gauge(
             "certificate_ends_timestamp_seconds", "When a signing certificate ends", "ring"
         )
@@ -149,6 +155,13 @@ class QueueGauges:
         """Which channels are paused."""
         for name in names:
             self._paused.labels(name).set(name in paused)
+
+    def ways(self, standing: Mapping[str, WayStanding]) -> None:
+        """How this process finds its channels."""
+        for name, one in standing.items():
+            self._up.labels(name).set(one.is_up)
+            self._shut.labels(name).set(one.shut_until is not None)
+            self._answered.labels(name).set(one.answered_at / _SECOND_US)
 
     def rings(self, rings: Mapping[str, Ring]) -> None:
         """How the keys of each ring stand, and when the one that ends last in each ends."""

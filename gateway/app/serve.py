@@ -14,13 +14,15 @@ import structlog
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.customs.channels.relay import RelayChannel
 from gateway.api.app import Serving, create_app, serve
+from gateway.api.callbacks import CALLBACKS, callbacks
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
 from gateway.app.gauges import keep_gauges
 from gateway.app.keyring import KeyRings
 from gateway.app.metrics import QueueGauges
-from gateway.app.upkeep import keep_checkpoints, keep_keys_well
+from gateway.app.upkeep import keep_checkpoints, keep_keys_well, purge_folders
 from gateway.domain.errors import StoreError
 from gateway.ports import Clock
 
@@ -42,12 +44,22 @@ async def running(
         serving: Serving | None = None
         if api:
             app = create_app(gateway.services)
+            if work:
+                app.add_subapp(CALLBACKS, callbacks(_callees(gateway)))
             reuse = make_url(settings.store.url).get_backend_name() != "sqlite"
             http = settings.http
             serving = await serve(app, http.host, http.port, reuse_port=reuse and http.port != 0)
             stack.push_async_callback(serving.stop)
         background()
         yield gateway, serving
+
+
+def _callees(gateway: Gateway) -> dict[str, RelayChannel]:
+    return {
+        name: channel
+        for name, channel in gateway.context.channels.items()
+        if isinstance(channel, RelayChannel)
+    }
 
 
 @asynccontextmanager
@@ -67,6 +79,9 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
     async def measure() -> None:
         await keep_gauges(gateway, gauges)
 
+    async def purge() -> None:
+        await purge_folders(gateway.context.channels, clock, gateway.settings)
+
     async with asyncio.TaskGroup() as tasks:
         followers = [
             tasks.create_task(gateway.cache.follow(clock)),
@@ -76,6 +91,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(_outlasting(clock, checkpoints)),
             tasks.create_task(_outlasting(clock, keys_well)),
             tasks.create_task(_outlasting(clock, measure)),
+            tasks.create_task(purge()),
         ]
         engine: list[asyncio.Task[None]] = []
 

@@ -6,16 +6,20 @@ from typing import Final
 
 import structlog
 
-from gateway.app.config import Settings
+from adapters.base import ChannelDown
+from adapters.customs.channels.folder import FolderChannel
+from gateway.app.config import FolderSection, Settings
 from gateway.app.keyring import KeyRings
 from gateway.domain.codec import from_micros
-from gateway.ports import Clock
+from gateway.ports import Channel, Clock
 from signing.ring import Health, days_left, forecast
 from store.checkpoints import write_checkpoint
 from store.sql import SQLStore
 from store.work import open_work
 
 KEYS_CHECKED_S: Final = 60.0
+_HOUR_US: Final = 3600 * 1_000_000
+_PURGE_S: Final = 600.0
 _LOG = structlog.get_logger("clearance.upkeep")
 
 
@@ -55,16 +59,50 @@ def _append(path: Path, line: str) -> None:
         file.write(line + "\n")
 
 
+async def purge_folders(channels: Mapping[str, Channel], clock: Clock, settings: Settings) -> None:
+    """Clear the done and error folders of files that are old enough; for ever."""
+    hours = {
+        name: section.purge_hours
+        for name, section in settings.channels.items()
+        if isinstance(section, FolderSection) and section.purge_hours is not None
+    }
+    while hours:
+        for name, old in hours.items():
+            channel = channels[name]
+            assert isinstance(channel, FolderChannel)
+            gone = await channel.purge(clock.now() - old * _HOUR_US)
+            if gone:
+                _LOG.info("folders_purged", channel=name, files=gone)
+        await clock.sleep(_PURGE_S)
+
+
 async def readiness(
-    store: SQLStore, rings: KeyRings, settings: Settings, clock: Clock
+    store: SQLStore,
+    rings: KeyRings,
+    settings: Settings,
+    clock: Clock,
+    channels: Mapping[str, Channel],
 ) -> Mapping[str, bool]:
-    """Which parts can do their work now: the database, the keys, the folders of each channel."""
+    """Which parts can do their work now: the database, the keys, the folders of each channel.
+
+    A broker or a relay that is away keeps nobody from sending papers here: of those the metrics
+    tell.
+    """
     now = clock.now()
     states = rings.states().values()
     ready = {"keys": all(any(key.health is Health.READY for key in ring) for ring in states)}
     async with store.read() as reading:
         await reading.run_sync(lambda connection: open_work(connection, now))
     ready["store"] = store.waiting < settings.store.queue
-    for name, channel in settings.channels.items():
-        ready[f"channel.{name}"] = channel.send.is_dir() and channel.receive.is_dir()
+    for name, channel in channels.items():
+        if isinstance(channel, FolderChannel):
+            ready[f"channel.{name}"] = await _is_there(channel)
     return ready
+
+
+async def _is_there(channel: Channel) -> bool:
+    try:
+        await channel.check()
+    except ChannelDown:
+        return False
+    return True

@@ -17,6 +17,7 @@ from gateway.ports import (
     Store,
 )
 from gateway.ports.pauses import NeverPaused, Pauses
+from gateway.ports.ways import OpenWays, Ways
 
 SECOND_US = 1_000_000
 
@@ -37,6 +38,7 @@ class FlowSettings:
     lease_us: int = 30 * SECOND_US
     lease_batch: int = 500
     send_timeout_s: float = 30.0
+    check_timeout_s: float = 10.0
     messages_in_flight: int = 8
     notice_linger_s: float = 0.05
     notice_park_after_us: int = 72 * 3600 * SECOND_US
@@ -62,3 +64,4 @@ class Context:
     notifier: Notifier
     settings: FlowSettings = FlowSettings()
     pauses: Pauses = field(default_factory=NeverPaused)
+    ways: Ways = field(default_factory=OpenWays)

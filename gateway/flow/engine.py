@@ -21,7 +21,13 @@ from gateway.flow.links import RELINK, UNLINKED, check_overdue
 from gateway.flow.receipt import apply_other, apply_receipts, keep_received
 from gateway.flow.repair import REPAIR
 from gateway.flow.retry import SEND
-from gateway.flow.transmit import check_answer, deliver_message, load_live, resume_message
+from gateway.flow.transmit import (
+    NOT_SENT,
+    check_answer,
+    deliver_message,
+    load_live,
+    resume_message,
+)
 from gateway.flow.watchdog import check_deadline
 from gateway.ports import (
     Effect,
@@ -191,10 +197,13 @@ class Engine:
     # --- the stages -----------------------------------------------------------------------------
 
     async def _wait_out(self, channel: str, effects: Sequence[Effect]) -> bool:
-        """Put effects off while their channel is paused; whether it is."""
-        if channel not in self.context.pauses.paused:
+        """Put effects off while their channel is paused or shut; whether it is."""
+        if channel in self.context.pauses.paused:
+            until: int | None = self.context.clock.now() + PAUSED_US
+        else:
+            until = self.context.ways.shut_until(channel)
+        if until is None:
             return False
-        until = self.context.clock.now() + PAUSED_US
         await self.context.store.reschedule(
             [(one.effect_id, one.attempt, until) for one in effects]
         )
@@ -203,9 +212,7 @@ class Engine:
     async def _declare(self, group: str, effects: Sequence[Effect]) -> None:
         assert self._in_flight is not None
         try:
-            if self.context.pauses.paused and await self._wait_out(
-                channel_of(self.context, group), effects
-            ):
+            if await self._wait_out(channel_of(self.context, group), effects):
                 return
             async with self._in_flight:
                 started = self.context.clock.now()
@@ -220,9 +227,9 @@ class Engine:
 
     async def _deliver(self, message: StoredMessage) -> None:
         """Take a claimed message to its channel; its SEND effect resumes what fails here."""
-        assert self._in_flight is not None
+        channel = channel_of(self.context, message.group)
         try:
-            async with self._in_flight:
+            async with self.context.ways.place(channel):
                 started = self.context.clock.now()
                 outcome = await deliver_message(self.context, message)
                 self._took("transmit", started)
@@ -241,19 +248,26 @@ class Engine:
     async def _resume(self, effect: Effect) -> None:
         if await self._wait_out(effect.group, [effect]):
             return
-        outcome = await resume_message(self.context, MessageId(effect.ref))
-        if outcome is SendOutcome.REFUSED:
+        async with self.context.ways.place(effect.group):
+            outcome = await resume_message(self.context, MessageId(effect.ref))
+        if outcome in NOT_SENT:
             await self._give_back([effect])
         elif outcome is None:
             await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
 
     async def _answer(self, effect: Effect) -> None:
-        if self.context.pauses.paused:
+        if self._is_any_shut():
             message = await load_live(self.context, MessageId(effect.ref), with_body=False)
             channel = "" if message is None else channel_of(self.context, message.group)
             if await self._wait_out(channel, [effect]):
                 return
         await check_answer(self.context, effect)
+
+    def _is_any_shut(self) -> bool:
+        ways = self.context.ways
+        return bool(self.context.pauses.paused) or any(
+            ways.shut_until(channel) is not None for channel in self.context.channels
+        )
 
     async def _deadline(self, effect: Effect) -> None:
         if effect.group == UNLINKED:
@@ -327,6 +341,8 @@ class Engine:
         assert self._tasks is not None
         for channel in self.context.channels:
             self._tasks.create_task(self._receive(channel))
+            if self.context.ways.heartbeat_s(channel) > 0:
+                self._tasks.create_task(self._beat(channel))
         looked_at = self.context.clock.now()
         while not self.stopping.is_set():
             await self._pause(settings.poll_s)
@@ -353,6 +369,24 @@ class Engine:
                 self._behind.discard(channel)
             if taken == 0:
                 await self._pause(settings.receive_poll_s)
+
+    async def _beat(self, channel: str) -> None:
+        """Look from time to time whether a channel is there, until the engine stops."""
+        settings, ways = self.context.settings, self.context.ways
+        beaten_at: int | None = None
+        while not self.stopping.is_set():
+            now = self.context.clock.now()
+            wait_us = int(ways.heartbeat_s(channel) * SECOND_US)
+            if beaten_at is None or abs(now - beaten_at) >= wait_us:
+                beaten_at = now
+                try:
+                    async with asyncio.timeout(settings.check_timeout_s):
+                        await self.context.channels[channel].check()
+                    ways.beat(channel, is_up=True)
+                except Exception as error:
+                    self.observer.failed("heartbeat", error)
+                    ways.beat(channel, is_up=False)
+            await self._pause(settings.poll_s)
 
     async def _reopen(self, age_us: int) -> None:
         """Apply files that were durable when a worker stopped or failed, if old enough."""

@@ -22,6 +22,7 @@ from gateway.ports import (
     AttemptClosed,
     AttemptOpened,
     Changes,
+    Channel,
     Command,
     Effect,
     EffectKind,
@@ -37,15 +38,19 @@ from gateway.ports import (
     StoredMessage,
     Views,
 )
+from gateway.ports.ways import WayShut
 
 _WAITING: Final = frozenset(
     {DeclarationStage.CLAIMED, DeclarationStage.SENT, DeclarationStage.UNKNOWN}
 )
 # After 2, 4 and 8 times the wait for an answer.
 _LODGED_LOOKS: Final = 3
+NOT_SENT: Final = frozenset({SendOutcome.REFUSED, SendOutcome.DECLINED})
+"""The outcomes that surely handed nothing over."""
 _OUTCOME: Final = {
     SendOutcome.HANDED_OVER: MessageStage.HANDED_OVER,
     SendOutcome.REFUSED: MessageStage.NOT_HANDED_OVER,
+    SendOutcome.DECLINED: MessageStage.NOT_HANDED_OVER,
     SendOutcome.UNKNOWN: MessageStage.UNKNOWN,
 }
 
@@ -142,13 +147,24 @@ async def send_message(context: Context, message: StoredMessage) -> SendOutcome:
     envelope = context.regime.wrap(message, profile, message.body, message.created_at)
     context.crash.reach("transmit.before_first_byte")
     try:
-        async with asyncio.timeout(context.settings.send_timeout_s):
-            outcome = await channel.send(context.regime.file_name(message), envelope)
-    except TimeoutError:
-        outcome = SendOutcome.UNKNOWN
+        async with context.ways.turn(profile.channel) as turn:
+            outcome = await _hand_over(context, channel, message, envelope)
+            turn.tell(outcome)
+    except WayShut:
+        outcome = SendOutcome.REFUSED
     context.crash.reach("transmit.after_last_byte")
     await close_attempt(context, message, outcome, "")
     return outcome
+
+
+async def _hand_over(
+    context: Context, channel: Channel, message: StoredMessage, envelope: bytes
+) -> SendOutcome:
+    try:
+        async with asyncio.timeout(context.settings.send_timeout_s):
+            return await channel.send(context.regime.file_name(message), envelope)
+    except TimeoutError:
+        return SendOutcome.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +203,7 @@ def decide_closed(facts: _ClosedFacts, views: Views, found: Found) -> Changes[No
             message.message_id, message.attempt, facts.now, _OUTCOME[facts.outcome], facts.detail
         )
     )
-    if facts.outcome is SendOutcome.REFUSED:
+    if facts.outcome in NOT_SENT:
         return changes
     wait_s = facts.profile.answer_timeout_s
     if facts.outcome is SendOutcome.UNKNOWN:

@@ -169,10 +169,15 @@ class Received:
 
 
 class SendOutcome(StrEnum):
-    """What a channel says of one hand-over."""
+    """What a channel says of one hand-over.
+
+    REFUSED and DECLINED surely handed nothing over: the way is not well, or it is and would not
+    take these bytes.
+    """
 
     HANDED_OVER = "handed_over"
     REFUSED = "refused"
+    DECLINED = "declined"
     UNKNOWN = "unknown"
 
 
@@ -191,4 +196,8 @@ class Channel(Protocol):
 
     async def acknowledge(self, tokens: Sequence[str]) -> None:
         """The bytes are durable with us: the channel may let go of them."""
+        ...
+
+    async def check(self) -> None:
+        """Whether the way is there, without sending anything; raises when it is not."""
         ...

@@ -26,7 +26,7 @@ from adapters.sandbox.customs import Settings as CustomsSettings
 from adapters.sandbox.customs.folder import run_folder
 from adapters.sandbox.hooks import Running
 from adapters.sandbox.warehouse.server import Acknowledge, RunningWarehouse
-from gateway.app.config import Settings
+from gateway.app.config import FolderSection, Settings
 from gateway.app.container import open_gateway
 from gateway.app.demo_orders import goods_records
 from gateway.app.demo_world import (
@@ -128,6 +128,7 @@ async def world(
         stack.push_async_callback(shopkeeper.close)
         authority = CustomsAuthority(seed, quick(CustomsSettings.demo()))
         stop, channel = asyncio.Event(), settings.channels["dxp"]
+        assert isinstance(channel, FolderSection)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(run_folder(authority, channel.send, channel.receive, stop=stop))
         stack.callback(stop.set)

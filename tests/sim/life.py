@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from gateway.app.config import ChannelSection, FlowSection, Settings, StoreSection
+from gateway.app.config import FlowSection, FolderSection, Settings, StoreSection
 from gateway.app.container import Gateway, assemble
 from gateway.app.keyring import KeyRings
 from gateway.domain.errors import GatewayError, StoreClosed
@@ -47,7 +47,7 @@ def sim_settings() -> Settings:
     return Settings(
         environment="test",
         store=StoreSection(url="sqlite://", master_key_file=nowhere),
-        channels={"dxp": ChannelSection(send=nowhere, receive=nowhere)},
+        channels={"dxp": FolderSection(send=nowhere, receive=nowhere)},
         flow=FlowSection(linger_s=0.2, poll_s=1.5, receive_poll_s=0.8, lease_s=LEASE_S),
     )
 

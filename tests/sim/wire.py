@@ -76,6 +76,11 @@ class Wire:
         """Whether nothing is on its way in either direction and customs plans nothing."""
         return not self._mailbox and not self.on_the_way and self.authority.next_due() is None
 
+    @property
+    def is_out(self) -> bool:
+        """Whether nothing gets through just now."""
+        return self.loop.time() < self._out_until
+
     async def run(self) -> None:
         """Let customs answer in its time; runs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -245,3 +250,9 @@ class SimChannel:
         """The gateway has them."""
         self.life.check()
         await self.wire.acknowledge(self.life, tokens)
+
+    async def check(self) -> None:
+        """Whether the way is there."""
+        self.life.check()
+        if self.wire.is_out:
+            raise WireBroken("the way is out")

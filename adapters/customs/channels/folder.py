@@ -84,6 +84,38 @@ class FolderChannel:
         """
         await self._executor.run(self._let_go, tuple(tokens))
 
+    async def check(self) -> None:
+        """Raises :class:`ChannelDown` unless both folders are there and may be used."""
+        await self._executor.run(self._look)
+
+    async def purge(self, before_us: int) -> int:
+        """Remove files last changed before a moment (UTC microseconds) from the done and error
+        folders; how many.
+        """
+        return await self._executor.run(self._clear, before_us)
+
+    def _look(self) -> None:
+        for folder in (self._send_dir, self._receive_dir):
+            if not (folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
+                raise ChannelDown(f"{self.name}: the {folder.name} folder cannot be used")
+
+    def _clear(self, before_us: int) -> int:
+        gone = 0
+        for folder in (self._done_dir, self._error_dir):
+            # A folder or file that cannot be read or removed now is looked at the next time.
+            with suppress(OSError):
+                for entry in os.scandir(folder) if folder is not None else ():
+                    gone += self._clear_one(entry, before_us)
+        return gone
+
+    def _clear_one(self, entry: "os.DirEntry[str]", before_us: int) -> int:
+        with suppress(OSError):
+            facts = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(facts.st_mode) and facts.st_mtime_ns // 1000 < before_us:
+                os.unlink(entry.path)
+                return 1
+        return 0
+
     def _write(self, file_name: str, envelope: bytes) -> SendOutcome:
         if not is_safe_name(file_name):
             return SendOutcome.REFUSED

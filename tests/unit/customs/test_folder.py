@@ -258,3 +258,36 @@ class TestAcknowledge:
         prefix = f"{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_size}/"
         await channel(folders).acknowledge([prefix + name.encode().hex(), name, "1/zz"])
         assert outside.exists()
+
+
+class TestUpkeep:
+    async def test_both_folders_must_be_there_to_be_used(self, folders: dict[str, Path]) -> None:
+        way = channel(folders)
+        await way.check()
+        folders["send"].rmdir()
+        with pytest.raises(ChannelDown):
+            await way.check()
+
+    async def test_old_files_are_purged_and_nothing_else(self, folders: dict[str, Path]) -> None:
+        way = channel(folders)
+        for name in ("done", "error", "receive", "send"):
+            for age in (1, 9):
+                path = folders[name] / f"{age}.xml"
+                path.write_bytes(b"x")
+                os.utime(path, (age, age))
+        (folders["done"] / "kept").mkdir()
+        (folders["done"] / "link").symlink_to(folders["receive"] / "1.xml")
+        os.utime(folders["done"] / "kept", (1, 1))
+        assert await way.purge(5 * 1_000_000) == 2
+        left = {name: sorted(path.name for path in folders[name].iterdir()) for name in folders}
+        assert left == {
+            "done": ["9.xml", "kept", "link"],
+            "error": ["9.xml"],
+            "receive": ["1.xml", "9.xml"],
+            "send": ["1.xml", "9.xml"],
+        }
+
+    async def test_a_folder_that_is_gone_purges_nothing(self, folders: dict[str, Path]) -> None:
+        folders["done"].rmdir()
+        assert await channel(folders).purge(5) == 0
+        assert await channel(folders, done_dir=None, error_dir=None).purge(5) == 0
