@@ -189,7 +189,6 @@ async def assemble(
         explain=explain,
         registry=registry,
     )
-    services = services if ready is None else replace(services, ready=ready)
     return Gateway(
         settings=settings,
         store=store,
@@ -201,7 +200,7 @@ async def assemble(
         engine=engine,
         ingest=ingest,
         desk=desk,
-        services=services,
+        services=services if ready is None else replace(services, ready=ready),
         pauses=pauses,
         packs=packs,
     )

@@ -379,14 +379,17 @@ class Engine:
             wait_us = int(ways.heartbeat_s(channel) * SECOND_US)
             if beaten_at is None or abs(now - beaten_at) >= wait_us:
                 beaten_at = now
-                try:
-                    async with asyncio.timeout(settings.check_timeout_s):
-                        await self.context.channels[channel].check()
-                    ways.beat(channel, is_up=True)
-                except Exception as error:
-                    self.observer.failed("heartbeat", error)
-                    ways.beat(channel, is_up=False)
+                ways.beat(channel, is_up=await self._is_there(channel))
             await self._pause(settings.poll_s)
+
+    async def _is_there(self, channel: str) -> bool:
+        try:
+            async with asyncio.timeout(self.context.settings.check_timeout_s):
+                await self.context.channels[channel].check()
+        except Exception as error:
+            self.observer.failed("heartbeat", error)
+            return False
+        return True
 
     async def _reopen(self, age_us: int) -> None:
         """Apply files that were durable when a worker stopped or failed, if old enough."""

@@ -1,7 +1,6 @@
 """Runs the authority behind an AMQP 0-9-1 broker: one queue it consumes, one it fills.
 
-It is the node of this line, so it declares both queues, durable. What it publishes is persistent
-and confirmed before the message that caused it is acknowledged.
+It is the node of this line, so it declares both queues, durable; what it publishes is persistent.
 """
 
 import asyncio
@@ -12,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 import aio_pika
+from aio_pika.abc import AbstractExchange, AbstractQueue
 
 from adapters.sandbox.customs.authority import CustomsAuthority
 from adapters.sandbox.customs.folder import system_clock
@@ -45,23 +45,41 @@ async def run_broker(
         inbox = await channel.declare_queue(line.sent, durable=True)
         await channel.declare_queue(line.received, durable=True)
         while not ended.is_set():
-            taken = 0
-            while taken < MESSAGES_A_TURN:
-                message = await inbox.get(fail=False)
-                if message is None:
-                    break
-                authority.receive(message.body, clock())
-                await message.ack()
-                taken += 1
-            for file in authority.due(clock()):
-                copy = aio_pika.Message(
-                    file.data,
-                    content_type="text/xml",
-                    message_id=file.name,
-                    delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                )
-                await channel.default_exchange.publish(copy, line.received)
+            taken = await _take(authority, inbox, clock)
+            await _give(authority, channel.default_exchange, line.received, clock)
             if not taken:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_POLL_S):
-                        await ended.wait()
+                await _pause(ended)
+
+
+async def _take(
+    authority: CustomsAuthority, inbox: AbstractQueue, clock: Callable[[], datetime]
+) -> int:
+    """Let the authority take what waits; how many messages."""
+    taken = 0
+    while taken < MESSAGES_A_TURN and (message := await inbox.get(fail=False)) is not None:
+        authority.receive(message.body, clock())
+        await message.ack()
+        taken += 1
+    return taken
+
+
+async def _give(
+    authority: CustomsAuthority,
+    exchange: AbstractExchange,
+    queue: str,
+    clock: Callable[[], datetime],
+) -> None:
+    for file in authority.due(clock()):
+        message = aio_pika.Message(
+            file.data,
+            content_type="text/xml",
+            message_id=file.name,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        await exchange.publish(message, queue)
+
+
+async def _pause(ended: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_POLL_S):
+            await ended.wait()

@@ -112,7 +112,7 @@ def read_envelope(root: etree._Element) -> Envelope:
     )
     try:
         body = base64.b64decode("".join(_text(data).split()), validate=True)
-    except binascii.Error as fault:
+    except ValueError as fault:
         raise UnreadableError("Data is not base64") from fault
     return Envelope(
         cop_msg_id=fields.get("CopMsgId", ""),
@@ -187,7 +187,7 @@ def scan_envelope(data: bytes) -> Envelope:
         raise UnreadableError("no Data element")
     try:
         body = binascii.a2b_base64(data[start:end])
-    except binascii.Error as fault:
+    except ValueError as fault:
         raise UnreadableError("Data is not base64") from fault
     return Envelope(
         cop_msg_id=_cut(head, b"CopMsgId"),
