@@ -28,6 +28,7 @@ from gateway.app.commands.check import check, parked_work
 from gateway.app.commands.doctor import doctor
 from gateway.app.commands.frame import Common, SpeakingGroup
 from gateway.app.commands.preflight import preflight
+from gateway.app.commands.sandbox import sandbox
 from gateway.app.commands.seed import seed
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 
@@ -89,6 +90,7 @@ def build() -> typer.Typer:
     app.command("serve")(processes.serve)
     app.command("worker")(processes.worker)
     app.command("init")(processes.init)
+    app.command("sandbox")(sandbox)
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,

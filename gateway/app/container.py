@@ -244,5 +244,3 @@ def flow_settings(settings: Settings) -> FlowSettings:
         senders={name: channel.senders for name, channel in settings.channels.items()},
         accepts_bare=flow.accepts_bare,
     )
-
-

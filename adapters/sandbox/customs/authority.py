@@ -170,6 +170,8 @@ class CustomsAuthority:
     def _plan(self, filing: Filing, after: datetime) -> None:
         """Put the next status of a route on the schedule."""
         status = filing.route[filing.position]
+        if filing.scenario.name is ScenarioName.SLOW:
+            after += self._settings.timing.late
         if filing.position and filing.route[filing.position - 1] == "4":
             wait = self._settings.timing.busy
         elif status == "899":
@@ -235,7 +237,10 @@ class CustomsAuthority:
         match filing.scenario.name:
             case ScenarioName.EARLY:
                 self._outbox.alone([receipt], now)
-            case ScenarioName.REORDER:
+            case ScenarioName.REPLAY:
+                self._outbox.add(receipt, now)
+                filing.held.append(receipt)
+            case ScenarioName.REORDER | ScenarioName.TOGETHER:
                 filing.held.append(receipt)
             case ScenarioName.DUPLICATE:
                 self._outbox.add(receipt, now)
@@ -246,7 +251,16 @@ class CustomsAuthority:
                 self._outbox.add(receipt, now)
 
     def _release_held(self, filing: Filing, now: datetime) -> None:
-        """Deliver what REORDER held back, newest first, each in a file of its own."""
+        """Deliver what REORDER held back, newest first, each in a file of its own; what REPLAY
+        has delivered comes again; what TOGETHER held back goes in one file.
+        """
+        if filing.scenario.name is ScenarioName.TOGETHER:
+            self._outbox.alone(list(filing.held), now)
+            filing.held.clear()
+        elif filing.scenario.name is ScenarioName.REPLAY:
+            for receipt in filing.held:
+                self._push(now + self._settings.timing.repeat, _Delivery(receipt))
+            filing.held.clear()
         for receipt in reversed(filing.held):
             self._push(now, _Delivery(receipt))
             now += self._draw(receipt.status)

@@ -12,6 +12,7 @@ from typing import Final
 
 import aio_pika
 from aio_pika.abc import AbstractExchange, AbstractQueue
+from yarl import URL
 
 from adapters.sandbox.customs.authority import CustomsAuthority
 from adapters.sandbox.customs.folder import system_clock
@@ -33,6 +34,7 @@ async def run_broker(
     url: str,
     line: Line,
     *,
+    password: str | None = None,
     clock: Callable[[], datetime] = system_clock,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -40,7 +42,8 @@ async def run_broker(
     goes away.
     """
     ended = stop or asyncio.Event()
-    connection = await aio_pika.connect(url)
+    address = URL(url) if password is None else URL(url).with_password(password)
+    connection = await aio_pika.connect(str(address))
     async with connection, await connection.channel(publisher_confirms=True) as channel:
         inbox = await channel.declare_queue(line.sent, durable=True)
         await channel.declare_queue(line.received, durable=True)

@@ -32,6 +32,7 @@ STATUS_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "700": "退运",
         "800": "[Code:2600;Desc:放行]",
         "899": "结关",
+        "777": "其它状态",
     }
 )
 
@@ -62,6 +63,7 @@ EPORT_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "-301009": "报送类型错误，没有可操作的订单",
         "-301010": "该订单号已存在",
         "-301011": "订单已申报清单，当前状态不允许操作",
+        "-301013": "系统异常",
         "-301014": "报文时间早于已入库报文，忽略",
         "-301015": "单个报文表头数量超限",
         "-301020": "验签失败",
@@ -69,6 +71,7 @@ EPORT_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "-621004": "该清单已申报",
         "-621005": "单次交易金额超限",
         "-621008": "已发往海关，状态更新失败",
+        "-621009": "系统异常",
         "-621011": "没有可变更的清单",
         "-621012": "当前状态不允许变更",
         "-621015": "数据与卡信息不符，无权操作",
@@ -88,7 +91,15 @@ EXCHANGE_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "1002": "签名过期",
         "1004": "签名与数据不符",
         "1999": "发送方未注册",
+        "0999": "报文其他错误",
+        "1003": "签名证书已撤销",
         "2001": "接收方不存在",
+        "2002": "接收方地址不符",
+        "2999": "路由其他错误",
+        "3001": "中间件或数据库异常",
+        "3002": "连接失败",
+        "3003": "超时",
+        "3999": "系统其他错误",
     }
 )
 
@@ -103,3 +114,10 @@ def eport_text(code: str, detail: str = "") -> str:
     """Return the returnInfo of an e-port processing error."""
     text = EPORT_TEXTS.get(code, "处理异常")
     return f"{text}：{detail}" if detail else text
+
+
+def meaning(code: str) -> str:
+    """Return the text that goes with a code, whichever list it stands in; empty for none."""
+    texts = (REJECTION_TEXTS, STATUS_TEXTS, EXCHANGE_TEXTS)
+    found = next((one[code] for one in texts if code in one), EPORT_TEXTS.get(f"-{code}", ""))
+    return found.partition(";totalPrice")[0]

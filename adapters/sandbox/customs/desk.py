@@ -16,6 +16,7 @@ from adapters.sandbox.customs.routes import (
     answers_same_bytes,
     is_refusal,
     muted,
+    passes,
     refuses,
     route,
 )
@@ -118,15 +119,21 @@ class Desk:
         version = filing.current
         if version is not None:
             version.status, version.info = status, info
+        if passes(filing.scenario, status, is_last=filing.position == len(filing.route)):
+            return
         if is_refusal(status):
             filing.live = False
             filing.spent = True
+            if filing.stored is filing.paper:
+                filing.stored = None
             filing.refused = self._fingerprint(filing)
             self._give_back(filing, now)
         elif status == "1":
             filing.live = False
         elif status == "120":
             self._store(filing, version, now)
+        elif status == "800":
+            self._number(filing, now)
 
     def _store(self, filing: Filing, version: Version | None, now: datetime) -> None:
         deleted = version is not None and version.app_type == "3"
@@ -135,6 +142,9 @@ class Desk:
             filing.stored = None
             return
         filing.stored = filing.paper
+        self._number(filing, now)
+
+    def _number(self, filing: Filing, now: datetime) -> None:
         if filing.kind is Kind.INVENTORY and not filing.invt_no:
             office = filing.paper.get("customsCode")[:4].rjust(4, "0")
             filing.invt_no = f"{office}{(now + _BEIJING).year}I{self._next_serial():09d}"

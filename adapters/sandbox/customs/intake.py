@@ -81,6 +81,7 @@ class Gate:
         self._settings = settings
         self._schemas = SchemaBook(settings.edition)
         self._verifier = SignatureVerifier()
+        self._refused: set[str] = set()
 
     def open(self, data: bytes, now: datetime) -> Opened:
         """Open one envelope; raises ExchangeRefusedError or MessageRefusedError."""
@@ -143,6 +144,10 @@ class Gate:
             raise ExchangeRefusedError(fault.code, fault.reason, envelope) from fault
 
     def _refuse_bad_records(self, opened: Opened) -> None:
+        for paper in opened.business.papers:
+            scenario = parse_scenario(paper.get("orderNo"))
+            if scenario.name is ScenarioName.EXCHANGE:
+                self._refuse_exchange(scenario.code, paper.get("guid"), opened.envelope)
         for number, paper in enumerate(opened.business.papers, start=1):
             if parse_scenario(paper.get("orderNo")).name is ScenarioName.BADRECORD:
                 raise MessageRefusedError(
@@ -150,6 +155,16 @@ class Gate:
                     opened.envelope,
                     opened.business.kind.value,
                 )
+
+    def _refuse_exchange(self, code: str, guid: str, envelope: Envelope) -> None:
+        """Let the exchange platform refuse a record's message: trouble of its own (3xxx) only the
+        first time.
+        """
+        if code.startswith("3"):
+            if guid in self._refused:
+                return
+            self._refused.add(guid)
+        raise ExchangeRefusedError(code, "", envelope)
 
 
 def _open_plain(data: bytes) -> Opened:

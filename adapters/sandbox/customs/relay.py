@@ -111,24 +111,36 @@ class Relay:
 
 
 @asynccontextmanager
-async def run_relay(
-    relay: Relay, host: str = "127.0.0.1", port: int = 0, *, callback: Callback | None = None
+async def serving(
+    app: web.Application, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
-    """Serve the relay for the length of a block; gives its address."""
-    runner = web.AppRunner(relay.app(), shutdown_timeout=1)
+    """Serve an application for the length of a block; gives its address."""
+    runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
-        async with aiohttp.ClientSession(trust_env=False) as session, asyncio.TaskGroup() as tasks:
-            bringing = None
-            if callback is not None:
-                bringing = tasks.create_task(_keep_bringing(relay, callback, session))
-            yield f"http://{host}:{site.port}"
-            if bringing is not None:
-                bringing.cancel()
+        yield f"http://{host}:{site.port}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def run_relay(
+    relay: Relay, host: str = "127.0.0.1", port: int = 0, *, callback: Callback | None = None
+) -> AsyncIterator[str]:
+    """Serve the relay for the length of a block; gives its address."""
+    async with (
+        serving(relay.app(), host, port) as address,
+        aiohttp.ClientSession(trust_env=False) as session,
+        asyncio.TaskGroup() as tasks,
+    ):
+        bringing = None
+        if callback is not None:
+            bringing = tasks.create_task(_keep_bringing(relay, callback, session))
+        yield address
+        if bringing is not None:
+            bringing.cancel()
 
 
 async def _keep_bringing(relay: Relay, callback: Callback, session: aiohttp.ClientSession) -> None:

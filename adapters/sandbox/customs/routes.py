@@ -19,6 +19,50 @@ _ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
         ScenarioName.REVIEW: ("2", "3", "120", "300", "399", "800"),
         ScenarioName.SUSPEND: ("2", "120", "600"),
         ScenarioName.ABROAD: ("2", "120", "500", "700"),
+        ScenarioName.SENT: ("2", "3", "120", "800"),
+        ScenarioName.CLOSE: ("2", "120", "800", "899"),
+        ScenarioName.TURNDOWN: ("2", "120", "100"),
+        ScenarioName.INSPECTREFUSE: ("2", "120", "500", "100"),
+        ScenarioName.DECIDEREFUSE: ("2", "120", "399", "100"),
+        ScenarioName.RESUME: ("2", "120", "600", "800"),
+        ScenarioName.FREE: ("2", "120", "501", "800"),
+        ScenarioName.REVOKE: ("2", "120", "800", "100"),
+        ScenarioName.REINSPECT: ("2", "120", "800", "500"),
+        ScenarioName.TURNBACK: ("2", "120", "800", "700"),
+        ScenarioName.AGAIN: ("2", "-621004", "120", "800"),
+        ScenarioName.AGAINTEXT: ("2", "100", "120", "800"),
+        ScenarioName.FAULTLATE: ("2", "120", "-621008", "800"),
+        ScenarioName.NOTLODGED: ("120", "800"),
+        ScenarioName.ONLYRELEASE: ("800",),
+        ScenarioName.NEWSTATUS: ("2", "777", "120", "800"),
+    }
+)
+_ORDER_ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {
+        ScenarioName.ORDERSENT: ("2", "3", "120"),
+        ScenarioName.ORDERDONE: ("2", "120", "399"),
+        ScenarioName.ORDERAGAIN: ("2", "-301010", "120"),
+        ScenarioName.ORDERTURNDOWN: ("2", "120", "100"),
+    }
+)
+# Refusals that say something of one try and end nothing.
+_PASSING: Final = frozenset(
+    {
+        ScenarioName.AGAIN,
+        ScenarioName.AGAINTEXT,
+        ScenarioName.FAULTLATE,
+        ScenarioName.ORDERAGAIN,
+    }
+)
+_BY_HAND: Final = frozenset(
+    {
+        ScenarioName.RECALL,
+        ScenarioName.TURNDOWN,
+        ScenarioName.INSPECTREFUSE,
+        ScenarioName.DECIDEREFUSE,
+        ScenarioName.REVOKE,
+        ScenarioName.ORDERTURNDOWN,
+        ScenarioName.PLAINTEXT,
     }
 )
 _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
@@ -50,6 +94,8 @@ def refuses(kind: Kind, scenario: Scenario) -> bool:
     eport_kind = _eport_kind(scenario.code) if scenario.name is ScenarioName.REJECT else None
     if kind is Kind.ORDER:
         return scenario.name is ScenarioName.ORDERREJECT or eport_kind is Kind.ORDER
+    if scenario.name is ScenarioName.PLAINTEXT:
+        return True
     return scenario.name is ScenarioName.REJECT and eport_kind is not Kind.ORDER
 
 
@@ -63,16 +109,31 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         code = scenario.code
         return (f"-{code}",) if _eport_kind(code) is kind else ("2", "100")
     if kind is Kind.ORDER:
-        return _ORDER
+        return _order_route(scenario, spent=spent)
     match scenario.name:
         case ScenarioName.DETAIN:
             return ("2", "120", scenario.code)
         case ScenarioName.NEGATIVE:
-            return _RELEASE if spent else ("-621008",)
+            return _RELEASE if spent else (f"-{scenario.code}",)
         case ScenarioName.BUSY:
             return _RELEASE if spent else ("4", *_RELEASE)
         case other:
             return _ROUTES.get(other, _RELEASE)
+
+
+def _order_route(scenario: Scenario, *, spent: bool) -> Route:
+    match scenario.name:
+        case ScenarioName.ORDERBUSY:
+            return _ORDER if spent else ("4", *_ORDER)
+        case ScenarioName.ORDERNEGATIVE:
+            return _ORDER if spent else ("-301013",)
+        case other:
+            return _ORDER_ROUTES.get(other, _ORDER)
+
+
+def passes(scenario: Scenario, status: str, *, is_last: bool) -> bool:
+    """Tell whether a refusal on a route ends nothing: more statuses follow it."""
+    return scenario.name in _PASSING and is_refusal(status) and not is_last
 
 
 def status_text(status: str, scenario: Scenario, guid: str) -> str:
@@ -80,8 +141,10 @@ def status_text(status: str, scenario: Scenario, guid: str) -> str:
     if status.startswith("-"):
         return codes.eport_text(status)
     if status == "100":
-        if scenario.name is ScenarioName.RECALL:
+        if scenario.name in _BY_HAND:
             return "人工审核退单，单证不符"
+        if scenario.name is ScenarioName.AGAINTEXT:
+            return "该清单重复申报"
         return codes.rejection_text(scenario.code)
     return codes.STATUS_TEXTS[status].replace("{guid}", guid)
 

@@ -36,6 +36,33 @@ class ScenarioName(StrEnum):
     BUSY = "BUSY"
     LATE = "LATE"
     NEGATIVE = "NEGATIVE"
+    SENT = "SENT"
+    CLOSE = "CLOSE"
+    TURNDOWN = "TURNDOWN"
+    INSPECTREFUSE = "INSPECTREFUSE"
+    DECIDEREFUSE = "DECIDEREFUSE"
+    RESUME = "RESUME"
+    FREE = "FREE"
+    REVOKE = "REVOKE"
+    REINSPECT = "REINSPECT"
+    TURNBACK = "TURNBACK"
+    AGAIN = "AGAIN"
+    AGAINTEXT = "AGAINTEXT"
+    FAULTLATE = "FAULTLATE"
+    NOTLODGED = "NOTLODGED"
+    ONLYRELEASE = "ONLYRELEASE"
+    NEWSTATUS = "NEWSTATUS"
+    PLAINTEXT = "PLAINTEXT"
+    ORDERSENT = "ORDERSENT"
+    ORDERDONE = "ORDERDONE"
+    ORDERBUSY = "ORDERBUSY"
+    ORDERAGAIN = "ORDERAGAIN"
+    ORDERTURNDOWN = "ORDERTURNDOWN"
+    ORDERNEGATIVE = "ORDERNEGATIVE"
+    SLOW = "SLOW"
+    REPLAY = "REPLAY"
+    TOGETHER = "TOGETHER"
+    EXCHANGE = "EXCHANGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +146,142 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
             "首次回系统异常（-621008），再报正常",
             "-621008 for the first inventory, normal for the next one",
         ),
+        ScenarioName.SENT: ScenarioText(
+            "每步都经发送海关成功（2、3、120、800）",
+            "each step told: 2, 3, 120, released with 800",
+        ),
+        ScenarioName.CLOSE: ScenarioText(
+            "放行后结关（800、899）",
+            "closed after release: 800, 899",
+        ),
+        ScenarioName.TURNDOWN: ScenarioText(
+            "入库后人工退单（120、100）",
+            "manual refusal straight after acceptance: 120, 100",
+        ),
+        ScenarioName.INSPECTREFUSE: ScenarioText(
+            "查验后退单（500、100）",
+            "refused after inspection: 500, 100",
+        ),
+        ScenarioName.DECIDEREFUSE: ScenarioText(
+            "审结后退单（399、100）",
+            "refused after the decision: 399, 100",
+        ),
+        ScenarioName.RESUME: ScenarioText(
+            "暂停后放行（600、800）",
+            "suspended, then released: 600, 800",
+        ),
+        ScenarioName.FREE: ScenarioText(
+            "扣留后放行（501、800）",
+            "detained, then released: 501, 800",
+        ),
+        ScenarioName.REVOKE: ScenarioText(
+            "放行后又退单（800、100）",
+            "contradiction after release: 800, 100",
+        ),
+        ScenarioName.REINSPECT: ScenarioText(
+            "放行后又查验（800、500）",
+            "contradiction after release: 800, 500",
+        ),
+        ScenarioName.TURNBACK: ScenarioText(
+            "放行后又退运（800、700）",
+            "contradiction after release: 800, 700",
+        ),
+        ScenarioName.AGAIN: ScenarioText(
+            "申报中收到重复申报异常（2、-621004、120、800）",
+            "-621004 after 2, then accepted and released",
+        ),
+        ScenarioName.AGAINTEXT: ScenarioText(
+            "申报中收到文本为重复申报的退单（2、100、120、800）",
+            "100 whose text says duplicate after 2, then released",
+        ),
+        ScenarioName.FAULTLATE: ScenarioText(
+            "入库后收到系统异常（120、-621008、800）",
+            "-621008 after acceptance, then released",
+        ),
+        ScenarioName.NOTLODGED: ScenarioText(
+            "无申报中，直接入库放行（120、800）",
+            "nothing before acceptance: 120, 800",
+        ),
+        ScenarioName.ONLYRELEASE: ScenarioText(
+            "只有放行回执（800）",
+            "a release without anything before it: 800 alone",
+        ),
+        ScenarioName.NEWSTATUS: ScenarioText(
+            "含未知状态码（2、777、120、800）",
+            "an unknown status on the way: 2, 777, 120, 800",
+        ),
+        ScenarioName.PLAINTEXT: ScenarioText(
+            "退单信息无代码",
+            "refused with a text that holds no code",
+        ),
+        ScenarioName.ORDERSENT: ScenarioText(
+            "订单发送海关成功（2、3、120）",
+            "order with 2, 3, 120",
+        ),
+        ScenarioName.ORDERDONE: ScenarioText(
+            "订单审结（2、120、399）",
+            "order with 399 after 120",
+        ),
+        ScenarioName.ORDERBUSY: ScenarioText(
+            "订单发往海关失败后恢复（4、2、120）",
+            "order with 4 first, then 2, 120",
+        ),
+        ScenarioName.ORDERAGAIN: ScenarioText(
+            "订单申报中收到已存在异常（2、-301010、120）",
+            "order with -301010 after 2, then stored",
+        ),
+        ScenarioName.ORDERTURNDOWN: ScenarioText(
+            "订单入库后退单（120、100）",
+            "order refused after it was stored: 120, 100",
+        ),
+        ScenarioName.ORDERNEGATIVE: ScenarioText(
+            "首次订单回系统异常（-301013），再报正常",
+            "-301013 for the first order, normal for the next one",
+        ),
+        ScenarioName.SLOW: ScenarioText(
+            "每步都很慢",
+            "every stage takes long",
+        ),
+        ScenarioName.REPLAY: ScenarioText(
+            "办结后全部回执再次送达",
+            "all receipts come again when all is over",
+        ),
+        ScenarioName.TOGETHER: ScenarioText(
+            "全部回执在同一文件中送达",
+            "all receipts come at the end, in one file",
+        ),
+        ScenarioName.EXCHANGE: ScenarioText(
+            "含此记录的报文被交换平台拒收（3xxx 仅首次），可指定代码（如 SIM-EXCHANGE1002-1）",
+            "any message holding this record gets a DxpRep; with 3xxx only the first one",
+        ),
     }
 )
 
 _PATTERN: Final = re.compile(r"SIM-([A-Z]+)(?:-?(\d{2,6}))?(?:-|$)")
-_WITH_CODE: Final = frozenset({ScenarioName.REJECT, ScenarioName.ORDERREJECT, ScenarioName.DETAIN})
+_WITH_CODE: Final = frozenset(
+    {
+        ScenarioName.REJECT,
+        ScenarioName.ORDERREJECT,
+        ScenarioName.DETAIN,
+        ScenarioName.NEGATIVE,
+        ScenarioName.EXCHANGE,
+    }
+)
 _DEFAULT_CODES: Final[Mapping[ScenarioName, str]] = MappingProxyType(
     {
         ScenarioName.REJECT: "1327",
         ScenarioName.ORDERREJECT: "1304",
         ScenarioName.DETAIN: "501",
+        ScenarioName.NEGATIVE: "621008",
+        ScenarioName.EXCHANGE: "3003",
+    }
+)
+# Names that take some codes only; other digits are part of the number.
+_KNOWN_CODES: Final[Mapping[ScenarioName, re.Pattern[str]]] = MappingProxyType(
+    {
+        ScenarioName.DETAIN: re.compile(r"50[123]|599"),
+        ScenarioName.NEGATIVE: re.compile(r"621\d{3}"),
+        ScenarioName.EXCHANGE: re.compile(r"000[12]|0999|100[1-4]|1999|200[12]|2999|300[123]|3999"),
     }
 )
 _RELEASE: Final = Scenario(ScenarioName.RELEASE)
@@ -145,6 +298,7 @@ def parse_scenario(order_no: str) -> Scenario:
     if name not in _WITH_CODE:
         return Scenario(name)
     code = found[2] or _DEFAULT_CODES[name]
-    if name is ScenarioName.DETAIN and code not in {"501", "502", "503", "599"}:
+    known = _KNOWN_CODES.get(name)
+    if known is not None and known.fullmatch(code) is None:
         code = _DEFAULT_CODES[name]
     return Scenario(name, code)

@@ -1,0 +1,65 @@
+"""The list of scenarios: every name, and every code that a name is known to take.
+
+Each has an order number to try it with, and a wire trace that no other has.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from adapters.sandbox.customs import codes
+from adapters.sandbox.customs.scenarios import SCENARIOS, ScenarioName, ScenarioText, parse_scenario
+
+# Codes beside the default one of each name that takes any.
+_CODES: Final[Mapping[ScenarioName, tuple[str, ...]]] = MappingProxyType(
+    {
+        ScenarioName.REJECT: (
+            "1300", "1313", "1320", "1322", "1332", "13035", "13127", "130126",
+            "621005", "621015", "621016", "621018", "621021", "621025", "621026", "621027",
+            "621028", "621029", "621030", "301002", "301008", "301014", "301015", "301020",
+        ),
+        ScenarioName.DETAIN: ("502", "503", "599"),
+        ScenarioName.NEGATIVE: ("621009", "621017", "621022"),
+        ScenarioName.EXCHANGE: (
+            "0001", "0002", "0999", "1001", "1002", "1003", "1004", "1999", "2001", "2002", "2999",
+            "3001", "3002", "3999",
+        ),
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One scenario: an order number that selects it, its name, its code or "", what it does."""
+
+    order_no: str
+    name: ScenarioName
+    code: str
+    text: ScenarioText
+
+    def to_dict(self) -> dict[str, str]:
+        """The JSON value of a listing."""
+        return {
+            "order_no": self.order_no,
+            "scenario": self.name.value,
+            "code": self.code,
+            "zh": self.text.zh,
+            "en": self.text.en,
+        }
+
+
+def catalogue() -> tuple[Listed, ...]:
+    """Every scenario, in the order of their names' definition."""
+    return tuple(one for name in ScenarioName for one in _of(name))
+
+
+def _of(name: ScenarioName) -> Iterator[Listed]:
+    code = parse_scenario(f"SIM-{name}-1").code
+    yield Listed(f"SIM-{name}{code}-1", name, code, SCENARIOS[name])
+    for other in _CODES.get(name, ()):
+        text = SCENARIOS[name]
+        meaning = codes.meaning(other)
+        zh = f"{text.zh}；代码 {other}：{meaning}" if meaning else f"{text.zh}；代码 {other}"
+        described = ScenarioText(zh, f"{text.en}; code {other}")
+        yield Listed(f"SIM-{name}{other}-1", name, other, described)

@@ -1,0 +1,84 @@
+"""The sandbox customs by itself: a process that strangers reach over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import aiohttp
+import orjson
+import pytest
+
+from adapters.sandbox.customs.receipts import OutgoingFile
+from gateway.app.demo_world import free_port
+from tests.unit.sandbox import wire
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[tuple[str, str]]:
+    """Addresses of a running sandbox's relay and control page; a process of its own."""
+    relay, control = free_port(), free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from gateway.app.cli import main; main()", "sandbox",
+        "--http", str(relay), "--control", str(control),
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    page = f"http://127.0.0.1:{control}"
+    try:
+        async with asyncio.timeout(90), aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    await (await session.get(page)).read()
+                    break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.1)
+        yield f"http://127.0.0.1:{relay}", page
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+
+
+def envelope(draft: wire.Draft, number: int) -> bytes:
+    signer = wire.make_signer()
+    return wire.envelope(signer.sign(wire.message(draft)), cop_msg_id=f"MSG-{number}")
+
+
+@pytest.mark.slow
+async def test_it_answers_over_http_and_shows_what_it_knows(
+    sandbox: tuple[str, str],
+) -> None:
+    relay, page = sandbox
+    order_no = "SIM-TURNDOWN-1"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+        await session.post(f"{relay}/send", data=envelope(wire.order(order_no), 1))
+        statuses: list[str] = []
+        while len(statuses) < 2:
+            async with session.get(f"{relay}/receipts?limit=9") as answer:
+                messages = (await answer.json())["messages"]
+            for one in messages:
+                file = OutgoingFile(one["name"], base64.b64decode(one["data"]), "")
+                statuses += [record.status for record in wire.read(file)]
+            ids = {"ids": [one["id"] for one in messages]}
+            await session.post(f"{relay}/receipts/ack", json=ids)
+            await asyncio.sleep(0.05)
+        assert statuses == ["2", "120"]
+        await session.post(f"{relay}/send", data=envelope(wire.inventory(order_no), 2))
+        while True:
+            await (await session.get(f"{relay}/receipts")).read()
+            ledger = await (await session.get(f"{page}/ledger")).json()
+            if ledger["inventories"] and ledger["inventories"][0]["trail"] == ["2", "120", "100"]:
+                break
+            await asyncio.sleep(0.05)
+        text = await (await session.get(page)).text()
+        assert order_no in text
+        listed = await (await session.get(f"{page}/scenarios")).json()
+        assert len(listed["scenarios"]) >= 70
+        async with session.post(f"{page}/clock", json={"advance_s": 3600}) as moved:
+            assert moved.status == 200
+        for wrong in ({}, {"advance_s": -1}, {"advance_s": "x"}):
+            async with session.post(f"{page}/clock", json=wrong) as refused:
+                assert refused.status == 422
+    assert b"110101" not in orjson.dumps(ledger)
