@@ -151,21 +151,11 @@ async def assemble(
     await packs.refresh()
     await _read_first(cache, keys, pauses)
     context = Context(
-        clock=clock,
-        rng=rng,
-        crash=crash,
-        executor=executor,
-        store=store,
-        master=cache,
-        matcher=live,
-        regime=regime(_REGIME).create(),
-        channels=channels,
-        keys=key_ring,
-        notifier=notifier,
-        settings=flow_settings(settings),
-        pauses=pauses,
-        ways=ChannelWays(clock, rng, _limits(settings, channels)),
-    )
+        clock=clock, rng=rng, crash=crash, executor=executor, store=store, master=cache,
+        matcher=live, regime=regime(_REGIME).create(), channels=channels, keys=key_ring,
+        notifier=notifier, settings=flow_settings(settings), pauses=pauses,
+        ways=_ways(settings, channels, clock, rng),
+    )  # fmt: skip
     registry = registry or CollectorRegistry()
     reads = SqlReadModels(store, store.keys, cache)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
@@ -226,11 +216,14 @@ def _engine(
     return Engine(context, observer, cache.endpoint, deliveries, repairs.overdue)
 
 
-def _limits(settings: Settings, channels: Iterable[str]) -> dict[str, WayLimits]:
-    return {
-        name: settings.channels[name].limits if name in settings.channels else WayLimits()
-        for name in channels
-    }
+def _ways(settings: Settings, channels: Iterable[str], clock: Clock, rng: Rng) -> ChannelWays:
+    """The limits of the settings; a channel that they do not name, as in a test, has none set."""
+    sections = settings.channels
+    return ChannelWays(
+        clock,
+        rng,
+        {name: sections[name].limits if name in sections else WayLimits() for name in channels},
+    )
 
 
 def flow_settings(settings: Settings) -> FlowSettings:
