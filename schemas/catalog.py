@@ -1,8 +1,7 @@
 """Schema sets of this package: where they are, where they come from, and that they are unchanged.
 
-A set is a folder ``<family>/<edition>/`` (or ``<family>/`` when the family knows one edition only)
-with a ``catalog.toml``. Editions are whole and stay for ever: a case keeps the edition it was
-declared under.
+A set is a folder ``<family>/<edition>/`` with a ``catalog.toml``. Editions are whole and stay for
+ever: a case keeps the edition it was declared under.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
-from schemas.errors import StaleFileError, UnknownSchemaError
+from schemas.errors import StaleFileError, UnknownEditionError, UnknownSchemaError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,25 @@ class Catalog:
 
 
 def load_catalog(family: str, edition: str) -> Catalog:
-    """Return the catalogue of one schema set; raises UnknownSchemaError when there is none."""
-    for folder in (f"{family}/{edition}", family):
-        source = files("schemas") / folder / "catalog.toml"
-        if not source.is_file():
-            continue
+    """Return the catalogue of one schema set; raises UnknownEditionError when there is none."""
+    folder = f"{family}/{edition}"
+    source = files("schemas") / folder / "catalog.toml"
+    if source.is_file():
         catalog = read_catalog(source, folder)
         if (catalog.family, catalog.edition) == (family, edition):
             return catalog
-    raise UnknownSchemaError(f"no schema set {family} {edition}")
+    raise UnknownEditionError(family, edition, editions(family))
+
+
+def editions(family: str) -> tuple[str, ...]:
+    """Return the editions of a family (``ceb`` or ``dxp``), the oldest first."""
+    root = files("schemas") / family
+    found = [
+        read_catalog(folder / "catalog.toml", f"{family}/{folder.name}")
+        for folder in (root.iterdir() if root.is_dir() else ())
+        if (folder / "catalog.toml").is_file()
+    ]
+    return tuple(one.edition for one in sorted(found, key=lambda one: one.in_force))
 
 
 def read_catalog(source: Traversable, folder: str) -> Catalog:

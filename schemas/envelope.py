@@ -2,25 +2,32 @@
 
 Sources: the public transport note of the data exchange platform; ``dxp/*.xsd``. Envelopes are read
 by namespace and absolute path, with either prefix or none; CreatTime comes with and without zone
-and is kept as it is. DxpMsgSv, what third-party nodes receive, is opened to the DxpMsg inside.
+and is kept as it is. DxpMsgSv, what third-party nodes receive, is opened to the DxpMsg inside, also
+when nodes have put one DxpMsgSv into another.
 """
 
 from __future__ import annotations
 
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lxml import etree
 
-from schemas.errors import EnvelopeError, ValueFault
+from schemas.errors import EnvelopeError, UnknownDocumentError, ValueFault
 from schemas.loader import LARGE, Limits, parse
 from schemas.nodes import clean_text
 from schemas.reader import MessageKind, identify, texts
 
+CEB: Final = "http://www.chinaport.gov.cn/ceb"
 DXP: Final = "http://www.chinaport.gov.cn/dxp"
 MOST_RECEIVERS: Final = 5
+MOST_NODES: Final = 4
+"""A message passes two or three transport nodes; each may have wrapped it once more."""
+
+_MESSAGE: Final = f"{{{DXP}}}DxpMsg"
+_NODE_MESSAGE: Final = f"{{{DXP}}}DxpMsgSv"
 
 _TYPE_LENGTH: Final = 30
 _NAME_LENGTH: Final = 255
@@ -43,7 +50,8 @@ class Envelope:
     """An opened DxpMsg: ``data`` is the business message, byte for byte as it was put in.
 
     ``keys`` are the business keys (name, value). ``text_encoding`` is set when the sender marked
-    the payload as text of that character set.
+    the payload as text of that character set. ``nodes`` counts the DxpMsgSv around it: 0 or 1 as
+    specified, more when transport nodes wrapped each other's.
     """
 
     info: TransInfo
@@ -51,6 +59,7 @@ class Envelope:
     keys: tuple[tuple[str, str], ...]
     file_name: str
     text_encoding: str | None
+    nodes: int = 0
 
     @property
     def cop_msg_id(self) -> str:
@@ -174,15 +183,12 @@ def open_file(data: bytes, limits: Limits = LARGE) -> Envelope | DxpResponse | B
     if kind.namespace == DXP and kind.name == "DxpMsg":
         return _envelope(root)
     if kind.namespace == DXP and kind.name == "DxpMsgSv":
-        inner = root.findall(f"{{{DXP}}}DxpMsg")
-        if len(inner) != 1:
-            raise EnvelopeError("a DxpMsgSv holds exactly one DxpMsg")
-        return _envelope(inner[0])
+        return _node_envelope(root)
     if kind.namespace == DXP and kind.name == "DxpRep":
         return _response(root)
-    if kind.is_business:
+    if kind.namespace == CEB and kind.is_business:
         return BareMessage(kind, data, root)
-    raise EnvelopeError("neither an envelope, nor an answer, nor a business message")
+    raise UnknownDocumentError(kind.namespace in (DXP, CEB))
 
 
 def unwrap(data: bytes, limits: Limits = LARGE) -> Envelope:
@@ -229,6 +235,18 @@ def _info(root: etree._Element, base: str) -> TransInfo:
         creat_time=_one(root, f"{base}/CreatTime"),
         msg_type=_one(root, f"{base}/MsgType"),
     )
+
+
+def _node_envelope(root: etree._Element) -> Envelope:
+    """Open a DxpMsgSv down to the one DxpMsg in it."""
+    for nodes in range(1, MOST_NODES + 1):
+        inner = [*root.iterfind(_MESSAGE), *root.iterfind(_NODE_MESSAGE)]
+        if len(inner) != 1:
+            raise EnvelopeError("a DxpMsgSv holds exactly one DxpMsg")
+        (root,) = inner
+        if root.tag == _MESSAGE:
+            return replace(_envelope(root), nodes=nodes)
+    raise EnvelopeError(f"more than {MOST_NODES} DxpMsgSv in each other")
 
 
 def _envelope(root: etree._Element) -> Envelope:

@@ -10,9 +10,12 @@
     │   ├── TooManyElementsError     SCHEMA-104
     │   ├── TooManyAttributesError   SCHEMA-105
     │   ├── TooDeepError             SCHEMA-106
-    │   └── MalformedDocumentError   SCHEMA-107
+    │   ├── MalformedDocumentError   SCHEMA-107
+    │   └── ReservedAttributeError   SCHEMA-108
     ├── CatalogError                 SCHEMA-200  a schema set of ours is not as its catalogue says
     │   ├── UnknownSchemaError       SCHEMA-201
+    │   │   ├── UnknownEditionError  SCHEMA-203
+    │   │   └── UnknownMessageError  SCHEMA-204
     │   └── StaleFileError           SCHEMA-202
     ├── MappingError                 SCHEMA-300  a writer cannot be compiled
     │   ├── UnknownPathError         SCHEMA-301
@@ -22,6 +25,7 @@
     │   └── MessageRefusedError      SCHEMA-402
     ├── XMLSchemaError               SCHEMA-500  the document breaks its schema
     └── EnvelopeError                SCHEMA-600  the transport envelope is not usable
+        └── UnknownDocumentError     SCHEMA-601
 
 No text of an error ever repeats content of a document: paths, counts, limits and positions only.
 """
@@ -129,6 +133,16 @@ class MalformedDocumentError(DocumentError):
         self.column = column
 
 
+class ReservedAttributeError(DocumentError):
+    """An attribute of the namespace ``xml`` (base, id, lang, space); no message has one."""
+
+    code = "SCHEMA-108"
+
+    def __init__(self) -> None:
+        """Say that there was one; its content is not repeated."""
+        super().__init__("an attribute of the reserved namespace xml")
+
+
 class CatalogError(SchemaError):
     """A schema set of this package is not what its catalogue says."""
 
@@ -139,6 +153,28 @@ class UnknownSchemaError(CatalogError):
     """No such family, edition, file or message in the catalogue."""
 
     code = "SCHEMA-201"
+
+
+class UnknownEditionError(UnknownSchemaError):
+    """No such edition of a family; ``known`` are those that there are."""
+
+    code = "SCHEMA-203"
+
+    def __init__(self, family: str, edition: str, known: Sequence[str]) -> None:
+        """Keep the editions that there are."""
+        super().__init__(f"no schema set {family} {edition}")
+        self.known = tuple(known)
+
+
+class UnknownMessageError(UnknownSchemaError):
+    """A message that an edition does not have; ``edition`` is the one looked in."""
+
+    code = "SCHEMA-204"
+
+    def __init__(self, name: str, family: str, edition: str) -> None:
+        """Keep the edition; a name that comes from a document is cut."""
+        super().__init__(f"no message {name[:40]} in {family} {edition}")
+        self.edition = edition
 
 
 class StaleFileError(CatalogError):
@@ -230,3 +266,21 @@ class EnvelopeError(SchemaError):
     """A transport envelope lacks a part, or a value does not fit its field."""
 
     code = "SCHEMA-600"
+
+
+class UnknownDocumentError(EnvelopeError):
+    """Neither an envelope, nor an answer, nor a business message.
+
+    ``known_namespace`` says whether the root is at least in one of the two namespaces.
+    """
+
+    code = "SCHEMA-601"
+
+    def __init__(self, known_namespace: bool) -> None:
+        """Keep which of the two is wrong; neither name is repeated."""
+        wrong = "name" if known_namespace else "namespace"
+        super().__init__(
+            f"neither an envelope, nor an answer, nor a business message: the {wrong} of the root "
+            "is unknown"
+        )
+        self.known_namespace = known_namespace

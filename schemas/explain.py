@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from lxml import etree
 
 from schemas.catalog import load_catalog
-from schemas.errors import UnknownSchemaError
+from schemas.errors import UnknownMessageError
 from schemas.loader import DEFAULT, Limits, parse
 from schemas.plan import ElementPlan, Facets, MessagePlan, Presence, load_plan
 from schemas.reader import identify
@@ -108,12 +108,12 @@ class Explainer:
     """Explains documents of one kind; building one compiles the schema (a fifth of a second)."""
 
     def __init__(self, family: str, edition: str, name: str) -> None:
-        """Compile the schema of one message; raises UnknownSchemaError when there is none."""
+        """Compile the schema of one message; raises UnknownMessageError when there is none."""
         import xmlschema  # noqa: PLC0415  a quarter of a second that most processes never need
 
         plans = load_plan(family, edition)
         if name not in plans:
-            raise UnknownSchemaError(f"no message {name} in {family} {edition}")
+            raise UnknownMessageError(name, family, edition)
         self._plan: MessagePlan = plans[name]
         folder = load_catalog(family, edition).folder
         self._schema = xmlschema.XMLSchema(

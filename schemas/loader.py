@@ -27,6 +27,7 @@ from schemas.errors import (
     DocumentTooLargeError,
     EncodingRefusedError,
     MalformedDocumentError,
+    ReservedAttributeError,
     StaleFileError,
     TooDeepError,
     TooManyAttributesError,
@@ -41,13 +42,16 @@ class Limits:
     """What one document may cost.
 
     ``elements`` is tested as the number of start tags in the bytes, tags inside CDATA included:
-    an upper bound that needs no tree. Namespace declarations count as attributes.
+    an upper bound that needs no tree. Namespace declarations count as attributes. Attributes of
+    the namespace ``xml`` (base, id, lang, space) change how a document is read and signed; no
+    message has one, so they are refused unless ``xml_attributes`` allows them.
     """
 
     size_bytes: int = MIB
     elements: int = 50_000
     attributes: int = 64
     depth: int = 64
+    xml_attributes: bool = False
 
 
 DEFAULT: Final = Limits()
@@ -62,10 +66,21 @@ _ENCODING: Final = re.compile(rb"\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"
 _PROLOG: Final = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _QUOTED: Final = re.compile(rb"\"[^\"]*\"|'[^']*'")
 _TAG: Final = re.compile(rb"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+")
+_XML_ATTRIBUTE: Final = etree.XPath("boolean(//@xml:*)")
 _REFERENCE: Final = re.compile(rb"\sschemaLocation=\"([^\"]*)\"")
 _UTF8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _CHINESE: Final = frozenset({b"gb2312", b"gbk", b"gb18030", b"cp936"})
 _SHORTEST_ELEMENT: Final = len("<a/>")
+
+
+def declared_encoding(data: bytes) -> str:
+    """Return the encoding that the XML declaration names, in lower case; empty when it names none.
+
+    A document in another encoding than UTF-8 was turned into it by :func:`parse`.
+    """
+    declaration = _DECLARATION.match(data.removeprefix(_BOM))
+    encoding = _ENCODING.search(declaration.group()) if declaration else None
+    return encoding.group(1).decode("ascii").lower() if encoding else ""
 
 
 def parse(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
@@ -93,6 +108,8 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise DoctypeRefusedError
     _refuse_depth(root, limits.depth)
+    if b"xml:" in data and not limits.xml_attributes and _XML_ATTRIBUTE(root):
+        raise ReservedAttributeError
     return root
 
 

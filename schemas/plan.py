@@ -39,6 +39,15 @@ class Side(StrEnum):
     BOTH = "both"
 
 
+class Tolerance(StrEnum):
+    """What a reader passes over in one field of a received message, against the official schema."""
+
+    ABSENT = "absent"
+    """The official schema demands the field; real receipts lack it."""
+    UNSPECIFIED = "unspecified"
+    """The official schema lacks the field; real receipts have it."""
+
+
 class Direction(StrEnum):
     """Who sends a message: the enterprise, customs, or either (envelopes)."""
 
@@ -60,7 +69,8 @@ class Facets:
     """What the schema demands of one value; lengths count characters.
 
     ``default`` is what an empty element stands for. ``advised_length`` is a limit that the sources
-    disagree about: longer values up to the schema's own are only noted.
+    disagree about: longer values up to the schema's own are only noted. ``known`` are the codes of
+    an open list: the schema takes others too.
     """
 
     kind: ValueKind = ValueKind.TEXT
@@ -74,6 +84,7 @@ class Facets:
     fixed: str | None = None
     default: str | None = None
     advised_length: int | None = None
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ class ElementPlan:
     ``max_occurs`` None means without bound. ``facets`` is None for an element with children and
     for one of any content. ``code_list`` names the list its values come from: one of
     :func:`load_codes` (``AppType``), or a table of customs that no schema holds (``units``).
+    ``alias_of`` names the sibling that this one is another spelling of.
     """
 
     name: str
@@ -106,6 +118,8 @@ class ElementPlan:
     children: tuple[ElementPlan, ...]
     attributes: tuple[AttributePlan, ...]
     code_list: str = ""
+    tolerance: Tolerance | None = None
+    alias_of: str = ""
 
     @property
     def mandatory(self) -> bool:
@@ -134,6 +148,7 @@ class MessagePlan:
     ``answer`` names the receipt that a sent message is answered with, if there is one.
     ``signature_before`` names the element that the Signature stands before, None when it is the
     last child of the root: export messages have it before ExtendMessage, import messages last.
+    ``other_root`` is a misspelt root element that real senders use for the same message.
     """
 
     family: str
@@ -145,6 +160,7 @@ class MessagePlan:
     direction: Direction = Direction.BOTH
     answer: str | None = None
     signature_before: str | None = None
+    other_root: str | None = None
 
     @property
     def name(self) -> str:
@@ -225,6 +241,8 @@ class ElementData(TypedDict, total=False):
     children: list[ElementData]
     attributes: list[AttributeData]
     code_list: str
+    tolerance: str
+    alias_of: str
 
 
 class MessageData(TypedDict, total=False):
@@ -236,6 +254,7 @@ class MessageData(TypedDict, total=False):
     side: str
     direction: str
     answer: str
+    other_root: str
     root: ElementData
 
 
@@ -257,6 +276,8 @@ class PlanData(TypedDict):
 
 def load_plan(family: str, edition: str) -> Mapping[str, MessagePlan]:
     """Return the plans of one schema set by message name; raises CatalogError."""
+    data = _data(family, edition)
+    known = {name: tuple(one["codes"]) for name, one in data["codes"].items() if not one["closed"]}
     return MappingProxyType(
         {
             name: MessagePlan(
@@ -264,13 +285,14 @@ def load_plan(family: str, edition: str) -> Mapping[str, MessagePlan]:
                 edition=edition,
                 namespace=message["namespace"],
                 signature=Presence(message["signature"]),
-                root=_element(message["root"]),
+                root=_element(message["root"], known),
                 side=Side(message.get("side", Side.BOTH)),
                 direction=Direction(message.get("direction", Direction.BOTH)),
                 answer=message.get("answer"),
                 signature_before=message.get("signature_before"),
+                other_root=message.get("other_root"),
             )
-            for name, message in _data(family, edition)["messages"].items()
+            for name, message in data["messages"].items()
         }
     )
 
@@ -299,7 +321,7 @@ def _data(family: str, edition: str) -> PlanData:
     return data
 
 
-def _facets(data: FacetsData) -> Facets:
+def _facets(data: FacetsData, known: tuple[str, ...] = ()) -> Facets:
     return Facets(
         kind=ValueKind(data.get("kind", "text")),
         length=data.get("length"),
@@ -312,12 +334,14 @@ def _facets(data: FacetsData) -> Facets:
         fixed=data.get("fixed"),
         default=data.get("default"),
         advised_length=data.get("advised_length"),
+        known=known,
     )
 
 
-def _element(data: ElementData) -> ElementPlan:
+def _element(data: ElementData, known: Mapping[str, tuple[str, ...]]) -> ElementPlan:
     # Recursion over our own committed plan data, whose depth the schemas fix.
     least, most = data.get("occurs", [1, 1])
+    code_list = data.get("code_list", "")
     return ElementPlan(
         name=data["name"],
         min_occurs=least or 0,
@@ -325,8 +349,8 @@ def _element(data: ElementData) -> ElementPlan:
         label_zh=data["zh"],
         label_en=data["en"],
         note=data.get("note", ""),
-        facets=_facets(data["facets"]) if "facets" in data else None,
-        children=tuple(_element(child) for child in data.get("children", ())),
+        facets=_facets(data["facets"], known.get(code_list, ())) if "facets" in data else None,
+        children=tuple(_element(child, known) for child in data.get("children", ())),
         attributes=tuple(
             AttributePlan(
                 name=attribute["name"],
@@ -337,7 +361,9 @@ def _element(data: ElementData) -> ElementPlan:
             )
             for attribute in data.get("attributes", ())
         ),
-        code_list=data.get("code_list", ""),
+        code_list=code_list,
+        tolerance=Tolerance(data["tolerance"]) if "tolerance" in data else None,
+        alias_of=data.get("alias_of", ""),
     )
 
 

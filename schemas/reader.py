@@ -4,12 +4,15 @@ What comes from outside is read by namespace and name, never by prefix or order.
 harmless is kept as a note; what makes one record unusable is a fault of that record alone: the
 other records of the file are read as if nothing had happened.
 
-Tolerance, as written down for every field: order of elements is free; optional fields may be
-absent, empty or outside their facets (note); unknown elements are skipped (note); white space
-around a value is cut off (note); comments and processing instructions inside a value are passed
-over and the text is read whole. Not tolerated, hence a fault of the record: a mandatory field that
-is absent or blank, or that breaks its facets; a field that occurs twice; elements inside a value.
-A field whose facets the sender is known to break can be named in ``lenient``.
+Tolerance, as written down for every field. A note: elements in another order; an optional field
+outside its facets; an unknown element or attribute; white space around a value; a code that no list
+has; an empty field that has a default; a lower-case guid; a value longer than advised; another
+spelling of a field; a field that real receipts lack or have against the official schema (the
+schema files say which: ``tolerance``); a root or a trailer as old samples have them. A fault of the
+record: a mandatory field that is absent or blank, or that breaks its facets; a field that occurs
+twice; elements, comments or processing instructions inside a value. Silently taken: any prefix or
+none, an optional field that is absent or empty. A field whose facets the sender is known to break
+can be named in ``lenient``.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ from typing import Final
 from lxml import etree
 
 from schemas.errors import UnknownPathError
-from schemas.plan import ElementPlan, Facets, MessagePlan, ValueKind
+from schemas.plan import ElementPlan, Facets, MessagePlan, Tolerance, ValueKind
 
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _SPACE: Final = " \t\r\n"
-_BUSINESS: Final = re.compile(r"CEB[0-9]{3}Message")
+_BUSINESS: Final = re.compile(r"CEB[0-9]{3}(?:Message)?")
+_ATTRIBUTES: Final = etree.XPath("boolean(descendant-or-self::*/@*)")
+_DSIG: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 
 class OddKind(StrEnum):
@@ -41,6 +46,16 @@ class OddKind(StrEnum):
     REPEATED = "repeated"
     MARKUP = "markup"
     STRAY_TEXT = "stray-text"
+    ATTRIBUTE = "attribute"
+    ORDER = "order"
+    UNKNOWN_CODE = "unknown-code"
+    LOWER_CASE = "lower-case"
+    DEFAULTED = "defaulted"
+    LONG = "long"
+    ABSENT = "absent"
+    UNSPECIFIED = "unspecified"
+    SPELLING = "spelling"
+    ENCODING = "encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,7 @@ class MessageKind:
 
     @property
     def is_business(self) -> bool:
-        """Whether the name is that of a CEB message, whatever its number."""
+        """Whether the name is that of a CEB message, whatever its number, with Message or not."""
         return _BUSINESS.fullmatch(self.name) is not None
 
 
@@ -120,9 +135,9 @@ class MessageReader:
             raise UnknownPathError(f"{plan.name} has no {', '.join(unknown)}")
         self.plan = plan
         self._tag = f"{{{plan.namespace}}}{plan.record.name}"
-        self._skipped = {f"{{{plan.namespace}}}{element.name}" for element in plan.trailer} | {
-            "{http://www.w3.org/2000/09/xmldsig#}Signature"
-        }
+        self._trailer = {
+            f"{{{plan.namespace}}}{element.name}": element.max_occurs for element in plan.trailer
+        } | {_DSIG: 1}
         self._record = _children_reader(plan.record, plan.namespace, "", frozenset(lenient))
 
     def read(self, root: etree._Element) -> ReadMessage:
@@ -130,16 +145,16 @@ class MessageReader:
 
         A root of another kind yields no records and a note: what it is, ``kind`` tells.
         """
+        kind = identify(root)
+        if kind.namespace != self.plan.namespace or kind.name not in (
+            self.plan.name,
+            self.plan.other_root,
+        ):
+            return ReadMessage(kind, "", "", (), (Odd(kind.name, OddKind.UNKNOWN_ELEMENT),))
         records: list[ReadRecord] = []
         notes: list[Odd] = []
-        kind = identify(root)
-        if (kind.namespace, kind.name) != (self.plan.namespace, self.plan.name):
-            return ReadMessage(kind, "", "", (), (Odd(kind.name, OddKind.UNKNOWN_ELEMENT),))
-        for child in root:
-            if child.tag == self._tag:
-                records.append(self._read_record(child))
-            elif isinstance(child.tag, str) and child.tag not in self._skipped:
-                notes.append(Odd(_local(child), OddKind.UNKNOWN_ELEMENT))
+        if kind.name != self.plan.name:
+            notes.append(Odd(kind.name, OddKind.SPELLING))
         guid = (root.get("guid") or "").strip(_SPACE)
         version = (root.get("version") or "").strip(_SPACE)
         notes += [
@@ -147,11 +162,31 @@ class MessageReader:
             for name, value in (("guid", guid), ("version", version))
             if not value
         ]
+        if guid != guid.upper():
+            notes.append(Odd("@guid", OddKind.LOWER_CASE))
+        counts: dict[str, int] = {}
+        for child in root:
+            if child.tag == self._tag:
+                records.append(self._read_record(child))
+            elif child.tag in self._trailer:
+                counts[child.tag] = counts.get(child.tag, 0) + 1
+            elif isinstance(child.tag, str):
+                notes.append(Odd(_local(child), OddKind.UNKNOWN_ELEMENT))
+        for tag, count in counts.items():
+            most = self._trailer[tag]
+            if most is not None and count > most:
+                notes.append(Odd(etree.QName(tag).localname, OddKind.REPEATED))
         return ReadMessage(kind, guid, version, tuple(records), tuple(notes))
 
     def _read_record(self, element: etree._Element) -> ReadRecord:
         found = _Found()
         self._record(element, found, "")
+        if _ATTRIBUTES(element):
+            found.notes += [
+                Odd(f"{_local(inner)}/@{etree.QName(name).localname}", OddKind.ATTRIBUTE)
+                for inner in element.iter(etree.Element)
+                for name in inner.keys()
+            ]
         return ReadRecord(
             element,
             MappingProxyType(found.fields),
@@ -175,9 +210,12 @@ def _children_reader(
     wanted: list[str] = []
     groups: list[str] = []
     lists: list[tuple[str, int]] = []
-    for child in element.children:
+    tolerated: list[str] = []
+    places: dict[object, int] = {}
+    for place, child in enumerate(element.children):
         at = path + child.name
         tag = f"{{{namespace}}}{child.name}"
+        places[tag] = place
         if child.repeated:
             readers[tag] = _list_reader(child, namespace, at, lenient)
             lists.append((at, child.min_occurs))
@@ -186,14 +224,22 @@ def _children_reader(
             if child.mandatory:
                 groups.append(at)
         else:
-            readers[tag] = _leaf_reader(child, at, at in lenient)
+            readers[tag] = _leaf_reader(child, at, path, at in lenient)
             if child.mandatory:
                 wanted.append(at)
+            elif child.tolerance is Tolerance.ABSENT:
+                tolerated.append(at)
 
     def read(node: etree._Element, found: _Found, base: str) -> None:
+        last = 0
         for child in node:
-            reader = readers.get(child.tag)
+            tag = child.tag
+            reader = readers.get(tag)
             if reader is not None:
+                place = places[tag]
+                if place < last:
+                    found.notes.append(Odd(base + path + _local(child), OddKind.ORDER))
+                last = place
                 reader(child, found, base)
             elif isinstance(child.tag, str):
                 found.notes.append(Odd(base + path + _local(child), OddKind.UNKNOWN_ELEMENT))
@@ -203,6 +249,9 @@ def _children_reader(
         for name in wanted:
             if name not in fields:
                 found.faults.append(Odd(base + name, OddKind.MISSING))
+        for name in tolerated:
+            if name not in fields:
+                found.notes.append(Odd(base + name, OddKind.ABSENT))
         for name in groups:
             if name not in found.groups:
                 found.faults.append(Odd(base + name, OddKind.MISSING))
@@ -221,7 +270,7 @@ def _list_reader(child: ElementPlan, namespace: str, at: str, lenient: frozenset
     if child.children:
         inner = _children_reader(child, namespace, "", inner_lenient)
     else:
-        inner = _leaf_reader(child, "", at in lenient)
+        inner = _leaf_reader(child, "", "", at in lenient)
 
     def read(node: etree._Element, found: _Found, base: str) -> None:
         items = found.lists.setdefault(at, [])
@@ -246,43 +295,72 @@ def _group_reader(child: ElementPlan, namespace: str, at: str, lenient: frozense
     return read
 
 
-def _leaf_reader(child: ElementPlan, at: str, lenient: bool) -> _Read:
+def _leaf_reader(child: ElementPlan, at: str, path: str, lenient: bool) -> _Read:
     """Return the function that reads one value."""
     facets = child.facets or Facets()
     fits = _facet_test(facets)
+    odd_value = _odd_value_test(child, facets)
     mandatory = child.mandatory
     blank_fits = mandatory and fits("")
+    default = facets.default
+    unspecified = child.tolerance is Tolerance.UNSPECIFIED
+    target = path + child.alias_of if child.alias_of else at
 
     def read(node: etree._Element, found: _Found, base: str) -> None:
         text = node.text or ""
         if len(node):
             text = "".join(node.itertext())
-            if any(isinstance(inner.tag, str) for inner in node):
-                found.faults.append(Odd(base + at, OddKind.MARKUP))
+            found.faults.append(Odd(base + at, OddKind.MARKUP))
         value = text.strip(_SPACE)
         if len(value) != len(text):
             found.notes.append(Odd(base + at, OddKind.TRIMMED))
-        if at in found.fields:
-            found.faults.append(Odd(base + at, OddKind.REPEATED))
+        fields = found.fields
+        if target in fields:
+            if target == at or fields[target] != value:
+                found.faults.append(Odd(base + at, OddKind.REPEATED))
             return
-        if value or blank_fits:
-            found.fields[at] = value
+        if target != at:
+            found.notes.append(Odd(base + at, OddKind.SPELLING))
+        if unspecified:
+            found.notes.append(Odd(base + at, OddKind.UNSPECIFIED))
+        if not value and default is not None:
+            fields[target] = default
+            found.notes.append(Odd(base + at, OddKind.DEFAULTED))
+        elif value or blank_fits:
+            fields[target] = value
             if not fits(value):
                 odd = found.faults if mandatory and not lenient else found.notes
                 odd.append(Odd(base + at, OddKind.FACET))
+            elif odd_value is not None and (kind := odd_value(value)) is not None:
+                found.notes.append(Odd(base + at, kind))
 
     return read
 
 
+def _odd_value_test(child: ElementPlan, facets: Facets) -> Callable[[str], OddKind | None] | None:
+    """Return the test for what is odd about a value that fits; None when nothing can be."""
+    codes = frozenset(facets.codes or facets.known)
+    if codes:
+        # A negative status is an exception of the E-port; their list is open by nature.
+        return lambda value: (
+            None if value in codes or value.startswith("-") else OddKind.UNKNOWN_CODE
+        )
+    if child.name == "guid":
+        return lambda value: OddKind.LOWER_CASE if value != value.upper() else None
+    most = facets.advised_length
+    if most is not None:
+        return lambda value: OddKind.LONG if len(value) > most else None
+    return None
+
+
 def _facet_test(facets: Facets) -> Callable[[str], bool]:
-    """Return the test of one value against its facets."""
+    """Return the test of one value against its facets; a code that no list has is no breach."""
     least = facets.length if facets.length is not None else facets.min_length or 0
     most = facets.length if facets.length is not None else facets.max_length
     number = facets.kind is ValueKind.DECIMAL
     pattern = re.compile(facets.pattern) if facets.pattern else None
-    codes = frozenset(facets.codes)
     fixed = facets.fixed
-    if not (number or pattern or codes or fixed):
+    if not (number or pattern or fixed):
         limit = most if most is not None else 1 << 62
 
         def length_fits(value: str) -> bool:
@@ -297,7 +375,6 @@ def _facet_test(facets: Facets) -> Callable[[str], bool]:
             least <= len(value)
             and (most is None or len(value) <= most)
             and (pattern is None or pattern.fullmatch(value) is not None)
-            and (not codes or value in codes)
             and (fixed is None or value == fixed)
         )
 

@@ -27,7 +27,7 @@ from xmlschema.validators import (
 
 from schemas.catalog import Catalog, read_catalog
 from schemas.errors import StaleFileError
-from schemas.loader import parse
+from schemas.loader import Limits, parse
 from schemas.plan import (
     AttributeData,
     CodesData,
@@ -102,7 +102,9 @@ def _code_lists(path: Path) -> dict[str, CodesData]:
     if not path.is_file():
         return {}
     lists: dict[str, CodesData] = {}
-    for simple in parse(path.read_bytes()).iterfind(f"{_XS}simpleType"):
+    for simple in parse(path.read_bytes(), Limits(xml_attributes=True)).iterfind(
+        f"{_XS}simpleType"
+    ):
         name = simple.get("name", "")
         notes = _notes(simple.iterfind(f"{_XS}annotation/*"), name)
         lists[name] = {
@@ -133,7 +135,7 @@ def _message(element: XsdElement, lists: frozenset[str]) -> MessageData:
         if following is not None:
             data["signature_before"] = following.local_name
     notes = _documentation(element)
-    for key in ("side", "direction", "answer"):
+    for key in ("side", "direction", "answer", "other_root"):
         if key in notes:
             data[key] = notes[key]
     data["root"] = _element(element, lists)
@@ -157,8 +159,9 @@ def _element(element: XsdElement, lists: frozenset[str]) -> ElementData:
     if element.occurs != (1, 1):
         data["occurs"] = [element.min_occurs, element.max_occurs]
     data["zh"], data["en"] = notes["zh"], notes["en"]
-    if "note" in notes:
-        data["note"] = notes["note"]
+    for key in ("note", "tolerance", "alias_of"):
+        if key in notes:
+            data[key] = notes[key]
     simple = element.type.content if isinstance(element.type, XsdComplexType) else element.type
     if isinstance(simple, XsdSimpleType):
         data["facets"] = _facets(simple, element.fixed)
