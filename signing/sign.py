@@ -6,7 +6,7 @@ few slices.
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lxml import etree
@@ -174,7 +174,7 @@ def _in_canonical(document: bytes) -> _Place:
 def _in_parsed(document: bytes, limits: Limits) -> _Place:
     """Parse and canonicalise, and find the root's end tag in the bytes as they came."""
     try:
-        root = parse(document, limits)
+        root = parse(document, replace(limits, xml_attributes=True))
         digested = canonicalise(root)
     except (SchemaError, etree.C14NError) as error:
         raise DocumentUnreadable from error

@@ -10,7 +10,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -144,7 +144,7 @@ class _Claim:
 def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
     """Return what was signed, or raise a `VerificationError` that says why it is refused."""
     try:
-        root = parse(document, policy.limits)
+        root = parse(document, replace(policy.limits, xml_attributes=True))
         canonical = canonicalise(root)
     except (SchemaError, etree.C14NError) as error:
         raise UnreadableDocument from error
@@ -174,7 +174,7 @@ def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
 def _parse_again(body: bytes, policy: VerifyPolicy) -> etree._Element:
     """Parse what was signed, which libxml2's C14N does not always leave well-formed."""
     try:
-        return parse(body, policy.limits)
+        return parse(body, replace(policy.limits, xml_attributes=True))
     except SchemaError as error:
         raise UnreadableDocument from error
 

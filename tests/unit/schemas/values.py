@@ -177,7 +177,9 @@ def expected(
             if value:
                 lists[path + child.name] = [expected(child, one)[0] for one in value]
         elif child.children:
-            inner, inner_lists = expected(child, value, f"{path}{child.name}/")
+            inner, inner_lists = expected(
+                child, getattr(record, child.name), f"{path}{child.name}/"
+            )
             fields |= inner
             lists |= inner_lists
         elif child.facets is not None and child.facets.fixed is not None:
