@@ -16,7 +16,7 @@ from typing import Final
 from lxml import etree
 
 from schemas.errors import EnvelopeError, UnknownDocumentError, ValueFault
-from schemas.loader import LARGE, Limits, parse
+from schemas.loader import LARGE, MIB, Limits, parse
 from schemas.nodes import clean_text
 from schemas.reader import MessageKind, identify, texts
 
@@ -29,6 +29,10 @@ MOST_NODES: Final = 4
 _MESSAGE: Final = f"{{{DXP}}}DxpMsg"
 _NODE_MESSAGE: Final = f"{{{DXP}}}DxpMsgSv"
 
+_LARGE_DATA: Final = MIB
+"""Beyond this only a message is worth decoding: what is compressed or padded is not."""
+
+_HEAD: Final = 4000
 _TYPE_LENGTH: Final = 30
 _NAME_LENGTH: Final = 255
 _ID_LENGTH: Final = 16
@@ -253,10 +257,9 @@ def _envelope(root: etree._Element) -> Envelope:
     found = list(texts(root, DXP, "Data"))
     if len(found) != 1:
         raise EnvelopeError("a DxpMsg holds exactly one Data")
-    try:
-        data = binascii.a2b_base64(found[0], strict_mode=False)
-    except (binascii.Error, ValueError):
-        raise EnvelopeError("Data is not base64") from None
+    if len(found[0]) > _LARGE_DATA and not _begins_as_xml(found[0]):
+        raise EnvelopeError("Data is large and no XML")
+    data = _decoded(found[0])
     if not data:
         raise EnvelopeError("Data is empty")
     keys = tuple(
@@ -271,6 +274,20 @@ def _envelope(root: etree._Element) -> Envelope:
         file_name=_one(root, "AddInfo/FileName"),
         text_encoding=(marks[0].get("Encode") or "") if marks else None,
     )
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=False)
+    except (binascii.Error, ValueError):
+        raise EnvelopeError("Data is not base64") from None
+
+
+def _begins_as_xml(text: str) -> bool:
+    """Say whether the first bytes of a payload could begin a document."""
+    head = "".join(text[:_HEAD].split())
+    start = _decoded(head[: len(head) // 4 * 4]).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(b"<")
 
 
 def _response(root: etree._Element) -> DxpResponse:
