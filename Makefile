@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
+SECONDS ?= 120
 
 PIP      := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip
 LOCKED   := $(PIP) install --quiet --require-hashes
@@ -18,7 +19,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-test deps demo test check lint types imports unit schemas schemas-check \
-        pytest coverage bench faults mutation wheel lock format clean
+        fuzz pytest coverage bench faults mutation wheel lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +90,9 @@ schemas-check: venv-test ## plan data is up to date
 
 unit: venv-test ## fast tests only
 	$(BIN)/pytest -q -m "not slow" tests/unit $(ARGS)
+
+fuzz: venv-test ## fuzz the readers; SECONDS=120 for all, ARGS=CEB622Message for one
+	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(ARGS)
 
 pytest: venv-test ## all tests; COVERAGE=1 also judges branch coverage
 	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST_COVERAGE) $(ARGS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
+import xmlschema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -30,6 +32,18 @@ def typed(read: Mapping[str, str], wanted: Mapping[str, object]) -> dict[str, ob
         path: Decimal(text) if isinstance(wanted.get(path), Decimal) else text
         for path, text in read.items()
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edition", editions("ceb"))
+def test_each_file_is_a_schema_by_the_schema_of_schemas(edition: str) -> None:
+    root = files("schemas")
+    meta = xmlschema.XMLSchema(str(root / "ceb" / edition / "codes.xsd")).meta_schema
+    assert meta is not None
+    for family in ("ceb", "dxp"):
+        for path in (root / family / edition).iterdir():
+            if path.name.endswith(".xsd"):
+                meta.validate(str(path))
 
 
 @pytest.mark.slow

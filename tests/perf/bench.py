@@ -26,6 +26,7 @@ from rich.console import Console
 from tests.perf.child import ChildFailed
 from tests.perf.goals import SCENARIOS, Scenario
 from tests.perf.limits import machine_limits
+from tests.perf.messages import message_costs, schema_costs
 from tests.perf.report import Report, show
 from tests.perf.signatures import signature_costs
 from tests.perf.stages import sample_message, stage_costs
@@ -35,7 +36,8 @@ from tests.support.postgres import PostgresServer, find_postgres
 LIMITS: Final = "limits"
 STAGES: Final = "stages"
 SIGNATURES: Final = "signatures"
-PARTS: Final = (LIMITS, STAGES, SIGNATURES, *SCENARIOS)
+MESSAGES: Final = "messages"
+PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, *SCENARIOS)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
 
@@ -137,6 +139,10 @@ async def run(asked: Asked, console: Console) -> Report:
             report.signatures = await asyncio.to_thread(
                 signature_costs, folder / "signatures", message, limit_s / 2
             )
+        if MESSAGES in asked.parts:
+            console.print("… every message")
+            report.messages = message_costs(limit_s / 20)
+            report.stages += schema_costs(report.messages)
         for scenario in asked.scenarios:
             await _measured(scenario, asked, folder, server, report, console)
     return report

@@ -12,6 +12,7 @@ from rich.table import Table
 from tests.perf.costs import StageCost
 from tests.perf.goals import SCENARIOS
 from tests.perf.limits import Limit
+from tests.perf.messages import MessageCost
 from tests.perf.world import Run
 
 
@@ -23,6 +24,7 @@ class Report:
     limits: list[Limit] = field(default_factory=list)
     stages: list[StageCost] = field(default_factory=list)
     signatures: list[StageCost] = field(default_factory=list)
+    messages: list[MessageCost] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -34,6 +36,7 @@ class Report:
             "limits": {one.name: asdict(one) for one in self.limits},
             "stages": {one.name: asdict(one) for one in self.stages},
             "signatures": {one.name: asdict(one) for one in self.signatures},
+            "messages": {one.name: asdict(one) for one in self.messages},
             "runs": [one.to_doc() | {"goal": asdict(_goal(one))} for one in self.runs],
             "failures": self.failures,
             "skipped": self.skipped,
@@ -55,6 +58,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_stages("各步耗时 Cost of the stages", report.stages))
     if report.signatures:
         console.print(_stages("签名耗时 Cost of signatures", report.signatures))
+    if report.messages:
+        console.print(_messages(report.messages))
     if report.runs:
         console.print(_runs(report.runs, report.limits))
         console.print(_usage(report.runs))
@@ -88,6 +93,24 @@ def _stages(title: str, stages: Sequence[StageCost]) -> Table:
             _plain(one.gate_us),
             _plain(one.goal_us),
             one.unit,
+        )
+    return table
+
+
+def _messages(messages: Sequence[MessageCost]) -> Table:
+    table = _table(
+        "报文 Messages, records a second of one thread",
+        "message", "records", "bytes each", "written", "read", "lxml alone", "written of lxml",
+    )  # fmt: skip
+    for one in messages:
+        table.add_row(
+            one.name,
+            f"{one.records}",
+            f"{one.record_bytes:,}",
+            f"{one.written_per_s:,.0f}",
+            f"{one.read_per_s:,.0f}",
+            f"{one.limit_per_s:,.0f}",
+            f"{one.written_per_s / one.limit_per_s:.2f}",
         )
     return table
 
