@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options, rest = parser.parse_known_args(arguments)
     if options.inside:
-        _fuzz(options.inside, rest)
+        _fuzz(options.inside, [*rest, *options.targets])
     from tests.fuzz.targets import targets
 
     names = options.targets or list(targets())
