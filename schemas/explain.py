@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 MOST_FAULTS: Final = 500
 _VALUE_LENGTH: Final = 200
 _STEP: Final = re.compile(r"(?:[^:/\[]+:)?([^:/\[]+)(?:\[([0-9]+)\])?")
+_BRACED: Final = re.compile(r"\{[^{}]*\}")
 _ATTRIBUTE: Final = re.compile(r"attribute ([\w.-]+)=|'([\w.:-]+)'")
+_SIGNATURE: Final = ElementPlan(
+    "Signature", 1, 1, "数字签名", "Digital signature", "", None, (), ()
+)
 _DSIG: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
 
@@ -143,17 +147,17 @@ class Explainer:
     def _faults(self, root: etree._Element, signature_optional: bool) -> Iterator[Fault]:
         if self._plan.signature is Presence.MANDATORY and not signature_optional:
             if root.find(_DSIG) is None:
-                zh, en = _TEXTS[Rule.REQUIRED]
-                yield Fault(
-                    None, "Signature", "数字签名", "Digital signature", Rule.REQUIRED, zh, en, None
-                )
+                yield self._fault([("Signature", 0)], _SIGNATURE, Rule.REQUIRED)
         # An lxml element is what the library takes; its annotations know the standard one only.
         for error in self._schema.iter_errors(root):  # type: ignore[arg-type]
             steps, element = self._locate(error.path or "")
             node: object = error.elem
-            if element is None or not isinstance(node, etree._Element):
+            if not isinstance(node, etree._Element):
                 continue
-            if type(error).__name__ == "XMLSchemaChildrenValidationError":
+            if element is None:
+                # Inside the Signature, which has no plan: its place, and what kind of fault.
+                yield self._fault(steps, _SIGNATURE, _rule(error))
+            elif type(error).__name__ == "XMLSchemaChildrenValidationError":
                 yield from self._content(node, steps, element)
             else:
                 yield self._value(steps, element, error)
@@ -162,7 +166,7 @@ class Explainer:
         """Return the steps below the root (name, index or 0) and the plan of the element there."""
         element: ElementPlan | None = self._plan.root
         steps: list[tuple[str, int]] = []
-        for name, index in _STEP.findall(path)[1:]:
+        for name, index in _STEP.findall(_BRACED.sub("", path))[1:]:
             found = next((c for c in element.children if c.name == name), None) if element else None
             steps.append((name, int(index or 1) if found is not None and found.repeated else 0))
             element = found
@@ -174,10 +178,17 @@ class Explainer:
         """Compare the children of one element with the plan: all that is missing or too much."""
         order = {child.name: position for position, child in enumerate(element.children)}
         counts: dict[str, int] = {}
-        last = -1
+        last = -1.0
         for child in node.iterchildren(etree.Element):
             name = etree.QName(child)
             if child.tag == _DSIG and element is self._plan.root:
+                counts[_DSIG] = counts.get(_DSIG, 0) + 1
+                place = self._signature_place()
+                if place is None or place < last or counts[_DSIG] > 1:
+                    rule = Rule.UNEXPECTED if place is None else Rule.ORDER
+                    rule = rule if counts[_DSIG] == 1 else Rule.REPEATED
+                    yield self._fault([("Signature", 0)], _SIGNATURE, rule)
+                last = max(last, place or 0)
                 continue
             plan = element.children[order[name.localname]] if name.localname in order else None
             if plan is None or name.namespace != self._plan.namespace:
@@ -196,6 +207,14 @@ class Explainer:
             elif plan.max_occurs is not None and count > plan.max_occurs:
                 rule = Rule.TOO_MANY if plan.repeated else Rule.REPEATED
                 yield self._fault([*steps, (plan.name, 0)], plan, rule, None, str(plan.max_occurs))
+
+    def _signature_place(self) -> float | None:
+        """Return where the Signature stands between the children of the root; None for nowhere."""
+        if self._plan.signature is Presence.NONE:
+            return None
+        names = [child.name for child in self._plan.root.children]
+        before = self._plan.signature_before
+        return (names.index(before) if before is not None else len(names)) - 0.5
 
     def _value(
         self,

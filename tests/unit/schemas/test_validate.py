@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from schemas.errors import MalformedDocumentError, UnknownSchemaError, XMLSchema
 from schemas.explain import Explainer, Rule
 from schemas.loader import parse
 from schemas.validate import Validator, ValidatorPool
+from tests.unit.schemas.golden import FOLDER
 from tests.unit.schemas.sample import (
     GUID,
     TRANSFER,
@@ -220,3 +222,51 @@ def test_the_slow_library_is_not_loaded_on_the_hot_path() -> None:
         "schemas.explain, schemas.plan; sys.exit('xmlschema' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def signed(name: str, *, before: str = "", times: int = 1, value: str = "AAAA") -> bytes:
+    """Return a golden message with signatures put before an element or at the end."""
+    ds, text = "http://www.w3.org/2000/09/xmldsig#", (FOLDER / "202205" / f"{name}.xml").read_text()
+    method = "<ds:{0} Algorithm='urn:a'/>"
+    signature = (
+        f"<ds:Signature xmlns:ds='{ds}'><ds:SignedInfo>"
+        f"{method.format('CanonicalizationMethod')}{method.format('SignatureMethod')}"
+        f"<ds:Reference URI=''><ds:Transforms>{method.format('Transform')}</ds:Transforms>"
+        f"{method.format('DigestMethod')}<ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>"
+        f"</ds:SignedInfo><ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo>"
+        "<ds:KeyName>1</ds:KeyName></ds:KeyInfo></ds:Signature>"
+    )
+    extend = (
+        "<ceb:ExtendMessage><ceb:name>a</ceb:name><ceb:version>1</ceb:version>"
+        "<ceb:Message>x</ceb:Message></ceb:ExtendMessage>"
+    )
+    end = f"</ceb:{name}>"
+    if "BaseTransfer" in text:
+        text = text.replace(end, extend + end)
+    mark = before or end
+    return text.replace(mark, signature * times + mark).encode()
+
+
+@pytest.mark.parametrize(
+    "name, options, faults",
+    [
+        ("CEB621Message", {}, []),
+        ("CEB603Message", {"before": "<ceb:ExtendMessage>"}, []),
+        ("CEB621Message", {"before": "<ceb:ExtendMessage>"}, [("ExtendMessage", Rule.ORDER)]),
+        ("CEB621Message", {"before": "<ceb:BaseTransfer>"}, [("BaseTransfer", Rule.ORDER)]),
+        ("CEB603Message", {}, [("Signature", Rule.ORDER)]),
+        ("CEB621Message", {"times": 2}, [("Signature", Rule.REPEATED)]),
+        ("CEB622Message", {}, [("Signature", Rule.UNEXPECTED)]),
+        ("CEB621Message", {"value": "<a/>"}, [("Signature/SignatureValue", Rule.OTHER)]),
+    ],
+)
+def test_a_signature_is_explained_like_any_other_part(
+    name: str, options: dict[str, Any], faults: list[tuple[str, Rule]]
+) -> None:
+    data = signed(name, **options)
+    assert ValidatorPool("ceb", "202205", name).is_valid(parse(data)) is (not faults)
+    explained = Explainer("ceb", "202205", name).explain(data)
+    assert [(fault.path, fault.rule) for fault in explained][:1] == faults
+    for fault in explained:
+        if fault.path.startswith("Signature"):
+            assert (fault.label_zh, fault.label_en) == ("数字签名", "Digital signature")
