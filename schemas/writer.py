@@ -122,7 +122,8 @@ class MessageWriter:
         """Return the whole unsigned message as canonical UTF-8 bytes, without XML declaration.
 
         ``records`` are texts from :meth:`record`. The Signature belongs before the end tag of the
-        root; in an export message with an extension before that (``plan.signature_before``). Raises MessageRefusedError when the parts do not make a message of this kind.
+        root; in an export message with an extension before that (``plan.signature_before``).
+        Raises MessageRefusedError when the parts do not make a message of this kind.
         """
         if not _GUID.fullmatch(guid):
             raise MessageRefusedError(f"{self.plan.name}: guid is not 36 letters, digits, hyphens")
