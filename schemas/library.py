@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.catalog import editions
+from schemas.catalog import editions, load_catalog
 from schemas.envelope import BareMessage, DxpResponse, Envelope, open_file
 from schemas.errors import EnvelopeError, UnknownDocumentError, UnknownMessageError
 from schemas.loader import LARGE, Limits, declared_encoding
@@ -54,6 +54,7 @@ class Library:
     def __init__(self, edition: str) -> None:
         """Load the plans; raises UnknownEditionError."""
         self.edition = edition
+        self._catalog = load_catalog("ceb", edition)
         self.plans: Mapping[str, MessagePlan] = load_plan("ceb", edition)
         self._other_roots = {
             plan.other_root: plan for plan in self.plans.values() if plan.other_root is not None
@@ -83,7 +84,11 @@ class Library:
         with self._lock:
             if key not in self._validators:
                 self._validators[key] = ValidatorPool(
-                    "ceb", self.edition, key[0], signature_optional=signature_optional
+                    "ceb",
+                    self.edition,
+                    key[0],
+                    signature_optional=signature_optional,
+                    catalog=self._catalog,
                 )
             return self._validators[key]
 

@@ -47,10 +47,19 @@ class ValidatorPool:
     """
 
     def __init__(
-        self, family: str, edition: str, name: str, *, signature_optional: bool = False
+        self,
+        family: str,
+        edition: str,
+        name: str,
+        *,
+        signature_optional: bool = False,
+        catalog: Catalog | None = None,
     ) -> None:
-        """Name what to validate; raises UnknownSchemaError when there is no such set."""
-        self._catalog: Catalog = load_catalog(family, edition)
+        """Name what to validate; raises UnknownEditionError when there is no such set.
+
+        Who makes many pools of one set gives its ``catalog``, which is then read only once.
+        """
+        self._catalog = catalog or load_catalog(family, edition)
         self._name = name
         self._signature_optional = signature_optional
         self._local = threading.local()
