@@ -1,23 +1,27 @@
 """Fuzz the readers: ``python -m tests.fuzz.run [--seconds N] [--merge] [TARGET…]``.
 
 Without names all targets share the time. ``--merge`` keeps of what was found in build/fuzz the
-smallest set that reaches as much, and puts it into the committed corpus. A crash leaves its input
+smallest inputs that reach as much, and puts them into the committed corpus. A crash leaves its input
 in build/fuzz; put it into the corpus together with the fix.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import hashlib
+import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Any, Final, TypeAlias
+
+Target: TypeAlias = Callable[[bytes], None]
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 FOUND: Final = Path("build") / "fuzz"
+_DIGEST: Final = re.compile("[0-9a-f]{16}")
 _LENGTH: Final = "-max_len=6000"
 
 
@@ -33,31 +37,64 @@ def main(arguments: Sequence[str]) -> int:
         _fuzz(options.inside, [*rest, *options.targets])
     from tests.fuzz.targets import targets
 
-    names = options.targets or list(targets())
+    known = targets()
+    names = options.targets or list(known)
     each = max(1, options.seconds // len(names))
     crashed = 0
     for name in names:
         found = FOUND / name
         found.mkdir(parents=True, exist_ok=True)
         (CORPUS / name).mkdir(parents=True, exist_ok=True)
-        flags = [_LENGTH, f"-artifact_prefix={FOUND}/{name}-", "-timeout=5", "-rss_limit_mb=1024"]
         if options.merge:
-            done = _merge(name, found, flags)
-        else:
-            flags += [f"-max_total_time={each}", "-verbosity=0"]
-            done = _run(name, [*flags, str(found), str(CORPUS / name)])
+            print(f"{name}: {_merge(name, known[name], found)} kept", flush=True)
+            continue
+        flags = [_LENGTH, f"-artifact_prefix={FOUND}/{name}-", "-timeout=5", "-rss_limit_mb=1024"]
+        flags += [f"-max_total_time={each}", "-verbosity=0"]
+        done = _run(name, [*flags, str(found), str(CORPUS / name)])
         print(f"{name}: {'ok' if done == 0 else 'CRASHED'}", flush=True)
         crashed += done != 0
     return crashed
 
 
-def _merge(name: str, found: Path, flags: Sequence[str]) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        done = _run(name, ["-merge=1", *flags, folder, str(CORPUS / name), str(found)])
-        if done == 0:
-            shutil.rmtree(CORPUS / name)
-            shutil.copytree(folder, CORPUS / name)
-        return done
+def _merge(name: str, target: Target, found: Path) -> int:
+    """Keep the seeds and the smallest inputs that reach more lines; return how many.
+
+    A seed has a name that a person gave it; what was found is named by its digest.
+    """
+    old = [path for path in (CORPUS / name).iterdir() if _DIGEST.fullmatch(path.name)]
+    inputs = {path.read_bytes() for path in [*old, *found.iterdir()]}
+    reached: set[tuple[str, int]] = set()
+    kept = []
+    for data in sorted(inputs, key=lambda one: (len(one), one)):
+        lines = _lines(target, data)
+        if not lines <= reached:
+            reached |= lines
+            kept.append(data)
+    for path in old:
+        path.unlink()
+    for data in kept:
+        (CORPUS / name / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+    return len(kept)
+
+
+def _lines(target: Target, data: bytes) -> set[tuple[str, int]]:
+    """Return the lines of the package that a target reaches with an input."""
+    lines: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if not frame.f_globals["__name__"].startswith("schemas."):
+            return None
+        if event == "line":
+            lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        target(data)
+    finally:
+        sys.settrace(before)
+    return lines
 
 
 def _run(name: str, flags: Sequence[str]) -> int:
