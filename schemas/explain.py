@@ -176,9 +176,11 @@ class Explainer:
         self, node: etree._Element, steps: list[tuple[str, int]], element: ElementPlan
     ) -> Iterator[Fault]:
         """Compare the children of one element with the plan: all that is missing or too much."""
-        order = {child.name: position for position, child in enumerate(element.children)}
+        # Places of children are even, so that the Signature has one between two of them.
+        order = {child.name: 2 * position for position, child in enumerate(element.children)}
+        names = {child.name: child for child in element.children}
         counts: dict[str, int] = {}
-        last = -1.0
+        last = -1
         for child in node.iterchildren(etree.Element):
             name = etree.QName(child)
             if child.tag == _DSIG and element is self._plan.root:
@@ -190,7 +192,7 @@ class Explainer:
                     yield self._fault([("Signature", 0)], _SIGNATURE, rule)
                 last = max(last, place or 0)
                 continue
-            plan = element.children[order[name.localname]] if name.localname in order else None
+            plan = names.get(name.localname)
             if plan is None or name.namespace != self._plan.namespace:
                 yield self._fault(
                     [*steps, (name.localname, 0)], None, Rule.UNEXPECTED, None, "", name.localname
@@ -208,13 +210,13 @@ class Explainer:
                 rule = Rule.TOO_MANY if plan.repeated else Rule.REPEATED
                 yield self._fault([*steps, (plan.name, 0)], plan, rule, None, str(plan.max_occurs))
 
-    def _signature_place(self) -> float | None:
+    def _signature_place(self) -> int | None:
         """Return where the Signature stands between the children of the root; None for nowhere."""
         if self._plan.signature is Presence.NONE:
             return None
         names = [child.name for child in self._plan.root.children]
         before = self._plan.signature_before
-        return (names.index(before) if before is not None else len(names)) - 0.5
+        return 2 * (names.index(before) if before is not None else len(names)) - 1
 
     def _value(
         self,

@@ -1,8 +1,8 @@
 """Fuzz the readers: ``python -m tests.fuzz.run [--seconds N] [--merge] [TARGET…]``.
 
 Without names all targets share the time. ``--merge`` keeps of what was found in build/fuzz the
-smallest inputs that reach as much, and puts them into the committed corpus. A crash leaves its input
-in build/fuzz; put it into the corpus together with the fix.
+smallest inputs that reach as much, and puts them into the committed corpus. A crash leaves its
+input in build/fuzz; put it into the corpus together with the fix.
 """
 
 from __future__ import annotations
