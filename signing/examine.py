@@ -34,6 +34,7 @@ from signing.errors import (
     VerificationError,
 )
 from signing.keys.made import decoded
+from signing.libcrypto import SIGNER_ID
 from signing.profiles import CEB_PROFILES, DS_NAMESPACE, DXP_PROFILES, KeyKind
 from signing.spellings import Cause, exclusive_form, layouts, raw_forms, rewritings, signed_infos
 from signing.verify import VerifyPolicy, verify
@@ -283,16 +284,13 @@ def _judge_sm2(
     public, of_form = certificate.public_sm2_key(), set()
     if is_der_signature(value):
         value, of_form = raw_of_der(value), {Cause.DER_SIGNATURE}
-    for causes, form in forms:
-        for more, signer_id in ((set(), None), ({Cause.EMPTY_SIGNER_ID}, b"")):
-            try:
-                if signer_id is None:
-                    public.verify(value, form)
-                else:
-                    public.verify(value, form, signer_id)
-            except SignatureMismatch:
-                continue
-            return _found(causes | more | of_form)
+    ids: tuple[tuple[set[Cause], bytes], ...] = ((set(), SIGNER_ID), ({Cause.EMPTY_SIGNER_ID}, b""))
+    for (causes, form), (more, signer_id) in itertools.product(forms, ids):
+        try:
+            public.verify(value, form, signer_id)
+        except SignatureMismatch:
+            continue
+        return _found(causes | more | of_form)
     return Finding.DIFFERS, (Cause.UNEXPLAINED,)
 
 

@@ -492,6 +492,19 @@ class ForeseenOut(Out):
     verdict: VerdictOut | None
 
 
+class SignatureOut(Out):
+    """A signature: base64 of its value, of the certificate, and of the signed document if one was
+    sent.
+    """
+
+    signature: str
+    key_name: str
+    certificate: str
+    profile: str
+    digest: str | None
+    document: str | None
+
+
 class AckOut(Out):
     """What became of one acknowledgement."""
 

@@ -34,6 +34,7 @@ from gateway.api.rules_page import RULES_DOCS, rules_page
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
+from gateway.api.signatures import Signatures
 from gateway.api.stream import SSE_TYPE, Events
 from gateway.domain.asking import Ask
 from gateway.flow.learning import learn
@@ -103,6 +104,7 @@ def route_table(
         *_knowledge_routes(services),
         *_stream_routes(stream),
         *_mandate_routes(Mandates(services)),
+        *_signing_routes(Signatures(services, services.signing)),
         *_notice_routes(cases, Notices(services, settings)),
         *_health_routes(services, draining),
         *_code_routes(),
@@ -288,6 +290,16 @@ def _mandate_routes(mandates: Mandates) -> Sequence[Route]:
         Route(
             "GET", "/v1/mandates", mandates.mandates, "The enterprises that may work for a tenant",
             READERS, gives=answers.MandateList,
+        ),
+    )  # fmt: skip
+
+
+def _signing_routes(signatures: Signatures) -> Sequence[Route]:
+    return (
+        Route(
+            "POST", "/v1/signatures", signatures.sign,
+            "Sign a message that you built, with a key that was offered to you", SENDERS,
+            Body.OBJECT, edge.SignatureIn, answers.SignatureOut, problems=(404,),
         ),
     )  # fmt: skip
 

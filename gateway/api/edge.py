@@ -363,6 +363,16 @@ class HoldIn(Edge):
     reason: Annotated[str, _text(200)]
 
 
+class SignatureIn(Edge):
+    """What is to be signed, as base64: a whole ``document``, or ``data``, a SignedInfo built over
+    one. ``key`` names a key ring that was offered to you.
+    """
+
+    key: Annotated[str, _text(64)]
+    document: Annotated[str, Field(max_length=1_000_000)] | None = None
+    data: Annotated[str, Field(max_length=8_000)] | None = None
+
+
 class AskIn(Edge):
     """Why it is asked; stands in the history of the case, so it must not name persons."""
 

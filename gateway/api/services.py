@@ -220,6 +220,30 @@ class Admin(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A signature made for somebody: its value, whose it is, and the document where one came."""
+
+    signature: bytes
+    key_name: str
+    certificate_base64: str
+    profile: str
+    digest_base64: str | None = None
+    document: bytes | None = None
+
+
+class OffersSigning(Protocol):
+    """Signs with keys that were offered to a tenant. Raises ``SigningError``."""
+
+    async def sign_document(self, tenant: TenantId, key: str, document: bytes) -> Made | None:
+        """Sign a whole message; None when no such key is offered to the tenant."""
+        ...
+
+    async def sign_info(self, tenant: TenantId, key: str, signed_info: bytes) -> Made | None:
+        """Sign a SignedInfo of the key's profile, hashed as it is; None as above."""
+        ...
+
+
 async def _always_ready() -> Mapping[str, bool]:
     return {}
 
@@ -247,4 +271,5 @@ class Services:
     rng: Rng
     explain: Callable[[Finding, str], str]
     ready: Callable[[], Awaitable[Mapping[str, bool]]] = _always_ready
+    signing: OffersSigning | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

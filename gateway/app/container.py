@@ -19,6 +19,7 @@ from gateway.app.keyring import open_rings
 from gateway.app.master_key import read_master_key
 from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest, SigningMetrics
 from gateway.app.notifier import WebhookNotifier, egress_policy
+from gateway.app.offering import offered
 from gateway.app.packs import builtin_matcher
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
@@ -148,8 +149,8 @@ async def assemble(
     keys, pauses = KeyDirectory(store, clock, rng), PauseBook(store, clock)
     live = LivePacks(builtin_matcher(), builtin_text)
     packs = StoredPacks(store, live.load)
-    await packs.refresh()
-    await _read_first(cache, keys, pauses)
+    for one in (packs, cache, keys, pauses):
+        await one.refresh()
     context = Context(
         clock=clock, rng=rng, crash=crash, executor=executor, store=store, master=cache,
         matcher=live, regime=regime(_REGIME).create(), channels=channels, keys=key_ring,
@@ -178,6 +179,7 @@ async def assemble(
         rng=rng,
         explain=explain,
         registry=registry,
+        signing=offered(key_ring, settings.keys),
     )
     return Gateway(
         settings=settings,
@@ -194,12 +196,6 @@ async def assemble(
         pauses=pauses,
         packs=packs,
     )
-
-
-async def _read_first(cache: MasterCache, keys: KeyDirectory, pauses: PauseBook) -> None:
-    await cache.refresh()
-    await keys.refresh()
-    await pauses.refresh()
 
 
 def _engine(
