@@ -6,17 +6,38 @@ number holds it. A paper that is not there is a finding only where it was expect
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import from_micros
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import CaseId, Direction, RawId, case_id
 from gateway.domain.matching import Outcome, find_rule
-from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, SourceFact, kind_of
+from gateway.domain.papers import (
+    Order,
+    Paper,
+    PaperKind,
+    PaperRevision,
+    PaymentSlip,
+    SourceFact,
+    kind_of,
+)
 from gateway.domain.profile import FilingProfile
+from gateway.domain.relations import (
+    BrokenTie,
+    Paid,
+    Ref,
+    RefKind,
+    Relation,
+    RelationGraph,
+    TieFault,
+    relations_of_order,
+    relations_of_payment,
+    relations_of_waybill,
+)
 from gateway.flow import links
 from gateway.flow.ingest import claim_of
 from gateway.flow.normalise import composed
@@ -145,7 +166,8 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
             case = cases[key.case_id] = _Case(key, item.profile)
             case.papers.update(around.stored.get(key.case_id, {}))
         _put(case, item, holders)
-    judged = tuple(_judged(case, around, matcher, now) for case in cases.values())
+    ties = _broken_ties(found)
+    judged = tuple(_judged(case, around, matcher, now, ties) for case in cases.values())
     return Trial(judged, tuple(unlinked))
 
 
@@ -162,14 +184,61 @@ def _put(case: _Case, item: Tried, holders: dict[Lookup, CaseId]) -> None:
         case.taken[kind.value] = holder
 
 
-def _judged(case: _Case, around: Surroundings, matcher: Matcher, now: int) -> TriedCase:
+# What claims do not tell already.
+_TIES: Final = frozenset(
+    {
+        TieFault.SEVERAL_PAYMENTS,
+        TieFault.SEVERAL_PARCELS,
+    }
+)
+# Against one of several payments an amount says nothing.
+_SEVERAL: Final = "PAYMENT-SEVERAL"
+_AMOUNT: Final = "PAYMENT-AMOUNT"
+
+
+Ties = Mapping[Ref, Sequence[BrokenTie]]
+
+
+def _broken_ties(items: Sequence[tuple[str, Tried]]) -> Ties:
+    """What is wrong with how the numbers of all these papers hang together, by order."""
+    relations: list[Relation] = []
+    paid: dict[Ref, Paid] = {}
+    for order_no, item in items:
+        platform, paper = item.profile.platform.code, item.paper
+        if isinstance(paper, Order):
+            relations += relations_of_order(paper, platform)
+        elif isinstance(paper, PaymentSlip):
+            company = item.profile.payment_company(paper.company_code)
+            code = company.code if company is not None else paper.company_code or ""
+            named = replace(paper, order_no=order_no)
+            found, took = relations_of_payment(named, platform, code)
+            relations += found
+            paid |= took
+        else:
+            relations += relations_of_waybill(replace(paper, order_no=order_no), platform)
+    found_at: dict[Ref, list[BrokenTie]] = {}
+    for tie in RelationGraph(relations, paid).check():
+        if tie.fault in _TIES:
+            found_at.setdefault(tie.at, []).append(tie)
+    return found_at
+
+
+def _around_case(case: _Case, ties: Ties) -> Circumstances:
+    here = ties.get(Ref(RefKind.ORDER, case.key.order_no, case.key.platform), ())
+    return Circumstances(ties=tuple(here)) if here else NOTHING_KNOWN
+
+
+def _judged(case: _Case, around: Surroundings, matcher: Matcher, now: int, ties: Ties) -> TriedCase:
     order = case.papers.get(PaperKind.ORDER)
     paper = None if order is None else order.paper
     skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
     scope = case.profile.goods_scope
     goods = {sku: around.goods[scope, sku] for sku in skus if (scope, sku) in around.goods}
-    verdict = matcher(case.papers, case.profile, goods, case.taken, now)
+    known = _around_case(case, ties)
+    verdict = matcher(case.papers, case.profile, goods, case.taken, now, known)
     broken = [one for one in verdict.findings if one.state != "unverifiable"]
+    if any(one.rule == _SEVERAL for one in broken):
+        broken = [one for one in broken if one.rule != _AMOUNT]
     findings = [one for one in broken if _is_expected(one, case, around)]
     return TriedCase(
         case.key,

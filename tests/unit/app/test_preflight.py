@@ -165,6 +165,14 @@ async def test_a_payment_used_twice_within_the_file(tmp_path: Path) -> None:
     assert told(await judged(written(tmp_path / "f.ndjson", rows))) == [("FINE-1", "CLAIM-PAYMENT")]
 
 
+async def test_a_deposit_and_a_balance_are_named_as_such(tmp_path: Path) -> None:
+    rows = [*agreeing(), GOODS, *neighbour()]
+    balance = {**rows[1], "transaction_id": "PAY-BALANCE", "amount": "51.65"}
+    rows[1]["amount"] = "100.00"
+    report = await judged(written(tmp_path / "f.ndjson", [*rows, balance]))
+    assert told(report) == [("MIX-0001", "PAYMENT-SEVERAL")]
+
+
 async def test_what_no_rule_speaks_of_is_a_fault_of_the_row(tmp_path: Path) -> None:
     rows = agreeing()
     rows[0] |= {"paid": 151.65, "colour": "red"}
