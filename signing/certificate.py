@@ -39,6 +39,8 @@ _ORGANISATION: Final = (
 _CODE: Final = re.compile(
     r"(?<![0-9A-Z])(?:[0-9A-HJ-NPQRTUWXY]{18}|[0-9]{4}[0-9A-Z]{6})(?![0-9A-Z])"
 )
+# An identity number has the length of a social credit code, and a date of birth in it.
+_IDENTITY: Final = re.compile(r"\d{6}(?:19|20)\d{2}[01]\d[0-3]\d\d{3}[\dX]")
 _SM2_CURVE_DER: Final = bytes.fromhex("06082a811ccf5501822d")
 
 
@@ -153,7 +155,7 @@ class Certificate:
         for attribute in self.parsed.subject:
             if attribute.oid in _ORGANISATION:
                 found.update(_CODE.findall(str(attribute.value)))
-        return frozenset(found)
+        return frozenset(code for code in found if not _IDENTITY.fullmatch(code))
 
     def may_sign(self) -> bool:
         """Tell whether the key usage, where the certificate names one, includes signing."""
