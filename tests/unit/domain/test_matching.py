@@ -345,15 +345,17 @@ def test_several_faults_of_one_text_are_all_told() -> None:
 
 
 def test_a_pack_may_let_a_paper_be_missing() -> None:
-    text = 'name = "import-default"\nversion = 2\nextends = "import-default"\n'
+    text = 'name = "own"\nversion = 2\nextends = "import-default"\n'
     pack = compile_pack(text + "[rules.PAYMENT-MISSING]\nenabled = false\n")
-    assert replace(good(), payment=None).match(PaperMatcher([pack])).kind is VerdictKind.MATCHED
+    case = replace(good(), payment=None).with_profile(rule_pack="own")
+    assert case.match(PaperMatcher([pack])).kind is VerdictKind.MATCHED
 
 
 def test_a_pack_may_block_what_cannot_be_verified() -> None:
-    text = 'name = "import-default"\nversion = 2\nextends = "import-default"\n'
+    text = 'name = "own"\nversion = 2\nextends = "import-default"\n'
     pack = compile_pack(text + '[rules.WAYBILL-PACK-COUNT]\nunverifiable = "block"\n')
-    verdict = good().with_waybill(pack_count=None).match(PaperMatcher([pack]))
+    case = good().with_waybill(pack_count=None).with_profile(rule_pack="own")
+    verdict = case.match(PaperMatcher([pack]))
     assert verdict.kind is VerdictKind.BLOCKED
     assert verdict.findings[0].state == "unverifiable"
 
