@@ -15,6 +15,7 @@ from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
 from gateway.api.services import Admin, Ingest
 from gateway.api.views import Explain, finding_view
+from gateway.app.import_files import open_rows
 from gateway.app.import_results import TAKEN, ResultFile, row_digest
 from gateway.app.import_rows import (
     FileKind,
@@ -23,7 +24,6 @@ from gateway.app.import_rows import (
     RowSource,
     UnusableFile,
     is_composed,
-    open_rows,
 )
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord
@@ -53,17 +53,22 @@ class Sinks:
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """Which file is imported for whom; ``profile`` is for rows that name none."""
+    """Which file is imported for whom; ``profile`` is for rows that name none, ``sheet`` is one of
+    a workbook's.
+    """
 
     path: Path
     tenant: TenantId
     kind: FileKind
     profile: str | None = None
+    sheet: str | None = None
 
     @property
     def context(self) -> str:
         """What beside its bytes decides what becomes of a row."""
-        return "\x1f".join((self.tenant, self.kind.value, self.profile or ""))
+        return "\x1f".join(
+            (self.tenant, self.kind.value, self.profile or "", *filter(None, (self.sheet,)))
+        )
 
 
 @dataclass(slots=True)
@@ -127,7 +132,7 @@ async def import_file(
     """
     summary = Summary()
     with job.path.open("rb") as file:
-        source = open_rows(job.path, file, job.kind, job.profile)
+        source = open_rows(job.path, file, job.kind, job.profile, job.sheet)
         run = _Run(job, sinks, results, source, summary)
         try:
             await run.take_all(progress)

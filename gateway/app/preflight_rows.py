@@ -19,7 +19,10 @@ from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import BATCH_LINE, read_moment
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
 from gateway.app.ceb_rows import CEBFile, docs_of, read_message
-from gateway.app.import_rows import FileKind, Item, RowFaulty, UnusableFile, columns_of, open_rows
+from gateway.app.import_columns import columns_of
+from gateway.app.import_files import open_rows
+from gateway.app.import_rows import FileKind, Item, RowFaulty, UnusableFile
+from gateway.app.import_sheet import header_of
 from gateway.domain.money import Currency, Money
 from gateway.domain.papers import (
     Consignee,
@@ -102,8 +105,8 @@ def _table_rows(path: Path, file: IO[bytes], kind: FileKind | None) -> Iterator[
         if count >= MOST_ROWS:
             raise UnusableFile(f"{path.name}: has more than {MOST_ROWS} rows; split the file")
         place = f"row {row.number}"
-        if row.fault is not None:
-            yield Given(place, None, None, faults=(row.fault,))
+        if row.faults:
+            yield Given(place, None, None, faults=row.faults)
             continue
         try:
             doc = source.doc(row)
@@ -116,12 +119,16 @@ def _table_rows(path: Path, file: IO[bytes], kind: FileKind | None) -> Iterator[
 
 
 def _kind_of_header(path: Path, file: IO[bytes]) -> FileKind:
-    """What the rows of a CSV are, by its columns; other files say so row by row."""
-    if path.suffix.lower() != ".csv":
-        return FileKind.MIXED
-    head = file.readline(64 * 1024).decode("utf-8-sig", errors="replace")
-    file.seek(0)
-    names = {name.strip().strip('"') for name in head.split(",")}
+    """What the rows of a table are, by its columns; other files say so row by row."""
+    match path.suffix.lower():
+        case ".csv":
+            head = file.readline(64 * 1024).decode("utf-8-sig", errors="replace")
+            file.seek(0)
+            names = {name.strip().strip('"') for name in head.split(",")}
+        case ".xlsx":
+            names = {name.strip() for name in header_of(file)}
+        case _:
+            return FileKind.MIXED
     if "type" in names:
         return FileKind.MIXED
     kinds = (FileKind.ORDER, FileKind.PAYMENT, FileKind.WAYBILL, FileKind.GOODS)

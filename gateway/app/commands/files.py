@@ -1,7 +1,8 @@
 """Importing files: papers, and goods records."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -28,20 +29,26 @@ from gateway.app.commands.frame import (
 )
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import ConfigError, Settings
-from gateway.app.import_results import open_results, results_path
-from gateway.app.import_rows import FileKind, columns_of
+from gateway.app.import_columns import columns_of
+from gateway.app.import_results import ResultFile, open_results, results_path
+from gateway.app.import_rows import FileKind
 from gateway.app.importer import ImportJob, Sinks, Summary, import_file
 from gateway.app.opening import open_intake, open_office
 from gateway.app.rechecks import recheck_waiting
 from gateway.app.serve import only_process
+from gateway.domain.ids import TenantId
 from gateway.domain.matching import explain
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="NDJSON (.ndjson .jsonl) or CSV (.csv) / 文件")
+    Path, typer.Argument(metavar="FILE", help="NDJSON (.ndjson .jsonl), CSV or XLSX / 文件")
 ]
 ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", "-p", help="For rows that name no profile / 未填方案的行使用此方案"),
+]
+SheetOption = Annotated[
+    str | None,
+    typer.Option(help="Sheet of a workbook, else the first visible / 工作表，默认第一个可见的"),
 ]
 AgainOption = Annotated[
     bool, typer.Option("--again", help="Send all rows again / 忽略已有结果，全部重新导入")
@@ -57,11 +64,12 @@ def import_papers(
         FileKind, typer.Option("--kind", "-k", help="What the rows are / 行的内容")
     ] = FileKind.MIXED,
     profile: ProfileOption = None,
+    sheet: SheetOption = None,
     again: AgainOption = False,
     json: JSONOption = False,
 ) -> None:
     """Import papers from a file, with a result for each row / 导入单证文件"""
-    _import(context, file, tenant, kind, profile, again=again, json=json)
+    _import(context, Wanted(file, tenant, kind, profile, sheet, again), json=json)
 
 
 def put_goods(
@@ -70,6 +78,7 @@ def put_goods(
     *,
     tenant: TenantOption,
     profile: ProfileOption = None,
+    sheet: SheetOption = None,
     again: AgainOption = False,
     json: JSONOption = False,
 ) -> None:
@@ -79,7 +88,8 @@ def put_goods(
     factor1, net_weight_kg, gross_weight_kg, item_record_no ... A result for each row goes to
     FILE.results.ndjson.
     """
-    _import(context, file, tenant, FileKind.GOODS, profile, again=again, json=json)
+    wanted = Wanted(file, tenant, FileKind.GOODS, profile, sheet, again)
+    _import(context, wanted, json=json)
 
 
 def import_help() -> str:
@@ -93,6 +103,9 @@ def import_help() -> str:
         "order with several lines has several rows, one below the other, with the same order_no; "
         "only lines.* need to be filled again. Empty cells are absent fields; lines.line_no may "
         "be left out. A mixed file has a column type.\n\n"
+        "XLSX: a sheet with the same columns in its first row. Numbers of papers, codes and "
+        "identity numbers must be text cells: a cell that lost leading zeros or digits is refused. "
+        "Amounts may be numbers of up to 15 digits; times are Beijing time.\n\n"
         "Each row's result goes to FILE.results.ndjson. Run the same command again to go on: "
         "rows that were taken are skipped, refused rows are tried anew. Exit code 1 when rows "
         "were refused. On SQLite no other process may be at work: beside a running "
@@ -104,22 +117,34 @@ def import_help() -> str:
     )
 
 
-def _import(
-    context: typer.Context,
-    file: Path,
-    tenant: str,
-    kind: FileKind,
-    profile: str | None,
-    *,
-    again: bool,
-    json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an import was asked to do."""
+
+    file: Path
+    tenant: str
+    kind: FileKind
+    profile: str | None
+    sheet: str | None
+    again: bool
+
+    def job(self, tenant: TenantId) -> ImportJob:
+        """The job for a tenant that is known."""
+        return ImportJob(self.file, tenant, self.kind, self.profile, self.sheet)
+
+    def open_results(self) -> AbstractContextManager[ResultFile]:
+        """The file of results beside the imported one."""
+        return open_results(results_path(self.file), again=self.again)
+
+
+def _import(context: typer.Context, wanted: Wanted, *, json: bool) -> None:
+    file = wanted.file
     if not file.is_file():
         raise Unusable(f"{file}: there is no such file; check the path")
     settings = common(context).settings()
-    work = _store_goods if kind is FileKind.GOODS else _take_papers
+    work = _store_goods if wanted.kind is FileKind.GOODS else _take_papers
     with _progress(file, shown=not json) as progress:
-        summary = run(work(settings, file, tenant, kind, profile, again, progress))
+        summary = run(work(settings, wanted, progress))
     results = results_path(file)
     if json:
         emit({"file": str(file), "results": str(results), **summary.to_doc()})
@@ -130,19 +155,13 @@ def _import(
 
 
 async def _take_papers(
-    settings: Settings,
-    file: Path,
-    tenant: str,
-    kind: FileKind,
-    profile: str | None,
-    again: bool,
-    progress: Callable[[int], None],
+    settings: Settings, wanted: Wanted, progress: Callable[[int], None]
 ) -> Summary:
     async with AsyncExitStack() as stack:
         _hold_lock(stack, settings)
         gateway = await stack.enter_async_context(open_intake(settings))
-        job = ImportJob(file, await known_tenant(gateway.store, tenant), kind, profile)
-        results = stack.enter_context(open_results(results_path(file), again=again))
+        job = wanted.job(await known_tenant(gateway.store, wanted.tenant))
+        results = stack.enter_context(wanted.open_results())
         sinks = Sinks(gateway.ingest, gateway.admin, gateway.cache, explain)
         summary = await import_file(job, sinks, results, progress)
         await recheck_waiting(gateway, job.tenant, summary.goods_changed)
@@ -160,13 +179,7 @@ def _hold_lock(stack: AsyncExitStack, settings: Settings) -> None:
 
 
 async def _store_goods(
-    settings: Settings,
-    file: Path,
-    tenant: str,
-    kind: FileKind,
-    profile: str | None,
-    again: bool,
-    progress: Callable[[int], None],
+    settings: Settings, wanted: Wanted, progress: Callable[[int], None]
 ) -> Summary:
     """Beside a running gateway it finds the orders that waited; alone we do."""
     async with AsyncExitStack() as stack:
@@ -174,13 +187,13 @@ async def _store_goods(
             stack.enter_context(only_process(settings))
         except ConfigError:
             office = await stack.enter_async_context(open_office(settings))
-            job = ImportJob(file, await known_tenant(office.access, tenant), kind, profile)
-            results = stack.enter_context(open_results(results_path(file), again=again))
+            job = wanted.job(await known_tenant(office.access, wanted.tenant))
+            results = stack.enter_context(wanted.open_results())
             sinks = Sinks(None, office.admin, office.cache, explain)
             return await import_file(job, sinks, results, progress)
         gateway = await stack.enter_async_context(open_intake(settings))
-        job = ImportJob(file, await known_tenant(gateway.store, tenant), kind, profile)
-        results = stack.enter_context(open_results(results_path(file), again=again))
+        job = wanted.job(await known_tenant(gateway.store, wanted.tenant))
+        results = stack.enter_context(wanted.open_results())
         sinks = Sinks(None, gateway.admin, gateway.cache, explain)
         summary = await import_file(job, sinks, results, progress)
         await recheck_waiting(gateway, job.tenant, summary.goods_changed)

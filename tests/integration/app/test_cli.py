@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+import xlsxwriter
 from sqlalchemy import create_engine, update
 from typer.testing import CliRunner, Result
 
@@ -111,6 +113,40 @@ def test_files_become_cases_that_can_be_read(shop: Shell) -> None:
     assert report["clean"]
     assert report["checks"]["nothing_lost"] > 0
     assert shop.json("parked") == {"receipts": [], "records": [], "effects": []}
+
+
+def test_a_workbook_is_imported_and_goes_on_where_a_cell_was_mended(shop: Shell) -> None:
+    with (shop.folder / "orders.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+
+    def save(number: object) -> Path:
+        path = shop.folder / "orders.xlsx"
+        with xlsxwriter.Workbook(path) as book:
+            page = book.add_worksheet("orders")
+            for at, row in enumerate(rows):
+                for column, text in enumerate(row):
+                    page.write_string(at, column, text)
+            column = rows[0].index("buyer.id_number")
+            if isinstance(number, int):
+                page.write_number(1, column, number)
+        return path
+
+    done = shop.run("import", save(110101199003070003), "-t", "shop", "-k", "order", "--json")
+    assert done.exit_code == 1
+    report = orjson.loads(done.stdout)
+    assert (report["rows"], report["refused"]) == (3, 1)
+    lines = (shop.folder / "orders.xlsx.results.ndjson").read_bytes().splitlines()
+    (refused,) = (one for one in map(orjson.loads, lines) if one["status"] == "refused")
+    (fault,) = refused["errors"]
+    assert (fault["path"], "15 digits" in fault["message"]) == ("buyer.id_number", True)
+    done = shop.json("import", save(None), "-t", "shop", "-k", "order")
+    assert (done["skipped"], done["refused"], done["by_status"]) == (2, 0, {"accepted": 1})
+    assert "no such sheet" in shop.refused(
+        "import", shop.folder / "orders.xlsx", "-t", "shop", "-k", "order", "--sheet", "x"
+    )
+    assert "leave --sheet out" in shop.refused(
+        "import", shop.folder / "orders.csv", "-t", "shop", "-k", "order", "--sheet", "x"
+    )
 
 
 def test_an_import_goes_on_where_it_was_broken_off(shop: Shell) -> None:

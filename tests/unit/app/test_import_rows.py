@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from gateway.api import edge
 from gateway.api.decode import PaperItem, decode, to_item
+from gateway.app.import_columns import columns_of
+from gateway.app.import_files import open_rows
 from gateway.app.import_rows import (
     MAX_ROW_BYTES,
-    CSVRows,
     FileKind,
     Item,
     NDJSONRows,
@@ -24,10 +25,9 @@ from gateway.app.import_rows import (
     RowFaulty,
     RowSource,
     UnusableFile,
-    columns_of,
     is_composed,
-    open_rows,
 )
+from gateway.app.import_tables import CSVRows
 from gateway.domain.papers import Order, Waybill
 from tests.unit.api.fakes import goods_doc, order_doc, payment_doc, waybill_doc
 
@@ -308,7 +308,7 @@ def test_columns_are_the_fields_of_the_api(kind: FileKind) -> None:
 
 def test_the_ending_of_the_name_decides() -> None:
     with pytest.raises(UnusableFile, match="name the file"):
-        open_rows(Path("orders.xlsx"), io.BytesIO(), FileKind.ORDER, None)
+        open_rows(Path("orders.xls"), io.BytesIO(), FileKind.ORDER, None)
 
 
 def test_decomposed_text_is_noticed() -> None:
