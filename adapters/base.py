@@ -563,8 +563,8 @@ class CarrierAdapter:
     """A carrier that gives waybill numbers.
 
     ``build`` and ``interpret`` are one request and its answer; ``create`` asks for the waybill,
-    and looks it up where it exists already or nobody knows. ``parse`` reads the bytes of an
-    answer into the waybills that they alone tell of.
+    and looks it up where it exists already or nobody knows; ``find`` only looks it up. ``parse``
+    reads the bytes of an answer into the waybills that they alone tell of.
     """
 
     id: str
@@ -574,6 +574,7 @@ class CarrierAdapter:
     build: Callable[[Caller, Shipment], Request]
     interpret: Callable[[Caller, Shipment, Response], ShipmentOutcome | CallFailed]
     create: Callable[[Caller, Shipment], Exchange[ShipmentOutcome | CallFailed]]
+    find: Callable[[Caller, Shipment], Exchange[ShipmentOutcome | CallFailed]]
     parse: Callable[[bytes], tuple[Waybill | ParseFailure, ...]]
 
 

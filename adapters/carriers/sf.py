@@ -256,11 +256,16 @@ def create(caller: Caller, shipment: Shipment) -> Exchange[ShipmentOutcome | Cal
     made = interpret(caller, shipment, response)
     if not isinstance(made, CallFailed) or made.retry is not Retry.UNKNOWN_OUTCOME:
         return made
+    found = yield from find(caller, shipment)
+    return made if isinstance(found, CallFailed) else found
+
+
+def find(caller: Caller, shipment: Shipment) -> Exchange[ShipmentOutcome | CallFailed]:
+    """Look a shipment up by our reference; orders nothing."""
     response = yield call(
         caller, _SEARCH, {"language": "zh-CN", "orderId": shipment.reference, "searchType": "1"}
     )
-    found = interpret(caller, shipment, response)
-    return made if isinstance(found, CallFailed) else found
+    return interpret(caller, shipment, response)
 
 
 def parse(raw: bytes) -> tuple[Waybill | ParseFailure, ...]:
@@ -282,5 +287,6 @@ ADAPTER: Final = CarrierAdapter(
     build=build,
     interpret=interpret,
     create=create,
+    find=find,
     parse=parse,
 )

@@ -257,20 +257,74 @@ class EgressSection(_Section):
     hosts: frozenset[str] = frozenset()
 
 
-class SourceSection(_Section):
-    """A shop that orders are pulled from.
+class AccountSection(_Section):
+    """An account at a partner, of a tenant's profile.
 
     ``options`` are the adapter's; those that are secret are read from ``secret_files``, one value a
-    file. Orders changed before ``since`` are not asked for.
+    file.
     """
 
     adapter: str
     tenant: str
     profile: str
-    since: AwareDatetime
     base_url: str | None = None
     options: Mapping[str, str] = {}
     secret_files: Mapping[str, Path] = {}
+
+
+class SourceSection(AccountSection):
+    """A shop that orders are pulled from. Orders changed before ``since`` are not asked for."""
+
+    since: AwareDatetime
+
+
+class PartnerKeysSection(_Section):
+    """RSA keys between us and a partner: our key and certificate's serial, and the partner's public
+    keys by serial, the first of which seals personal values.
+    """
+
+    serial: str
+    private_key_file: Path
+    partner_keys: Annotated[Mapping[str, Path], Field(min_length=1)]
+    passphrase_file: Path | None = None
+    sealing: Literal["oaep-sha1", "pkcs1-v1.5"] = "oaep-sha1"
+
+
+class PaymentSection(AccountSection):
+    """A payment company that files slips for a profile.
+
+    ``company`` is the code by which the profile names it, ``customs_place`` and ``merchant_code``
+    are the company's own names for place and merchant.
+    """
+
+    company: str
+    customs_place: str
+    merchant_code: str
+    keys: PartnerKeysSection | None = None
+
+
+class SenderSection(_Section):
+    """Where parcels leave from."""
+
+    name: str
+    phone: str
+    address: str
+    province: str = ""
+    city: str = ""
+    county: str = ""
+
+
+class CarrierSection(AccountSection):
+    """A carrier that gives a profile's waybills.
+
+    ``company`` is the code by which the profile names it; ``units`` and ``origins`` turn customs'
+    codes of units and countries into the carrier's.
+    """
+
+    company: str
+    sender: SenderSection
+    units: Mapping[str, str] = {}
+    origins: Mapping[str, str] = {}
 
 
 class Settings(_Section):
@@ -284,6 +338,8 @@ class Settings(_Section):
     flow: FlowSection = FlowSection()
     egress: EgressSection = EgressSection()
     sources: Mapping[str, SourceSection] = {}
+    payments: Mapping[str, PaymentSection] = {}
+    carriers: Mapping[str, CarrierSection] = {}
 
 
 def settings_path(path: Path | None = None) -> Path:
@@ -356,15 +412,30 @@ def _located(settings: Settings, base: Path) -> Settings:
         )
         for name, key in settings.keys.items()
     }
-    sources = {
-        name: source.model_copy(
-            update={"secret_files": {key: base / file for key, file in source.secret_files.items()}}
-        )
-        for name, source in settings.sources.items()
+    accounts = {
+        kind: {
+            name: one.model_copy(update=_located_account(one, base))
+            for name, one in getattr(settings, kind).items()
+        }
+        for kind in ("sources", "payments", "carriers")
     }
     return settings.model_copy(
-        update={"store": store, "channels": channels, "keys": keys, "sources": sources}
+        update={"store": store, "channels": channels, "keys": keys, **accounts}
     )
+
+
+def _located_account(account: AccountSection, base: Path) -> dict[str, Any]:
+    secrets = {key: base / file for key, file in account.secret_files.items()}
+    update: dict[str, Any] = {"secret_files": secrets}
+    if isinstance(account, PaymentSection) and account.keys is not None:
+        keys = account.keys
+        located = {
+            "private_key_file": base / keys.private_key_file,
+            "partner_keys": {serial: base / file for serial, file in keys.partner_keys.items()},
+            "passphrase_file": keys.passphrase_file and base / keys.passphrase_file,
+        }
+        update["keys"] = keys.model_copy(update=located)
+    return update
 
 
 def refuse_stand_ins(settings: Settings) -> None:

@@ -21,6 +21,8 @@ from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest, Si
 from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.offering import offered
 from gateway.app.packs import builtin_matcher
+from gateway.app.partners import configured_partners
+from gateway.app.pulling import source_policy
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
 from gateway.domain.matching.explain import explain
@@ -45,6 +47,7 @@ from gateway.ports import (
     Notifier,
     Rng,
 )
+from gateway.ports.partners import NoPartners, Partners
 from store.admin import MasterAdmin
 from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
@@ -110,6 +113,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         registry = CollectorRegistry()
         key_ring = open_rings(settings.keys, executor, clock, SigningMetrics(registry), stack)
         client = await stack.enter_async_context(HTTPClient(egress_policy(settings)))
+        partner_client = await stack.enter_async_context(HTTPClient(source_policy(settings)))
         files = ThreadExecutor(len(settings.channels) or 1)
         stack.callback(files.close)
         aside = FolderMetrics(registry, list(settings.channels)).set_aside
@@ -126,6 +130,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             key_ring=key_ring,
             ready=lambda: readiness(store, key_ring, settings, clock, channels),
             registry=registry,
+            partners=configured_partners(settings, partner_client, clock, rng),
         )
 
 
@@ -142,6 +147,7 @@ async def assemble(
     key_ring: KeyRing,
     ready: Callable[[], Awaitable[Mapping[str, bool]]] | None = None,
     registry: CollectorRegistry | None = None,
+    partners: Partners | None = None,
 ) -> Gateway:
     """Wire a gateway from its ports, for a real process or the simulation; ``registry`` counts."""
     # The engine comes later: it needs the cache.
@@ -155,14 +161,13 @@ async def assemble(
         clock=clock, rng=rng, crash=crash, executor=executor, store=store, master=cache,
         matcher=live, regime=regime(_REGIME).create(), channels=channels, keys=key_ring,
         notifier=notifier, settings=flow_settings(settings), pauses=pauses,
-        ways=_ways(settings, channels, clock, rng),
+        ways=_ways(settings, channels, clock, rng), partners=partners or NoPartners(),
     )  # fmt: skip
     registry = registry or CollectorRegistry()
-    reads = SqlReadModels(store, store.keys, cache)
+    reads, ingest, desk = SqlReadModels(store, store.keys, cache), Ingest(context), Desk(context)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
     repairs = Repairs(context, reads, SqlFindings(store), StoredRepairs(store, store.keys, rng))
     engine = _engine(context, EngineMetrics(registry), cache, admin, repairs)
-    ingest, desk = Ingest(context), Desk(context)
     services = Services(
         authenticator=keys,
         ingest=MeasuredIngest(ingest, engine.observer, clock),

@@ -10,10 +10,13 @@ from adapters.base import (
     Account,
     Caller,
     CallFailed,
+    CarrierAdapter,
     Cursor,
     NothingYet,
     OptionKind,
     ParseFailure,
+    PartnerKeys,
+    PaymentAdapter,
     Pulled,
     Sighting,
     SightingKey,
@@ -22,7 +25,7 @@ from adapters.base import (
 from adapters.discovery import source as source_adapter
 from adapters.egress import EgressPolicy
 from adapters.http import HTTPClient
-from gateway.app.config import ConfigError, Settings, SourceSection
+from gateway.app.config import AccountSection, ConfigError, Settings
 from gateway.app.notifier import egress_policy
 from gateway.domain.codec import from_micros, to_micros
 from gateway.domain.errors import Retry
@@ -39,8 +42,15 @@ def source_policy(settings: Settings) -> EgressPolicy:
     return replace(egress_policy(settings), hosts=frozenset())
 
 
-def account_of(name: str, section: SourceSection, adapter: SourceAdapter) -> Account:
-    """The account of a source. Raises :class:`ConfigError` naming every fault of its options."""
+def account_of(
+    place: str,
+    section: AccountSection,
+    adapter: SourceAdapter | PaymentAdapter | CarrierAdapter,
+    keys: PartnerKeys | None = None,
+) -> Account:
+    """The account of a source or partner. Raises :class:`ConfigError` naming its place in the
+    settings and every fault of its options.
+    """
     options = {option.name: option for option in adapter.terms.options}
     unknown = {*section.options, *section.secret_files} - set(options)
     faults = [f"{one}: {adapter.id} has no such option" for one in sorted(unknown)]
@@ -55,10 +65,11 @@ def account_of(name: str, section: SourceSection, adapter: SourceAdapter) -> Acc
             values[option] = _secret(file)
         except (OSError, UnicodeDecodeError) as error:
             faults.append(f"secret_files.{option}: {type(error).__name__}")
-    account = Account(name, section.base_url or adapter.terms.base_url, values)
+    name = place.partition(".")[2]
+    account = Account(name, section.base_url or adapter.terms.base_url, values, keys)
     faults += [f"{one}: is missing" for one in adapter.terms.missing(account)]
     if faults:
-        raise ConfigError(f"sources.{name}:\n  " + "\n  ".join(faults))
+        raise ConfigError(f"{place}:\n  " + "\n  ".join(faults))
     return account
 
 
@@ -223,7 +234,7 @@ def puller(
         tenant=tenant,
         profile=profile,
         adapter=adapter,
-        caller=Caller(account_of(name, section, adapter), clock, rng, seen),
+        caller=Caller(account_of(f"sources.{name}", section, adapter), clock, rng, seen),
         client=client,
         master=master,
         since=to_micros(section.since),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from gateway.domain.declaration import DeclarationKind, DeclarationState
+from gateway.domain.filing import PartnerFiling
 from gateway.domain.findings import Finding
 from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
 from gateway.domain.papers import PaperKind
@@ -103,6 +104,7 @@ class CaseState(NamedTuple):
     hold: Hold | None = None
     alarms: tuple[str, ...] = ()
     release_sequence: int = 0
+    filings: tuple[PartnerFiling, ...] = ()
 
     def declaration(self, kind: DeclarationKind) -> DeclarationState | None:
         """The newest version of one kind, None before the first is planned."""
@@ -110,6 +112,10 @@ class CaseState(NamedTuple):
             if declaration.kind is kind:
                 return declaration
         return None
+
+    def filing(self, kind: PaperKind) -> PartnerFiling | None:
+        """A partner's filing of one paper, None when none was asked for."""
+        return next((one for one in self.filings if one.kind is kind), None)
 
     def paper(self, kind: PaperKind) -> PaperStamp | None:
         """The newest revision of one paper, None when it never came."""

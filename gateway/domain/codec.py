@@ -25,6 +25,7 @@ from gateway.domain.declaration import (
     Pinned,
 )
 from gateway.domain.errors import InvalidValue
+from gateway.domain.filing import FilingStage, PartnerFiling
 from gateway.domain.findings import Confidence, Finding, Fix, FixKind, LedgerRow, Severity
 from gateway.domain.money import Money
 from gateway.domain.papers import (
@@ -361,6 +362,10 @@ def state_to_doc(state: CaseState) -> dict[str, Any]:
         doc["alarms"] = list(state.alarms)
     if state.release_sequence:
         doc["releases"] = state.release_sequence
+    if state.filings:
+        doc["filings"] = [
+            [*one[:4], one.stage.value, one.tries, one.is_change] for one in state.filings
+        ]
     return doc
 
 
@@ -379,6 +384,10 @@ def state_from_doc(doc: Mapping[str, Any]) -> CaseState:
         hold=Hold(*hold) if hold else None,
         alarms=tuple(doc.get("alarms", ())),
         release_sequence=doc.get("releases", 0),
+        filings=tuple(
+            PartnerFiling(PaperKind(kind), number, digest, since, FilingStage(stage), *rest)
+            for kind, number, digest, since, stage, *rest in doc.get("filings", ())
+        ),
     )
 
 

@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     ALARM_RAISED = "alarm_raised"
     NOTICE_ACKNOWLEDGED = "notice_acknowledged"
     FINDING_RESOLVED = "finding_resolved"
+    FILING_RECORDED = "filing_recorded"
 
 
 class Event(NamedTuple):

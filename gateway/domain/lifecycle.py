@@ -22,6 +22,8 @@ from gateway.domain.declaration import (
 )
 from gateway.domain.errors import IllegalTransition
 from gateway.domain.events import Event, EventKind
+from gateway.domain.filing import FILING, FilingStage, PartnerFiling
+from gateway.domain.filing import FINAL as FILING_FINAL
 from gateway.domain.ids import MessageId
 from gateway.domain.papers import PaperKind
 
@@ -128,10 +130,16 @@ def case_stage(state: CaseState) -> CaseStage:
         return CASE[inventory.stage]
     order = _standing(state, _ORDER)
     if order is not None:
+        if order.stage is _S.STORED and _awaits_partner(state):
+            return CaseStage.WAITING_FILINGS
         return _CASE_BY_ORDER.get(order.stage, CaseStage.WAITING_FILINGS)
     if state.verdict is None:
         return CaseStage.COLLECTING
     return _CASE_BY_VERDICT[state.verdict.kind]
+
+
+def _awaits_partner(state: CaseState) -> bool:
+    return any(one.stage is not FilingStage.FILED for one in state.filings)
 
 
 def _standing(state: CaseState, kind: DeclarationKind) -> DeclarationState | None:
@@ -572,6 +580,31 @@ def _fold_alarm(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return {"alarms": (*state.alarms, payload["alarm"])}
 
 
+def _fold_filing(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    """A partner's filing by the FILING table; a new request only after a final stage."""
+    kind, stage = PaperKind(payload["paper"]), FilingStage(payload["stage"])
+    found = state.filing(kind)
+    others = tuple(one for one in state.filings if one.kind is not kind)
+    if found is None or payload["number"] != found.number:
+        is_next = payload["number"] == (1 if found is None else found.number + 1)
+        if not is_next or stage is not FilingStage.REQUESTED:
+            raise IllegalTransition("a filing begins with its request")
+        if found is not None and found.stage not in FILING_FINAL:
+            raise IllegalTransition("the request before is still open")
+        made = PartnerFiling(
+            kind,
+            payload["number"],
+            payload["digest"],
+            payload["at"],
+            is_change=payload.get("change", False),
+        )
+        return {"filings": (*others, made)}
+    if stage not in FILING[found.stage]:
+        raise IllegalTransition(f"a filing that is {found.stage} cannot become {stage}")
+    tries = found.tries + (stage is FilingStage.SENDING)
+    return {"filings": (*others, found._replace(stage=stage, tries=tries))}
+
+
 def _fold_nothing(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return {}
 
@@ -592,6 +625,7 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Field
     EventKind.ALARM_RAISED: _fold_alarm,
     EventKind.NOTICE_ACKNOWLEDGED: _fold_nothing,
     EventKind.FINDING_RESOLVED: _fold_nothing,
+    EventKind.FILING_RECORDED: _fold_filing,
 }
 
 

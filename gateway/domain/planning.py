@@ -11,6 +11,7 @@ from gateway.domain.declaration import (
     DeclarationState,
 )
 from gateway.domain.events import Event, EventKind
+from gateway.domain.filing import FilingStage
 from gateway.domain.ids import cop_no
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile
@@ -94,6 +95,10 @@ def _gates_open(state: CaseState, profile: FilingProfile) -> bool:
             continue
         if filing.confirmed_by is ConfirmedBy.STATEMENT and state.paper(kind) is None:
             return False
+        if filing.confirmed_by is ConfirmedBy.API:
+            found = state.filing(kind)
+            if found is None or found.stage is not FilingStage.FILED:
+                return False
     return True
 
 

@@ -236,9 +236,9 @@ class FilingProfile:
             filing = self.filing(kind)
             if filing.filed_by is FiledBy.US:
                 raise InvalidValue(f"filings.{kind}.filed_by", "only the order can be filed by us")
-            if filing.gate and filing.confirmed_by is not ConfirmedBy.STATEMENT:
+            if filing.gate and filing.confirmed_by not in (ConfirmedBy.STATEMENT, ConfirmedBy.API):
                 raise InvalidValue(
-                    f"filings.{kind}.confirmed_by", "must be statement while gate is true"
+                    f"filings.{kind}.confirmed_by", "must be statement or api while gate is true"
                 )
         for kind, filing in self.filings.items():
             if filing.on_timeout is not OnTimeout.HOLD:

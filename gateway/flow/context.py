@@ -16,6 +16,7 @@ from gateway.ports import (
     Rng,
     Store,
 )
+from gateway.ports.partners import NoPartners, Partners
 from gateway.ports.pauses import NeverPaused, Pauses
 from gateway.ports.ways import OpenWays, Ways
 
@@ -65,3 +66,4 @@ class Context:
     settings: FlowSettings = FlowSettings()
     pauses: Pauses = field(default_factory=NeverPaused)
     ways: Ways = field(default_factory=OpenWays)
+    partners: Partners = field(default_factory=NoPartners)

@@ -15,6 +15,8 @@ from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import channel_of, claim_message
 from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
+from gateway.flow.filing_plan import FILING
+from gateway.flow.filings import run_filing
 from gateway.flow.grouper import Grouper
 from gateway.flow.ingest import Ingest
 from gateway.flow.links import RELINK, UNLINKED, check_overdue
@@ -302,6 +304,9 @@ class Engine:
     async def _recheck(self, effect: Effect) -> None:
         if effect.group == RELINK:
             await Ingest(self.context).relink(effect)
+            return
+        if effect.group == FILING:
+            await run_filing(self.context, effect)
             return
         assert effect.tenant is not None
         desk = Desk(self.context)

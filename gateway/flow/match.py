@@ -15,6 +15,7 @@ from gateway.domain.papers import Order, PaperKind, PaperRevision
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import FilingProfile
 from gateway.flow.clockwork import local_date
+from gateway.flow.filing_plan import plan_filings
 from gateway.flow.status import stage_notices
 from gateway.ports import CaseView, Changes, CrashPoints, Effect, EffectKind, Lookup, MasterData
 from gateway.ports import Matcher as Matching
@@ -74,6 +75,7 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
     _await_missing(view, changes, verdict.missing)
     if verdict.kind is VerdictKind.WAITING and verdict.until is not None:
         changes.effects.append(_deadline(view.key, verdict.until))
+    plan_filings(view, changes, bench.profile, bench.now)
     plan(view, changes, bench, {sku: record.version for sku, record in goods.items()})
     bench.crash.reach("match.decided")
     stage_notices(view, changes, bench.master, before, bench.now)
