@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
     tuple_,
 )
 
@@ -60,7 +61,18 @@ from store.events import event_of
 from store.evidence import element_texts
 from store.master import chunks
 from store.papers import PaperPlace, open_revision
-from store.tables import case_, claim, event, inbox, message, outbox, paper, parked, raw
+from store.tables import (
+    case_,
+    claim,
+    declaration,
+    event,
+    inbox,
+    message,
+    outbox,
+    paper,
+    parked,
+    raw,
+)
 
 MAX_PAGE: Final = 1_000
 _MAX_CASE_EVENTS: Final = 5_000
@@ -191,6 +203,13 @@ class SqlReadModels:
         """
         async with self._access.read() as reading:
             return await reading.run_sync(partial(_own_receipt, self._keys, tenant, receipt_id))
+
+    async def cases_in(self, tenant: TenantId, what: MessageId | ReceiptId) -> Sequence[CaseId]:
+        """The tenant's cases whose records stand in a message (or in what it was split into), or in
+        a receipt file.
+        """
+        async with self._access.read() as reading:
+            return await reading.run_sync(partial(_cases_in, self._keys, tenant, what))
 
     async def raw(self, tenant: TenantId, raw_id: RawId) -> bytes | None:
         """The exact bytes of one intake."""
@@ -453,6 +472,41 @@ def _own_receipt(
     return body if len(own) == row.records else None
 
 
+def _cases_in(
+    keys: StoreKeys, tenant: TenantId, what: MessageId | ReceiptId, connection: Connection
+) -> list[CaseId]:
+    row = connection.execute(
+        select(inbox.c.wrapped_key, inbox.c.body).where(inbox.c.receipt_id == what)
+    ).first()
+    if row is not None and row.wrapped_key is not None:
+        body = keys.unwrap("inbox", what, row.wrapped_key).open("inbox", what, row.body)
+        return sorted(_named_cases(keys, tenant, body, connection))
+    messages, found = [what], set[CaseId]()
+    while messages:
+        found |= _found(
+            connection, declaration.c.case_id, true(), declaration.c.message_id, messages
+        )
+        messages = sorted(
+            _found(connection, message.c.message_id, true(), message.c.parent, messages)
+        )
+    own = _found(
+        connection, case_.c.case_id, case_.c.tenant == tenant, case_.c.case_id, sorted(found)
+    )
+    return sorted(own)
+
+
+def _named_cases(
+    keys: StoreKeys, tenant: TenantId, body: bytes, connection: Connection
+) -> set[CaseId]:
+    """The tenant's cases that any text in a file names."""
+    numbers = sorted(element_texts(body))
+    hashes = [keys.lookup_hash(Lookup("cop_no", number)) for number in numbers]
+    cases = _found(connection, claim.c.case_id, claim.c.tenant == tenant, claim.c.key_hash, hashes)
+    return cases | _found(
+        connection, case_.c.case_id, case_.c.tenant == tenant, case_.c.order_no, numbers
+    )
+
+
 def _own_positions(
     keys: StoreKeys,
     tenant: TenantId,
@@ -471,12 +525,7 @@ def _own_positions(
             )
         )
     }
-    numbers = sorted(element_texts(body))
-    hashes = [keys.lookup_hash(Lookup("cop_no", number)) for number in numbers]
-    cases = _found(connection, claim.c.case_id, claim.c.tenant == tenant, claim.c.key_hash, hashes)
-    cases |= _found(
-        connection, case_.c.case_id, case_.c.tenant == tenant, case_.c.order_no, numbers
-    )
+    cases = _named_cases(keys, tenant, body, connection)
     of_tenant = (event.c.tenant == tenant) & (event.c.kind == EventKind.RECEIPT_RECORDED.value)
     for text_ in _found(connection, event.c.payload, of_tenant, event.c.case_id, sorted(cases)):
         payload = orjson.loads(text_)

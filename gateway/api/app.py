@@ -16,8 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
-from gateway.api.call import Answer, Body, Call, Route
-from gateway.api.cases import XML_TYPE, Cases
+from gateway.api.call import XML_TYPE, Answer, Body, Call, Route
+from gateway.api.cases import Cases
 from gateway.api.codes import code_tables, codes_of
 from gateway.api.docs_page import DOCS_HEADERS, PAGE_TYPE, docs_page, problems_page
 from gateway.api.findings import Findings
@@ -37,6 +37,7 @@ from gateway.api.settings import APISettings
 from gateway.api.signatures import Signatures
 from gateway.api.stream import SSE_TYPE, Events
 from gateway.domain.asking import Ask
+from gateway.domain.errors import InvalidValue
 from gateway.flow.learning import learn
 
 DOCUMENT_VERSION: Final = "1.0.0"
@@ -68,7 +69,10 @@ SETTINGS: Final = web.AppKey("SETTINGS", APISettings)
 
 
 def create_app(services: Services, settings: APISettings | None = None) -> web.Application:
-    """The API as an aiohttp application; serve it with :func:`serve`, which adds the deadlines."""
+    """The API as an aiohttp application; serve it with :func:`serve`, which adds the deadlines.
+
+    Raises ``InvalidValue`` for a quota of a route that does not exist: it would bound nothing.
+    """
     settings = settings or APISettings()
     guard = Guard(services, settings)
     draining = asyncio.Event()
@@ -79,6 +83,10 @@ def create_app(services: Services, settings: APISettings | None = None) -> web.A
     )
     app[GUARD], app[SETTINGS] = guard, settings
     routes = (*routes, *_document_routes(routes))
+    unknown = {one.route for one in settings.quotas} - {f"{r.method} {r.path}" for r in routes}
+    if unknown - {None}:
+        named = ", ".join(sorted(filter(None, unknown)))
+        raise InvalidValue("http.quotas", f"there is no route {named}; see /v1/openapi.json")
     for route in routes:
         app.router.add_route(route.method, route.path, guard.wrap(route))
 

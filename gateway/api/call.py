@@ -12,6 +12,7 @@ from gateway.api.services import Credential
 from gateway.domain.ids import TenantId
 
 JSON_TYPE: Final = "application/json"
+XML_TYPE: Final = "application/xml"
 NDJSON_TYPE: Final = "application/x-ndjson"
 # Writes a body piece by piece; returns when there is nothing more to say.
 Stream = Callable[[web.StreamResponse], Awaitable[None]]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.api.call import Answer, Call
+from gateway.api.call import XML_TYPE, Answer, Call
 from gateway.api.decode import decode
 from gateway.api.edge import ACKS, ASK, ENDPOINT, HOLD
 from gateway.api.faults import Fault
@@ -24,9 +24,10 @@ from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
 from gateway.flow.desk import Reply
 from gateway.flow.notify import Ack
 
-XML_TYPE: Final = "application/xml"
 _PAGE: Final = 50
 _ID_LIMIT: Final = 64
+REASON_HEADER: Final = "Clearance-Reason"
+_REASON_LIMIT: Final = 200
 _ETAG: Final = re.compile(r'"([0-9]{1,9})"', re.ASCII)
 
 
@@ -104,14 +105,29 @@ class Cases:
         return _json(stage_view(case_id, stage))
 
     async def message(self, call: Call) -> Answer:
-        """The exact signed bytes of a message, for the tenant that filed it."""
-        name = _id(call, "message_id")
-        return _bytes(name, await self._reads.message(call.tenant, MessageId(name)))
+        """The exact signed bytes of a message, for the tenant that filed it, with a reason."""
+        name = MessageId(_id(call, "message_id"))
+        body = await self._reads.message(call.tenant, name)
+        return await self._download(call, "message", name, body)
 
     async def receipt(self, call: Call) -> Answer:
         """The exact bytes of a receipt file, when every record in it is the tenant's."""
-        name = _id(call, "receipt_id")
-        return _bytes(name, await self._reads.receipt(call.tenant, ReceiptId(name)))
+        name = ReceiptId(_id(call, "receipt_id"))
+        body = await self._reads.receipt(call.tenant, name)
+        return await self._download(call, "receipt", name, body)
+
+    async def _download(
+        self, call: Call, kind: str, name: MessageId | ReceiptId, body: bytes | None
+    ) -> Answer:
+        """Bytes hold personal data in clear: who takes them, and why, is durable before they go."""
+        if body is None:
+            raise refuse(P.NOT_FOUND)
+        reason = _reason(call)
+        cases = await self._reads.cases_in(call.tenant, name)
+        what = f"{kind}/{name}"
+        await self._services.desk.record_download(call.tenant, cases, what, _by(call), reason)
+        headers = {"Content-Disposition": f'attachment; filename="{name}.xml"'}
+        return Answer(body, media=XML_TYPE, headers=headers)
 
     async def acknowledge(self, call: Call) -> Answer:
         """Answers to notices, in one go; a repeated one changes nothing."""
@@ -188,8 +204,15 @@ def _id(call: Call, name: str) -> str:
     return value
 
 
-def _bytes(name: str, body: bytes | None) -> Answer:
-    if body is None:
-        raise refuse(P.NOT_FOUND)
-    headers = {"Content-Disposition": f'attachment; filename="{name}.xml"'}
-    return Answer(body, media=XML_TYPE, headers=headers)
+def _reason(call: Call) -> str:
+    """Why exact bytes are taken: the header, in UTF-8. Raises the refusal of one that says none."""
+    given = call.request.headers.get(REASON_HEADER, "").strip()
+    is_text = given.isprintable() and not any("\ud800" <= char <= "\udfff" for char in given)
+    if 0 < len(given) <= _REASON_LIMIT and is_text:
+        return given
+    fault = Fault(
+        f"header.{REASON_HEADER}",
+        "say why these bytes are taken, in 1 to 200 characters",
+        "请用 1 到 200 个字符说明下载原因",
+    )
+    raise Refusal(Problem(P.INVALID_HEADER, (fault,)))

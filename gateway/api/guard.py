@@ -59,13 +59,13 @@ class Guard:
         self._numbers = count(1)
         self._unknown = self._metrics.of("other", "other")
         self._once = Once(services.answers, services.clock, settings)
-        self._quotas = Quotas(settings.quota_per_s, settings.quota_burst)
-        self._routes = count()
+        self._quotas = Quotas(settings)
 
     def wrap(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
         observe = self._metrics.of(route.method, route.path)
-        number, takes_keys = next(self._routes), route.method == "POST" and route.roles is not None
+        name = f"{route.method} {route.path}"
+        takes_keys = route.method == "POST" and route.roles is not None
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             now = asyncio.get_running_loop().time
@@ -76,7 +76,7 @@ class Guard:
             try:
                 if route.roles is not None:
                     bearer = self._admit(request, route.roles)
-                    self._quotas.take(bearer.key_id, number, started)
+                    self._quotas.take(bearer.key_id, name, started)
                     credential, spans = _at_work(bearer, request, route)
                 body = b"" if route.body is Body.NONE else await self._body(request, route.body)
                 call = Call(request, request_id, credential, body, spans)

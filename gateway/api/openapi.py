@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.api.answers import ProblemOut
-from gateway.api.call import JSON_TYPE, NDJSON_TYPE, Body, Route
+from gateway.api.call import JSON_TYPE, NDJSON_TYPE, XML_TYPE, Body, Route
 from gateway.api.problems import PROBLEM_TYPE
 
 Doc = dict[str, Any]  # Any: JSON
@@ -93,6 +93,8 @@ def _headers(route: Route) -> Iterator[tuple[str, str]]:
         yield "Idempotency-Key", "1 to 128 visible ASCII characters: the same key and body once."
     if route.method == "POST" and "{case_id}" in route.path:
         yield "If-Match", "The ETag of the case: the command is refused (412) when it has moved."
+    if route.media == XML_TYPE:
+        yield "Clearance-Reason", "Why the bytes are taken, 1 to 200 characters: it is recorded."
     if "text/event-stream" in route.other_media:
         yield "Last-Event-ID", "Where a broken stream of Server-Sent Events goes on."
 

@@ -112,6 +112,12 @@ class Desk(Protocol):
         """Whether a case can still be stopped; when it can, it is, in the same commit."""
         ...
 
+    async def record_download(
+        self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
+    ) -> None:
+        """Write into the histories of these cases that somebody took exact bytes, and why."""
+        ...
+
     async def settle(
         self, tenant: TenantId, case_id: CaseId, by: str, wanted: Sequence[Settlement]
     ) -> Sequence[Settled]:

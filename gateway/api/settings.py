@@ -6,6 +6,19 @@ MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What one key may ask of one route: ``burst`` at once, ``per_s`` on and on (0: no bound).
+
+    Without a ``key`` it is for all keys, without a ``route`` (``POST /v1/orders``) for all routes.
+    """
+
+    per_s: float
+    burst: int
+    key: str | None = None
+    route: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class APISettings:
     """Sizes in bytes, counted after decompression; ``_s`` seconds.
 
@@ -14,9 +27,9 @@ class APISettings:
     ``body_grace_s`` must never fall behind ``body_floor_bytes_s``. ``exempt_peers``
     are addresses of trusted front proxies, which speak for many peers. ``log_all`` logs every
     request, else only refused and slow ones. ``quota_*`` bound the requests of one key to one route
-    (0: no bound), ``twin_*`` how long a request waits for another with its idempotency key,
-    ``streams`` how many event streams are open at once, in all and of one key, each for
-    ``stream_s``.
+    (0: no bound) where none of ``quotas`` says otherwise, ``twin_*`` how long a request waits for
+    another with its idempotency key, ``streams`` how many event streams are open at once, in all
+    and of one key, each for ``stream_s``.
     """
 
     body_limit: int = MEBIBYTE
@@ -29,6 +42,7 @@ class APISettings:
     body_floor_bytes_s: int = 1024
     quota_per_s: float = 5000.0
     quota_burst: int = 10_000
+    quotas: tuple[Quota, ...] = ()
     twin_wait_s: float = 5.0
     twin_poll_s: float = 0.05
     idle_s: float = 75.0

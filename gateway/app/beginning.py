@@ -35,6 +35,14 @@ master_key_file = "master.key"
 [http]
 host = "127.0.0.1"
 port = 8080
+# Front proxies that speak for many peers. 前置代理
+# trusted_proxies = ["10.0.0.2"]
+# What a key may ask of a route; without key or route it is for all of them. 接口限流
+# [[http.quotas]]
+# route = "POST /v1/orders"
+# key = "the id that `clearance api-keys list` shows"
+# per_s = 50
+# burst = 100
 
 # The folders that the DXP transfer client (交换客户端) reads and writes. Profiles name "dxp".
 [channels.dxp]
@@ -80,6 +88,31 @@ file = "signing.pem"
 [flow]
 # How long a message waits for more declarations, in seconds.
 linger_s = 0.2
+
+# A payment company that files slips by its API (filings.payment.confirmed_by = "api"), and
+# a carrier that gives waybills (filings.waybill.confirmed_by = "api"). 支付申报与快递下单接口
+# [payments.wx]
+# adapter = "wechat_v3"
+# tenant = "shop"
+# profile = "shop-1210"
+# company = "4403169D3W"            # as the profile names it
+# customs_place = "HANGZHOU_ZS"     # as the company names it
+# merchant_code = "3301960002"
+# options = { mchid = "1900000001", appid = "wx0000000000000001" }
+# [payments.wx.keys]
+# serial = "serial of your API certificate"
+# private_key_file = "wx/apiclient_key.pem"
+# partner_keys = { PUB_KEY_ID_0000000000000000000000000001 = "wx/pub_key.pem" }
+# [carriers.sf]
+# adapter = "sf"
+# tenant = "shop"
+# profile = "shop-1210"
+# company = "4403980009"
+# options = { partner_id = "YOURID" }
+# secret_files = { checkword = "sf/checkword" }
+# sender = { name = "仓库", phone = "057100000000", address = "示例路1号" }
+# units = { 142 = "瓶" }            # customs' code = the carrier's word
+# origins = { 502 = "US" }
 
 # What webhooks may call in production: https to public addresses, on these ports; hosts, if any are
 # named, are the only ones. Elsewhere private and plain addresses are allowed. 通知地址限制

@@ -68,12 +68,22 @@ class StoreSection(_Section):
     checkpoint_file: Path | None = None
 
 
+class QuotaSection(_Section):
+    """What one key may ask of one route; without ``key`` any key, without ``route`` any route."""
+
+    per_s: float = Field(ge=0, description="requests a second on and on; 0 bounds nothing")
+    burst: int = Field(ge=1, description="requests at once")
+    key: str | None = None
+    route: str | None = Field(default=None, pattern=r"^(GET|POST) /v1/[A-Za-z0-9_./{}-]+$")
+
+
 class HTTPSection(_Section):
-    """The listener."""
+    """The listener. Requests from ``trusted_proxies`` speak for many peers."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     trusted_proxies: frozenset[str] = frozenset()
+    quotas: tuple[QuotaSection, ...] = ()
 
 
 class WaySection(_Section):

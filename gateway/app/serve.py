@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.customs.channels.relay import RelayChannel
 from gateway.api.app import Serving, create_app, serve
 from gateway.api.callbacks import CALLBACKS, callbacks
+from gateway.api.settings import APISettings, Quota
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
 from gateway.app.gauges import keep_gauges
@@ -43,7 +44,7 @@ async def running(
         background = await stack.enter_async_context(_background(gateway, work=work))
         serving: Serving | None = None
         if api:
-            app = create_app(gateway.services)
+            app = create_app(gateway.services, api_settings(settings))
             if work:
                 app.add_subapp(CALLBACKS, callbacks(_callees(gateway)))
             reuse = make_url(settings.store.url).get_backend_name() != "sqlite"
@@ -60,6 +61,15 @@ def _callees(gateway: Gateway) -> dict[str, RelayChannel]:
         for name, channel in gateway.context.channels.items()
         if isinstance(channel, RelayChannel)
     }
+
+
+def api_settings(settings: Settings) -> APISettings:
+    """The limits of the HTTP edge from the deployment's settings."""
+    http = settings.http
+    return APISettings(
+        exempt_peers=http.trusted_proxies,
+        quotas=tuple(Quota(one.per_s, one.burst, one.key, one.route) for one in http.quotas),
+    )
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     NOTICE_ACKNOWLEDGED = "notice_acknowledged"
     FINDING_RESOLVED = "finding_resolved"
     FILING_RECORDED = "filing_recorded"
+    BYTES_DOWNLOADED = "bytes_downloaded"
 
 
 class Event(NamedTuple):

@@ -626,6 +626,7 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Field
     EventKind.NOTICE_ACKNOWLEDGED: _fold_nothing,
     EventKind.FINDING_RESOLVED: _fold_nothing,
     EventKind.FILING_RECORDED: _fold_filing,
+    EventKind.BYTES_DOWNLOADED: _fold_nothing,
 }
 
 

@@ -53,6 +53,18 @@ class _Asked:
     version: int | None = None
 
 
+def decide_download(
+    facts: tuple[TenantId, str, str, str], views: Views, found: Found
+) -> Changes[None]:
+    """Pure: one event on each of the tenant's cases."""
+    tenant, what, by, reason = facts
+    payload = {"what": what, "by": by, "reason": reason}
+    for view in views.values():
+        if view.key.tenant == tenant:
+            view.record(Event(EventKind.BYTES_DOWNLOADED, payload))
+    return Changes(result=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Runs people's commands against the live state of a case.
@@ -106,6 +118,23 @@ class Desk:
         """
         asked = self._asked(ask, tenant, case_id, by, reason, version)
         return await self._run(decide_question, asked)
+
+    async def record_download(
+        self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
+    ) -> None:
+        """Write into the histories of these cases that somebody took exact bytes, and why.
+
+        ``what`` names them (``message/ID``, ``receipt/ID``). On return it is durable.
+        """
+        await self.context.store.submit(
+            Command(
+                decide=decide_download,
+                facts=(tenant, what, by, reason),
+                load=tuple(cases),
+                lane=what,
+                stage="desk",
+            )
+        )
 
     async def settle(
         self, tenant: TenantId, case_id: CaseId, by: str, wanted: Sequence[Settlement]

@@ -123,6 +123,10 @@ class ReadModels(Protocol):
         """The exact bytes of a receipt file, if every record in it is this tenant's."""
         ...
 
+    async def cases_in(self, tenant: TenantId, what: MessageId | ReceiptId) -> Sequence[CaseId]:
+        """The tenant's cases whose records stand in a message, or in a receipt file."""
+        ...
+
     async def raw(self, tenant: TenantId, raw_id: RawId) -> bytes | None:
         """The exact bytes of one intake."""
         ...

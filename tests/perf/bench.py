@@ -24,6 +24,7 @@ import orjson
 from rich.console import Console
 
 from tests.perf.child import ChildFailed
+from tests.perf.doors import doors
 from tests.perf.goals import SCENARIOS, Scenario
 from tests.perf.limits import machine_limits
 from tests.perf.messages import message_costs, schema_costs
@@ -37,7 +38,8 @@ LIMITS: Final = "limits"
 STAGES: Final = "stages"
 SIGNATURES: Final = "signatures"
 MESSAGES: Final = "messages"
-PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, *SCENARIOS)
+DOORS: Final = "doors"
+PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, DOORS, *SCENARIOS)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
 
@@ -143,6 +145,10 @@ async def run(asked: Asked, console: Console) -> Report:
             console.print("… every message")
             report.messages = message_costs(limit_s / 20)
             report.stages += schema_costs(report.messages)
+        if DOORS in asked.parts:
+            console.print("… what the doors take")
+            url = server.fresh_database() if server else None
+            report.doors = await doors(folder / "doors", url, is_quick=asked.is_quick)
         for scenario in asked.scenarios:
             await _measured(scenario, asked, folder, server, report, console)
     return report
@@ -150,7 +156,7 @@ async def run(asked: Asked, console: Console) -> Report:
 
 def _server(asked: Asked, stack: ExitStack, report: Report) -> PostgresServer | None:
     """An own PostgreSQL when any part wants one; what wants it is left out when there is none."""
-    wants = [name for name in asked.parts if name == LIMITS or name.startswith("postgres")]
+    wants = [name for name in asked.parts if name in (LIMITS, DOORS) or name.startswith("postgres")]
     if not wants:
         return None
     programs = find_postgres()

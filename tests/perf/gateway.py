@@ -12,11 +12,12 @@ from gateway.app.serve import new_loop, run_until_stopped
 
 
 def main() -> None:
-    """``python -m tests.perf.gateway SETTINGS.json [PROFILE]``."""
+    """``python -m tests.perf.gateway SETTINGS.json [PROFILE] [--no-work]``."""
     settings = Settings.model_validate_json(Path(sys.argv[1]).read_bytes())
+    work = sys.argv[-1] != "--no-work"
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        serving = run_until_stopped(settings, api=True, work=True)
-        if len(sys.argv) < 3:
+        serving = run_until_stopped(settings, api=True, work=work)
+        if len(sys.argv) < (3 if work else 4):
             runner.run(serving)
             return
         profile = cProfile.Profile()

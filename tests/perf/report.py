@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.perf.costs import StageCost
+from tests.perf.doors import Door
 from tests.perf.goals import SCENARIOS
 from tests.perf.limits import Limit
 from tests.perf.messages import MessageCost
@@ -25,6 +26,7 @@ class Report:
     stages: list[StageCost] = field(default_factory=list)
     signatures: list[StageCost] = field(default_factory=list)
     messages: list[MessageCost] = field(default_factory=list)
+    doors: list[Door] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -37,6 +39,7 @@ class Report:
             "stages": {one.name: asdict(one) for one in self.stages},
             "signatures": {one.name: asdict(one) for one in self.signatures},
             "messages": {one.name: asdict(one) for one in self.messages},
+            "doors": [one.to_doc() for one in self.doors],
             "runs": [one.to_doc() | {"goal": asdict(_goal(one))} for one in self.runs],
             "failures": self.failures,
             "skipped": self.skipped,
@@ -60,6 +63,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_stages("签名耗时 Cost of signatures", report.signatures))
     if report.messages:
         console.print(_messages(report.messages))
+    if report.doors:
+        console.print(_doors(report.doors))
     if report.runs:
         console.print(_runs(report.runs, report.limits))
         console.print(_usage(report.runs))
@@ -111,6 +116,19 @@ def _messages(messages: Sequence[MessageCost]) -> Table:
             f"{one.read_per_s:,.0f}",
             f"{one.limit_per_s:,.0f}",
             f"{one.written_per_s / one.limit_per_s:.2f}",
+        )
+    return table
+
+
+def _doors(doors: Sequence[Door]) -> Table:
+    table = _table("入口 The doors", "what", "measured", "gate", "unit", "how")
+    for one in doors:
+        table.add_row(
+            one.name,
+            _judged(one.value, one.gate, lower_is_better=not one.is_least, digits=2),
+            f"{'≥' if one.is_least else '≤'} {one.gate:g}",
+            one.unit,
+            one.how,
         )
     return table
 

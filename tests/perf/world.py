@@ -117,7 +117,7 @@ async def measure(scenario: Scenario, place: Place, *, fill: bool) -> Run:
 async def _world(scenario: Scenario, place: Place) -> AsyncIterator[_World]:
     """Everything started and ready for papers."""
     place.folder.mkdir(parents=True, exist_ok=True)
-    settings = _settings(prepare(place.folder, url=place.store_url))
+    settings = load_settings(prepare(place.folder, url=place.store_url))
     token, plan = await _furnished(settings, place)
     log = place.folder / "processes.log"
     async with AsyncExitStack() as stack:
@@ -126,18 +126,18 @@ async def _world(scenario: Scenario, place: Place) -> AsyncIterator[_World]:
         await strangers.expect("ready", _START_S)
         gateways: list[Child] = []
         for number in range(scenario.processes):
-            arguments = [str(_written(settings, place.folder, number))]
+            arguments = [str(written(settings, place.folder, number))]
             if place.profile is not None:
                 arguments.append(f"{place.profile}.{scenario.name}.{number}")
             gateways.append(
                 await stack.enter_async_context(child("tests.perf.gateway", *arguments, log=log))
             )
         for number, gateway in enumerate(gateways):
-            await _accepting(gateway, settings.http.port + number, log)
+            await accepting(gateway, settings.http.port + number, log)
         yield _World(settings, gateways, strangers, token)
 
 
-def _settings(made: Settings) -> Settings:
+def load_settings(made: Settings) -> Settings:
     """The demo's settings with a pace for load: leases far longer than any step takes."""
     flow = made.flow.model_copy(update={"lease_s": 60.0, "receive_poll_s": 0.02})
     return made.model_copy(update={"flow": flow, "http": HTTPSection(port=_adjoining_ports())})
@@ -156,7 +156,7 @@ def _adjoining_ports() -> int:
     raise ChildFailed("no two free ports side by side")
 
 
-def _written(settings: Settings, folder: Path, number: int) -> Path:
+def written(settings: Settings, folder: Path, number: int) -> Path:
     """The settings file of one gateway process: each listens on a port of its own."""
     http = settings.http.model_copy(update={"port": settings.http.port + number})
     path = folder / f"settings-{number}.json"
@@ -197,7 +197,7 @@ async def _furnished(settings: Settings, place: Place) -> tuple[str, StrangersPl
     return key.token, plan
 
 
-async def _accepting(gateway: Child, port: int, log: Path) -> None:
+async def accepting(gateway: Child, port: int, log: Path) -> None:
     """Wait until a gateway process listens."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and gateway.is_alive:

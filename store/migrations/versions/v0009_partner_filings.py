@@ -1,4 +1,4 @@
-"""Filings of partners as events of their cases."""
+"""Filings of partners, and downloads of exact bytes, as events of their cases."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,13 +14,13 @@ EVENT_KINDS = (
     " 'declaration_moved', 'declaration_sending', 'declaration_unanswered',"
     " 'declaration_refused', 'declaration_withdrawn', 'receipt_recorded', 'case_held',"
     " 'case_unheld', 'alarm_raised', 'notice_acknowledged', 'finding_resolved',"
-    " 'filing_recorded')"
+    " 'filing_recorded', 'bytes_downloaded')"
 )
 EVENT_COLUMNS = "case_id, seq, pos, tenant, kind, payload, at, prev_hash, hash"
 
 
 def upgrade() -> None:
-    """Let the new kind in."""
+    """Let the new kinds in."""
     if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint(op.f("ck_event_kind"), "event", type_="check")
         op.create_check_constraint(op.f("ck_event_kind"), "event", EVENT_KINDS)

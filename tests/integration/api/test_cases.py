@@ -122,7 +122,16 @@ async def test_commands_go_to_the_desk_with_who_and_why(api: API) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/messages/MSG-alpha", "/v1/receipts/rcpalpha"])
 async def test_exact_bytes_are_a_download(api: API, path: str) -> None:
-    reply = await api.get(path)
+    doc = problem(await api.get(path), 400, "API-107")
+    assert doc["errors"][0]["path"] == "header.Clearance-Reason"
+    problem(await api.get(path, headers={"Clearance-Reason": "x" * 201}), 400, "API-107")
+    assert api.world.desk.calls == []
+    reply = await api.get(path, headers={"Clearance-Reason": "复核 review"})
+    what = "/".join(path.removeprefix("/v1/").split("/")).replace("s/", "/", 1)
+    case = api.world.case_ids[ALPHA]
+    assert api.world.desk.calls == [
+        ("download", ALPHA, case, what, "seller:k-alpha-seller", "复核 review")
+    ]
     assert reply.body in (b"<CEB311Message/>", b"<CEB312Message/>")
     assert reply.headers["Content-Type"] == "application/xml"
     assert reply.headers["Content-Disposition"].startswith("attachment;")

@@ -20,6 +20,8 @@ from gateway.api.answers import (
     SettledList,
 )
 from gateway.api.app import create_app, serving
+from gateway.api.settings import APISettings, Quota
+from gateway.domain.errors import InvalidValue
 from gateway.domain.events import Event, EventKind
 from tests.integration.api.conftest import API, QUICK, Reply
 from tests.unit.api.fakes import (
@@ -106,6 +108,35 @@ async def test_without_a_key_nothing_is_kept(api: API) -> None:
 
 
 # --- quotas and versions ----------------------------------------------------------------------
+
+
+async def test_the_quota_that_says_most_holds() -> None:
+    here = world()
+    said = (
+        Quota(0.1, 3), Quota(0.1, 2, route="GET /v1/cases"), Quota(0.1, 4, key="k-alpha-clerk"),
+        Quota(0, 1, key="k-alpha-viewer", route="GET /v1/cases"),
+    )  # fmt: skip
+    app = create_app(here.services, replace(QUICK, quotas=said))
+    async with serving(app) as running, ClientSession() as session:
+        api = API(here, session, running.address, running.port)
+
+        async def taken(path: str, key: str) -> int:
+            for count in range(8):
+                reply = await api.get(path, key=key)
+                if reply.status == 429:
+                    assert int(reply.headers["Retry-After"]) >= 1
+                    return count
+            return 8
+
+        assert await taken("/v1/cases", "alpha-seller") == 2
+        assert await taken("/v1/findings", "alpha-seller") == 3
+        assert await taken("/v1/cases", "alpha-clerk") == 4
+        assert await taken("/v1/cases", "alpha-viewer") == 8
+
+
+async def test_a_quota_of_a_route_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="GET /v1/nothing"):
+        create_app(world().services, APISettings(quotas=(Quota(1, 1, route="GET /v1/nothing"),)))
 
 
 async def test_a_quota_answers_429_for_its_key_and_route_only() -> None:

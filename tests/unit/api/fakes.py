@@ -173,6 +173,11 @@ class DeskOfOne:
     reads: Reads
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
+    async def record_download(
+        self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
+    ) -> None:
+        self.calls.append(("download", tenant, *cases, what, by, reason))
+
     def _seen(self, tenant: TenantId, case_id: CaseId, version: int | None) -> None:
         detail = self.reads.details.get((tenant, case_id))
         if detail is not None and version is not None and version != detail.row.version:
@@ -401,6 +406,9 @@ class Reads:
 
     async def receipt(self, tenant: TenantId, receipt_id: ReceiptId) -> bytes | None:
         return self.receipts.get((tenant, receipt_id))
+
+    async def cases_in(self, tenant: TenantId, what: MessageId | ReceiptId) -> Sequence[CaseId]:
+        return [case for owner, case in self.details if owner == tenant]
 
     async def raw(self, tenant: TenantId, raw_id: RawId) -> bytes | None:
         return None
