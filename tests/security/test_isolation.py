@@ -36,7 +36,7 @@ from gateway.domain.repair import Need
 from gateway.flow.clockwork import local_date
 from gateway.ports.repairs import Repair, RepairItem, RepairStage
 from store.keys import KeyRole, OfEnterprise
-from store.tables import case_, endpoint, inbox, message, outbox
+from store.tables import case_, declaration, endpoint, event, inbox, message, outbox
 from store.tables import repair as repair_table
 
 RIVAL = TenantId("rival")
@@ -367,3 +367,30 @@ async def test_an_agents_key_sees_a_tenant_for_as_long_as_its_mandate_lasts(esta
     # Not even the answer it was given before.
     headers = {**at_work, "Idempotency-Key": "one"}
     assert (await estate.call("POST", f"/v1/cases/{case_id}/recheck", headers))[0] == 403
+
+
+async def test_who_takes_exact_bytes_stands_in_the_history_of_every_case_in_them(
+    estate: Estate,
+) -> None:
+    why = {**estate.own_key, "Clearance-Reason": "spot check"}
+    for kind in ("message", "receipt"):
+        name = estate.ids[f"{kind}_id"][0]
+        before = await downloads(estate, name)
+        status, _ = await estate.call("GET", f"/v1/{kind}s/{name}", estate.own_key)
+        assert (status, before) == (400, [])
+        assert await downloads(estate, name) == []
+        status, _ = await estate.call("GET", f"/v1/{kind}s/{name}", why)
+        assert status == 200
+        written = await downloads(estate, name)
+        assert {one["reason"] for one in written} == {"spot check"}
+        assert {one["what"] for one in written} == {f"{kind}/{name}"}
+        assert 1 <= len(written) <= ORDERS
+        if kind == "message":
+            carried = await column(estate.gateway, declaration.c.case_id, declaration.c.message_id)
+            assert len(written) == sum(one.message_id == name for one in carried)
+
+
+async def downloads(estate: Estate, name: str) -> list[dict[str, str]]:
+    rows = await column(estate.gateway, event.c.payload, event.c.kind)
+    found = [orjson.loads(row.payload) for row in rows if row.kind == "bytes_downloaded"]
+    return [one for one in found if one["what"].endswith(name)]
