@@ -494,3 +494,9 @@ def test_no_refusal_repeats_a_value_of_the_document() -> None:
 
 def test_every_document_is_judged_at_the_time_of_signing() -> None:
     assert verify(good().encode(), policy(at=NOW)).content == BODY
+
+
+def test_the_corpus_is_large_and_no_variant_stands_twice() -> None:
+    built = [bend.build() for bend in ALL]
+    assert len(set(built)) == len(built) >= 80
+    assert len({bend.name for bend in ALL}) == len(ALL)
