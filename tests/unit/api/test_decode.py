@@ -331,3 +331,35 @@ def test_a_million_faults_are_not_spelled_out() -> None:
     with pytest.raises(InvalidFields) as caught:
         decode(edge.ORDER, some)
     assert len(caught.value.faults) == 100
+
+
+def test_deductions_and_the_parts_of_a_payment_reach_the_papers() -> None:
+    from gateway.api.decode import to_paper
+    from gateway.domain.papers import Deduction, DeductionKind, PaymentPart
+
+    told: dict[str, Any] = {
+        **order_doc(),
+        "shop_order_no": "S-1",
+        "deductions": [{"kind": "points", "amount": "1.00"},
+                       {"kind": "coupon", "amount": "3", "line_no": 1, "is_in_prices": True}],
+    }  # fmt: skip
+    order = to_paper(decode(edge.ORDER, orjson.dumps(told)))
+    assert isinstance(order, Order)
+    assert order.shop_order_no == "S-1"
+    assert order.deductions == (
+        Deduction(DeductionKind.POINTS, Money(Decimal("1.00"))),
+        Deduction(DeductionKind.COUPON, Money(Decimal(3)), 1, True),
+    )
+    slip = to_paper(
+        decode(
+            edge.PAYMENT,
+            b'{"profile":"p","transaction_id":"P/1","amount":"40","payer":{},"part":"deposit",'
+            b'"original_id":"P","original_amount":"80","refunded":"1.50","attempt_no":"T-1",'
+            b'"place":"NINGBO"}',
+        )
+    )
+    assert isinstance(slip, PaymentSlip)
+    assert (slip.part, slip.original_id, slip.attempt_no) == (PaymentPart.DEPOSIT, "P", "T-1")
+    assert slip.original_amount == Money(Decimal(80))
+    assert slip.refunded == Money(Decimal("1.50"))
+    assert slip.place == "NINGBO"
