@@ -43,8 +43,8 @@ def sandbox(
 ) -> None:
     """Be a customs office to test against / 沙箱海关，供联调使用
 
-    An order number SIM-<SCENARIO>-… selects what becomes of it; --list shows them all. Any sender
-    and certificate is taken, signatures are checked.
+    An order's number selects what becomes of it; --list shows the numbers. Any sender and
+    certificate is taken, signatures are checked.
     """
     # Loads the sandbox, which no other command needs.
     from adapters.sandbox.customs.catalogue import catalogue  # noqa: PLC0415
