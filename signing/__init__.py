@@ -1,5 +1,6 @@
 """XML signatures of customs messages: sign, check one's own output, verify what others signed."""
 
+from signing.cause_texts import CAUSE_TEXTS
 from signing.certificate import Certificate
 from signing.certificate_facts import CertificateFacts, facts_of, without_certificates
 from signing.errors import Reaction, Retry, SigningError, VerificationError
@@ -46,6 +47,7 @@ from signing.text import SignedText, sign_text, verify_text
 from signing.verify import VerifiedDocument, VerifyPolicy, verify
 
 __all__ = [
+    "CAUSE_TEXTS",
     "CEB_PROFILES",
     "CEB_RSA_SHA1",
     "CEB_SM2_SM3",

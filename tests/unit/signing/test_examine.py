@@ -11,7 +11,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from signing import CEB_SM2_SM3, Cause, Examination, Finding, examine, sign, without_certificates
+from signing import (
+    CAUSE_TEXTS,
+    CEB_SM2_SM3,
+    Cause,
+    Examination,
+    Finding,
+    examine,
+    sign,
+    without_certificates,
+)
 from signing.der import der_of_raw
 from signing.errors import UnreadableDocument
 from tests.unit.signing.make import (
@@ -344,3 +353,12 @@ def test_an_export_holds_no_certificate() -> None:
     assert b"redacted " in copy
     assert SUBJECT.encode() not in copy
     assert CEB.encode() in copy
+
+
+def test_every_cause_is_told_in_both_languages() -> None:
+    assert set(CAUSE_TEXTS) == set(Cause)
+    for chinese, english in CAUSE_TEXTS.values():
+        assert any("\u4e00" <= sign <= "\u9fff" for sign in chinese)
+        assert english.isascii()
+        assert chinese.endswith("。")
+        assert english.endswith(".")
