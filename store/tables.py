@@ -5,9 +5,8 @@ Nothing outside a sealed blob holds personal data. A column that every commit ch
 index (``case_.updated_at``, ``case_.stage``): PostgreSQL then updates a case in place (HOT).
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     Boolean,
@@ -15,11 +14,8 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
@@ -32,7 +28,23 @@ from gateway.domain.papers import PaperKind
 from gateway.ports import EffectKind, MessageStage
 from gateway.ports.packs import PackStage
 from gateway.ports.repairs import RepairStage
-from store.types import id_text, micros
+from store import columns, console_tables  # noqa: F401
+from store.columns import (
+    IN_KEY,
+    blob,
+    count,
+    id_column,
+    maybe_blob,
+    maybe_id,
+    maybe_prose,
+    maybe_time,
+    one_of,
+    prose,
+    time_column,
+)
+
+# Its tables stand in the same metadata.
+metadata: Final = columns.metadata
 
 
 class InboxStage(StrEnum):
@@ -51,91 +63,36 @@ class OutboxStage(StrEnum):
     PARKED = "parked"
 
 
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-# A table that is all key and small values is stored in its primary key on SQLite.
-_IN_KEY: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
-
-
-def _id(name: str) -> Column[str]:
-    return Column(name, id_text(), nullable=False)
-
-
-def _maybe_id(name: str) -> Column[str]:
-    return Column(name, id_text(), nullable=True)
-
-
-def _time(name: str) -> Column[int]:
-    return Column(name, micros(), nullable=False)
-
-
-def _maybe_time(name: str) -> Column[int]:
-    return Column(name, micros(), nullable=True)
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, Integer, nullable=False)
-
-
-def _blob(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=False)
-
-
-def _maybe_blob(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=True)
-
-
-def _prose(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
-
-def _maybe_prose(name: str) -> Column[str]:
-    return Column(name, Text, nullable=True)
-
-
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed: Iterable[str] = (f"'{member.value}'" for member in values)
-    return CheckConstraint(f"{column} IN ({', '.join(listed)})", name=column)
-
-
 # --- cases and what hangs on them -------------------------------------------------------------
 
 case_: Final = Table(
     "case_",
     metadata,
-    _id("case_id"),
-    _id("tenant"),
-    _id("direction"),
-    _id("platform"),
-    _id("order_no"),
-    _id("profile_id"),
+    id_column("case_id"),
+    id_column("tenant"),
+    id_column("direction"),
+    id_column("platform"),
+    id_column("order_no"),
+    id_column("profile_id"),
     # lifecycle.case_stage(state); is_open is false in a final stage.
-    _id("stage"),
+    id_column("stage"),
     Column("is_open", Boolean(create_constraint=False), nullable=False),
     Column("is_held", Boolean(create_constraint=False), nullable=False),
     # Rises by one with every commit that changes the case; the guard of every update.
-    _count("version"),
+    count("version"),
     # codec.state_to_doc(state) as JSON.
-    _prose("doc"),
+    prose("doc"),
     # The number of events, and the hash of the last one: the head of the chain.
-    _count("seq"),
-    _blob("head_hash"),
+    count("seq"),
+    blob("head_hash"),
     # The case's data key under the master key; NULL after shredding.
-    _maybe_blob("wrapped_key"),
-    _count("findings"),
-    _time("created_at"),
-    _time("updated_at"),
+    maybe_blob("wrapped_key"),
+    count("findings"),
+    time_column("created_at"),
+    time_column("updated_at"),
     PrimaryKeyConstraint("case_id"),
-    _one_of("direction", Direction),
-    _one_of("stage", CaseStage),
+    one_of("direction", Direction),
+    one_of("stage", CaseStage),
     CheckConstraint("version >= 1", name="version"),
     # Lists go newest first by created_at, which never changes.
     Index("ix_case_tenant_created", "tenant", "created_at", "case_id"),
@@ -148,36 +105,45 @@ case_: Final = Table(
         sqlite_where=text("is_open"),
         postgresql_where=text("is_open"),
     ),
+    # The review queue; neither column of the condition changes with an ordinary commit.
+    Index(
+        "ix_case_tenant_findings",
+        "tenant",
+        "created_at",
+        "case_id",
+        sqlite_where=text("is_open AND findings > 0"),
+        postgresql_where=text("is_open AND findings > 0"),
+    ),
     postgresql_with={"fillfactor": "70"},
 )
 
 paper: Final = Table(
     "paper",
     metadata,
-    _id("case_id"),
-    _id("kind"),
-    _count("revision"),
-    _id("digest"),
+    id_column("case_id"),
+    id_column("kind"),
+    count("revision"),
+    id_column("digest"),
     # codec documents of the paper and its facts (store.papers), sealed with the case's key.
-    _blob("body"),
-    _time("received_at"),
+    blob("body"),
+    time_column("received_at"),
     PrimaryKeyConstraint("case_id", "kind", "revision"),
-    _one_of("kind", PaperKind),
+    one_of("kind", PaperKind),
     CheckConstraint("revision >= 1", name="revision"),
 )
 
 raw: Final = Table(
     "raw",
     metadata,
-    _id("raw_id"),
-    _id("case_id"),
-    _id("tenant"),
-    _id("source"),
+    id_column("raw_id"),
+    id_column("case_id"),
+    id_column("tenant"),
+    id_column("source"),
     # sha256 of the received bytes; the bytes themselves sealed with the case's key.
-    _blob("sha256"),
-    _count("size_bytes"),
-    _blob("body"),
-    _time("received_at"),
+    blob("sha256"),
+    count("size_bytes"),
+    blob("body"),
+    time_column("received_at"),
     PrimaryKeyConstraint("raw_id"),
     Index("ix_raw_case", "case_id"),
 )
@@ -186,25 +152,25 @@ claim: Final = Table(
     "claim",
     metadata,
     # Keyed HMAC of kind and value (store.crypto.lookup_hash): the value itself is not stored.
-    _blob("key_hash"),
-    _id("kind"),
-    _id("case_id"),
-    _id("tenant"),
+    blob("key_hash"),
+    id_column("kind"),
+    id_column("case_id"),
+    id_column("tenant"),
     PrimaryKeyConstraint("key_hash"),
-    **_IN_KEY,
+    **IN_KEY,
 )
 
 unlinked: Final = Table(
     "unlinked",
     metadata,
     # Follows from tenant, kind and number: a paper sent again replaces itself.
-    _id("unlinked_id"),
-    _id("tenant"),
+    id_column("unlinked_id"),
+    id_column("tenant"),
     # The keyed hash of the number by which other papers may name it.
-    _blob("key_hash"),
-    _blob("wrapped_key"),
-    _blob("body"),
-    _time("received_at"),
+    blob("key_hash"),
+    blob("wrapped_key"),
+    blob("body"),
+    time_column("received_at"),
     PrimaryKeyConstraint("unlinked_id"),
     Index("ix_unlinked_key", "key_hash"),
 )
@@ -213,31 +179,31 @@ wait: Final = Table(
     "wait",
     metadata,
     # What the case waits for, for example ``goods:SKU``.
-    _id("tenant"),
-    _id("ref"),
-    _id("case_id"),
+    id_column("tenant"),
+    id_column("ref"),
+    id_column("case_id"),
     PrimaryKeyConstraint("tenant", "ref", "case_id"),
     Index("ix_wait_case", "case_id"),
-    **_IN_KEY,
+    **IN_KEY,
 )
 
 event: Final = Table(
     "event",
     metadata,
-    _id("case_id"),
-    _count("seq"),
+    id_column("case_id"),
+    count("seq"),
     # Stream order is (pos, case_id, seq): the commit's transaction id on PostgreSQL, the single
     # writer's group counter on SQLite.
-    _time("pos"),
-    _id("tenant"),
-    _id("kind"),
-    _prose("payload"),
-    _time("at"),
+    time_column("pos"),
+    id_column("tenant"),
+    id_column("kind"),
+    prose("payload"),
+    time_column("at"),
     # store.events.event_hash over prev_hash and the row; 32 zero bytes before the first.
-    _blob("prev_hash"),
-    _blob("hash"),
+    blob("prev_hash"),
+    blob("hash"),
     PrimaryKeyConstraint("case_id", "seq"),
-    _one_of("kind", EventKind),
+    one_of("kind", EventKind),
     CheckConstraint("seq >= 1", name="seq"),
     Index("ix_event_stream", "tenant", "pos", "case_id", "seq"),
 )
@@ -248,46 +214,46 @@ declaration: Final = Table(
     "declaration",
     metadata,
     # A declaration version stands in one message at a time; a split moves it to the new one.
-    _id("case_id"),
-    _id("kind"),
-    _count("version"),
-    _id("message_id"),
-    _count("position"),
-    _id("cop_no"),
-    _id("app_time"),
+    id_column("case_id"),
+    id_column("kind"),
+    count("version"),
+    id_column("message_id"),
+    count("position"),
+    id_column("cop_no"),
+    id_column("app_time"),
     PrimaryKeyConstraint("case_id", "kind", "version"),
     UniqueConstraint("message_id", "position", name="uq_declaration_message"),
-    _one_of("kind", DeclarationKind),
-    **_IN_KEY,
+    one_of("kind", DeclarationKind),
+    **IN_KEY,
 )
 
 message: Final = Table(
     "message",
     metadata,
-    _id("message_id"),
-    _id("guid"),
-    _id("kind"),
-    _id("tenant"),
-    _id("profile_id"),
-    _id("group_key"),
-    _id("stage"),
+    id_column("message_id"),
+    id_column("guid"),
+    id_column("kind"),
+    id_column("tenant"),
+    id_column("profile_id"),
+    id_column("group_key"),
+    id_column("stage"),
     # The last attempt opened, 0 before the first.
-    _count("attempt"),
-    _time("created_at"),
+    count("attempt"),
+    time_column("created_at"),
     # The message this one was split from.
-    _maybe_id("parent"),
-    _count("record_count"),
-    _maybe_blob("wrapped_key"),
+    maybe_id("parent"),
+    count("record_count"),
+    maybe_blob("wrapped_key"),
     # The signed bytes, sealed with the message's own key: NULL until T3, never written twice.
-    _maybe_blob("body"),
-    _maybe_blob("sha256"),
-    _maybe_id("certificate_serial"),
-    _maybe_id("signature_profile"),
-    _maybe_prose("detail"),
+    maybe_blob("body"),
+    maybe_blob("sha256"),
+    maybe_id("certificate_serial"),
+    maybe_id("signature_profile"),
+    maybe_prose("detail"),
     PrimaryKeyConstraint("message_id"),
     UniqueConstraint("guid", name="uq_message_guid"),
-    _one_of("kind", DeclarationKind),
-    _one_of("stage", MessageStage),
+    one_of("kind", DeclarationKind),
+    one_of("stage", MessageStage),
     CheckConstraint("(body IS NULL) = (sha256 IS NULL)", name="digest"),
     CheckConstraint("stage <> 'claimed' OR body IS NULL", name="unsigned"),
     CheckConstraint(
@@ -298,13 +264,13 @@ message: Final = Table(
 attempt: Final = Table(
     "attempt",
     metadata,
-    _id("message_id"),
-    _count("attempt"),
-    _id("channel"),
-    _time("opened_at"),
-    _maybe_time("closed_at"),
-    _maybe_id("outcome"),
-    _maybe_prose("detail"),
+    id_column("message_id"),
+    count("attempt"),
+    id_column("channel"),
+    time_column("opened_at"),
+    maybe_time("closed_at"),
+    maybe_id("outcome"),
+    maybe_prose("detail"),
     PrimaryKeyConstraint("message_id", "attempt"),
     CheckConstraint("attempt >= 1", name="attempt"),
     CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
@@ -312,7 +278,7 @@ attempt: Final = Table(
         "outcome IS NULL OR outcome IN ('handed_over', 'not_handed_over', 'unknown')",
         name="outcome",
     ),
-    **_IN_KEY,
+    **IN_KEY,
 )
 
 # --- inbox and outbox -------------------------------------------------------------------------
@@ -320,22 +286,22 @@ attempt: Final = Table(
 inbox: Final = Table(
     "inbox",
     metadata,
-    _id("receipt_id"),
-    _id("channel"),
-    _prose("name"),
-    _blob("sha256"),
-    _maybe_blob("wrapped_key"),
-    _blob("body"),
-    _time("received_at"),
-    _id("stage"),
+    id_column("receipt_id"),
+    id_column("channel"),
+    prose("name"),
+    blob("sha256"),
+    maybe_blob("wrapped_key"),
+    blob("body"),
+    time_column("received_at"),
+    id_column("stage"),
     # What R2 found: the file's kind, its records, how many of them are parked, and why.
-    _maybe_id("kind"),
+    maybe_id("kind"),
     Column("records", Integer, nullable=True),
     Column("parked", Integer, nullable=True),
-    _maybe_prose("problem"),
+    maybe_prose("problem"),
     PrimaryKeyConstraint("receipt_id"),
     UniqueConstraint("channel", "sha256", name="uq_inbox_content"),
-    _one_of("stage", InboxStage),
+    one_of("stage", InboxStage),
     Index(
         "ix_inbox_new",
         "received_at",
@@ -348,18 +314,18 @@ inbox: Final = Table(
 parked: Final = Table(
     "parked",
     metadata,
-    _id("parked_id"),
-    _id("subject"),
-    _id("reason"),
-    _time("at"),
-    _maybe_id("receipt_id"),
-    _count("position"),
-    _maybe_id("case_id"),
-    _maybe_id("tenant"),
-    _prose("detail"),
+    id_column("parked_id"),
+    id_column("subject"),
+    id_column("reason"),
+    time_column("at"),
+    maybe_id("receipt_id"),
+    count("position"),
+    maybe_id("case_id"),
+    maybe_id("tenant"),
+    prose("detail"),
     # Set when a person has dealt with it.
-    _maybe_time("resolved_at"),
-    _maybe_id("resolved_by"),
+    maybe_time("resolved_at"),
+    maybe_id("resolved_by"),
     PrimaryKeyConstraint("parked_id"),
     CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="resolved"),
     Index("ix_parked_receipt", "receipt_id"),
@@ -369,26 +335,26 @@ parked: Final = Table(
 outbox: Final = Table(
     "outbox",
     metadata,
-    _id("effect_id"),
-    _id("kind"),
-    _id("group_key"),
-    _maybe_id("tenant"),
-    _maybe_id("case_id"),
-    _id("ref"),
-    _prose("payload"),
-    _time("due_at"),
+    id_column("effect_id"),
+    id_column("kind"),
+    id_column("group_key"),
+    maybe_id("tenant"),
+    maybe_id("case_id"),
+    id_column("ref"),
+    prose("payload"),
+    time_column("due_at"),
     # Who may take the row from when on: due_at of a timer, the end of the lease of a leased one.
-    _time("lease_until"),
+    time_column("lease_until"),
     # Rises with every lease: the fence of whoever holds the row.
-    _count("attempt"),
-    _id("stage"),
-    _maybe_prose("detail"),
-    _maybe_time("done_at"),
+    count("attempt"),
+    id_column("stage"),
+    maybe_prose("detail"),
+    maybe_time("done_at"),
     # When the warehouse or seller confirmed a notice.
-    _maybe_time("acked_at"),
+    maybe_time("acked_at"),
     PrimaryKeyConstraint("effect_id"),
-    _one_of("kind", EffectKind),
-    _one_of("stage", OutboxStage),
+    one_of("kind", EffectKind),
+    one_of("stage", OutboxStage),
     CheckConstraint("(stage = 'open') = (done_at IS NULL)", name="done"),
     Index(
         "ix_outbox_open",
@@ -415,28 +381,28 @@ outbox: Final = Table(
 tenant: Final = Table(
     "tenant",
     metadata,
-    _id("tenant"),
-    _prose("name"),
+    id_column("tenant"),
+    prose("name"),
     Column("is_active", Boolean(create_constraint=False), nullable=False),
-    _time("created_at"),
+    time_column("created_at"),
     PrimaryKeyConstraint("tenant"),
 )
 
 api_key: Final = Table(
     "api_key",
     metadata,
-    _id("key_id"),
+    id_column("key_id"),
     # Whose data it opens: one tenant's, or those of every tenant that mandates an enterprise.
-    _maybe_id("tenant"),
-    _maybe_id("enterprise_code"),
-    _id("role"),
-    _prose("name"),
-    _blob("secret_hash"),
-    _time("created_at"),
-    _maybe_time("expires_at"),
-    _maybe_time("revoked_at"),
+    maybe_id("tenant"),
+    maybe_id("enterprise_code"),
+    id_column("role"),
+    prose("name"),
+    blob("secret_hash"),
+    time_column("created_at"),
+    maybe_time("expires_at"),
+    maybe_time("revoked_at"),
     # Coarse, so that a busy key does not write with every request.
-    _maybe_time("last_used_at"),
+    maybe_time("last_used_at"),
     PrimaryKeyConstraint("key_id"),
     CheckConstraint("(tenant IS NULL) <> (enterprise_code IS NULL)", name="owner"),
     Index("ix_api_key_tenant", "tenant"),
@@ -447,11 +413,11 @@ enterprise: Final = Table(
     "enterprise",
     metadata,
     # The 10-character customs code; the social credit code is its second name.
-    _id("code"),
-    _prose("name"),
-    _maybe_id("social_credit_code"),
-    _prose("doc"),
-    _time("updated_at"),
+    id_column("code"),
+    prose("name"),
+    maybe_id("social_credit_code"),
+    prose("doc"),
+    time_column("updated_at"),
     PrimaryKeyConstraint("code"),
     UniqueConstraint("social_credit_code", name="uq_enterprise_credit_code"),
 )
@@ -459,24 +425,24 @@ enterprise: Final = Table(
 mandate: Final = Table(
     "mandate",
     metadata,
-    _id("tenant"),
-    _id("enterprise_code"),
-    _id("role"),
+    id_column("tenant"),
+    id_column("enterprise_code"),
+    id_column("role"),
     # ISO dates.
-    _id("valid_from"),
-    _maybe_id("valid_to"),
+    id_column("valid_from"),
+    maybe_id("valid_to"),
     PrimaryKeyConstraint("tenant", "enterprise_code", "role", "valid_from"),
 )
 
 profile: Final = Table(
     "profile",
     metadata,
-    _id("profile_id"),
-    _count("version"),
-    _id("tenant"),
-    _id("digest"),
-    _prose("doc"),
-    _time("created_at"),
+    id_column("profile_id"),
+    count("version"),
+    id_column("tenant"),
+    id_column("digest"),
+    prose("doc"),
+    time_column("created_at"),
     PrimaryKeyConstraint("profile_id", "version"),
     Index("ix_profile_tenant", "tenant", "profile_id", "version"),
     CheckConstraint("version >= 1", name="version"),
@@ -485,17 +451,17 @@ profile: Final = Table(
 goods: Final = Table(
     "goods",
     metadata,
-    _id("tenant"),
+    id_column("tenant"),
     # str(GoodsScope): port, mode and account book.
-    _id("scope"),
-    _id("sku"),
-    _count("version"),
-    _id("digest"),
-    _prose("doc"),
+    id_column("scope"),
+    id_column("sku"),
+    count("version"),
+    id_column("digest"),
+    prose("doc"),
     # ISO dates.
-    _maybe_id("valid_from"),
-    _maybe_id("valid_to"),
-    _time("created_at"),
+    maybe_id("valid_from"),
+    maybe_id("valid_to"),
+    time_column("created_at"),
     PrimaryKeyConstraint("tenant", "scope", "sku", "version"),
     CheckConstraint("version >= 1", name="version"),
 )
@@ -503,25 +469,25 @@ goods: Final = Table(
 endpoint: Final = Table(
     "endpoint",
     metadata,
-    _id("endpoint_id"),
-    _id("tenant"),
-    _id("role"),
-    _prose("url"),
+    id_column("endpoint_id"),
+    id_column("tenant"),
+    id_column("role"),
+    prose("url"),
     # Sealed by the vault key (store.crypto).
-    _blob("secret"),
-    _count("batch_size"),
+    blob("secret"),
+    count("batch_size"),
     # JSON list.
-    _prose("event_types"),
+    prose("event_types"),
     Column("is_active", Boolean(create_constraint=False), nullable=False),
-    _time("created_at"),
+    time_column("created_at"),
     # The ed25519 key, if it signs with one, sealed as the secret is.
-    _maybe_blob("signing_key"),
+    maybe_blob("signing_key"),
     # What signed before the last rotation and signs along until ``old_until``.
-    _maybe_blob("old_secrets"),
-    _maybe_time("old_until"),
+    maybe_blob("old_secrets"),
+    maybe_time("old_until"),
     # When and why it was switched off; NULL again when it is switched on.
-    _maybe_time("disabled_at"),
-    _maybe_prose("disabled_why"),
+    maybe_time("disabled_at"),
+    maybe_prose("disabled_why"),
     PrimaryKeyConstraint("endpoint_id"),
     Index("ix_endpoint_tenant", "tenant"),
 )
@@ -530,10 +496,10 @@ channel_pause: Final = Table(
     "channel_pause",
     metadata,
     # A row: nothing is sent through this channel until it is resumed. Receiving goes on.
-    _id("channel"),
-    _time("paused_at"),
-    _id("paused_by"),
-    _prose("reason"),
+    id_column("channel"),
+    time_column("paused_at"),
+    id_column("paused_by"),
+    prose("reason"),
     PrimaryKeyConstraint("channel"),
 )
 
@@ -543,11 +509,11 @@ pulled_page: Final = Table(
     "pulled_page",
     metadata,
     # Follows from source and bytes. Kept until every paper of it was read; sealed by the vault key.
-    _id("page_id"),
-    _id("source"),
-    _id("tenant"),
-    _blob("body"),
-    _time("received_at"),
+    id_column("page_id"),
+    id_column("source"),
+    id_column("tenant"),
+    blob("body"),
+    time_column("received_at"),
     PrimaryKeyConstraint("page_id"),
     Index("ix_pulled_page_source", "source"),
 )
@@ -557,46 +523,46 @@ pulled_page: Final = Table(
 repair: Final = Table(
     "repair",
     metadata,
-    _id("repair_id"),
-    _id("tenant"),
-    _id("stage"),
-    _id("rule"),
-    _id("kind"),
-    _id("owner"),
-    _id("needs"),
+    id_column("repair_id"),
+    id_column("tenant"),
+    id_column("stage"),
+    id_column("rule"),
+    id_column("kind"),
+    id_column("owner"),
+    id_column("needs"),
     # JSON: need, by, at, statement of each approval; their number guards every change.
-    _prose("approvals"),
-    _count("approval_count"),
+    prose("approvals"),
+    count("approval_count"),
     Column("redeclare", Boolean(create_constraint=False), nullable=False),
-    _id("proposed_by"),
-    _prose("reason"),
-    _time("created_at"),
-    _maybe_time("deadline"),
-    _maybe_time("ended_at"),
+    id_column("proposed_by"),
+    prose("reason"),
+    time_column("created_at"),
+    maybe_time("deadline"),
+    maybe_time("ended_at"),
     # JSON of the items with their values, sealed by the vault key.
-    _blob("body"),
+    blob("body"),
     PrimaryKeyConstraint("repair_id"),
-    _one_of("stage", RepairStage),
+    one_of("stage", RepairStage),
     Index("ix_repair_tenant_created", "tenant", "created_at", "repair_id"),
 )
 
 rule_pack: Final = Table(
     "rule_pack",
     metadata,
-    _id("tenant"),
+    id_column("tenant"),
     # Empty for all ports of the tenant.
-    _id("port"),
-    _id("name"),
-    _count("version"),
-    _prose("text"),
-    _id("stage"),
-    _id("proposed_by"),
-    _time("proposed_at"),
-    _maybe_id("decided_by"),
-    _maybe_time("decided_at"),
+    id_column("port"),
+    id_column("name"),
+    count("version"),
+    prose("text"),
+    id_column("stage"),
+    id_column("proposed_by"),
+    time_column("proposed_at"),
+    maybe_id("decided_by"),
+    maybe_time("decided_at"),
     PrimaryKeyConstraint("tenant", "port", "name", "version"),
     CheckConstraint("version >= 1", name="version"),
-    _one_of("stage", PackStage),
+    one_of("stage", PackStage),
 )
 
 # --- reference tables -------------------------------------------------------------------------
@@ -605,16 +571,16 @@ reference_table: Final = Table(
     "reference_table",
     metadata,
     # A whole imported table as one document; never changed, other content is a new version.
-    _id("kind"),
+    id_column("kind"),
     # Empty for a table of everybody.
-    _id("tenant"),
-    _count("version"),
-    _prose("source"),
+    id_column("tenant"),
+    count("version"),
+    prose("source"),
     Column("is_sample", Boolean(create_constraint=False), nullable=False),
-    _count("row_count"),
-    _id("digest"),
-    _prose("doc"),
-    _time("created_at"),
+    count("row_count"),
+    id_column("digest"),
+    prose("doc"),
+    time_column("created_at"),
     PrimaryKeyConstraint("kind", "tenant", "version"),
     CheckConstraint("version >= 1", name="version"),
 )
@@ -625,22 +591,22 @@ meta: Final = Table(
     "meta",
     metadata,
     # Small facts by name: ``key_check`` (is this the right master key), change counters.
-    _id("name"),
-    _prose("value"),
+    id_column("name"),
+    prose("value"),
     PrimaryKeyConstraint("name"),
-    **_IN_KEY,
+    **IN_KEY,
 )
 
 checkpoint: Final = Table(
     "checkpoint",
     metadata,
-    _count("number"),
-    _time("at"),
+    count("number"),
+    time_column("at"),
     # How many cases and events the signed digest over all heads covers.
-    _time("cases"),
-    _time("events"),
-    _blob("digest"),
-    _blob("signature"),
+    time_column("cases"),
+    time_column("events"),
+    blob("digest"),
+    blob("signature"),
     PrimaryKeyConstraint("number"),
 )
 
@@ -650,16 +616,16 @@ idempotency: Final = Table(
     "idempotency",
     metadata,
     # Keyed HMAC of caller, route and key.
-    _blob("key_hash"),
-    _id("tenant"),
+    blob("key_hash"),
+    id_column("tenant"),
     # sha256 of what was asked: another request under the same key is refused.
-    _blob("request"),
+    blob("request"),
     # Rises when the turn passes from a caller that is gone to the next.
-    _count("attempt"),
-    _time("lease_until"),
-    _time("expires_at"),
+    count("attempt"),
+    time_column("lease_until"),
+    time_column("expires_at"),
     # The answer, sealed by the vault key; NULL while its request is worked on.
-    _maybe_blob("body"),
+    maybe_blob("body"),
     PrimaryKeyConstraint("key_hash"),
     CheckConstraint("attempt >= 1", name="attempt"),
     Index("ix_idempotency_expires", "expires_at"),

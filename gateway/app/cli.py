@@ -22,6 +22,7 @@ from gateway.app.commands import (
     sources,
     tables,
     tenants,
+    users,
 )
 from gateway.app.commands.case import case
 from gateway.app.commands.check import check, parked_work
@@ -94,7 +95,7 @@ def build() -> typer.Typer:
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,
-        rules, tables,
+        rules, tables, users,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"

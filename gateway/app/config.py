@@ -267,6 +267,20 @@ class EgressSection(_Section):
     hosts: frozenset[str] = frozenset()
 
 
+class ConsoleSection(_Section):
+    """The console. ``secure_cookies`` may be off only where browsers come over plain http and do
+    not trust their own machine; ``four_eyes_above`` is in CNY.
+    """
+
+    secure_cookies: bool = True
+    idle_minutes: int = Field(default=30, ge=5, le=480)
+    longest_hours: int = Field(default=12, ge=1, le=24)
+    wrong_passwords: int = Field(default=5, ge=3, le=20)
+    locked_minutes: int = Field(default=15, ge=1, le=1440)
+    four_eyes_above: int = Field(default=2000, ge=0)
+    time_zone: str = "Asia/Shanghai"
+
+
 class AccountSection(_Section):
     """An account at a partner, of a tenant's profile.
 
@@ -347,6 +361,7 @@ class Settings(_Section):
     keys: Mapping[str, KeySection] = {}
     flow: FlowSection = FlowSection()
     egress: EgressSection = EgressSection()
+    console: ConsoleSection = ConsoleSection()
     sources: Mapping[str, SourceSection] = {}
     payments: Mapping[str, PaymentSection] = {}
     carriers: Mapping[str, CarrierSection] = {}
@@ -461,6 +476,8 @@ def refuse_stand_ins(settings: Settings) -> None:
         faults.append("flow.accepts_bare: receipts without an envelope are for development")
     for name, channel in settings.channels.items():
         faults += _channel_stand_ins(name, channel)
+    if not settings.console.secure_cookies:
+        faults.append("console.secure_cookies: switching it off is for development")
     if faults:
         raise ConfigError("refused in production:\n  " + "\n  ".join(faults))
 

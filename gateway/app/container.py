@@ -15,6 +15,7 @@ from gateway.app.config import (
     Settings,
     refuse_stand_ins,
 )
+from gateway.app.console import build_console
 from gateway.app.keyring import open_rings
 from gateway.app.master_key import read_master_key
 from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest, SigningMetrics
@@ -48,6 +49,7 @@ from gateway.ports import (
     Rng,
 )
 from gateway.ports.partners import NoPartners, Partners
+from gateway.web.services import WebServices
 from store.admin import MasterAdmin
 from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
@@ -82,6 +84,7 @@ class Gateway:
     services: Services
     pauses: PauseBook
     packs: StoredPacks
+    web: WebServices
 
 
 @asynccontextmanager
@@ -200,6 +203,7 @@ async def assemble(
         services=services if ready is None else replace(services, ready=ready),
         pauses=pauses,
         packs=packs,
+        web=build_console(settings, store, services, context, admin),
     )
 
 

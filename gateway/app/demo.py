@@ -26,7 +26,14 @@ from gateway.api.app import Serving
 from gateway.app.checks import check_everything
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import DemoOrder, demo_orders
-from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare, strangers
+from gateway.app.demo_world import (
+    PROFILE,
+    TENANT,
+    console_logins,
+    furnish,
+    prepare,
+    strangers,
+)
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage
 from gateway.domain.lifecycle import FINAL_STAGES, PERSON_STAGES
@@ -84,7 +91,9 @@ async def _demo(folder: Path, console: Console, *, once: bool, orders: int) -> O
             strangers(settings, gateway, serving.address, CustomsSettings.demo(), seed=1)
         )
         key = await gateway.keys.new(TENANT, KeyRole.SELLER, "demo seller")
+        logins = await console_logins(gateway)
         _welcome(console, serving, key.token, folder)
+        _logins(console, serving, logins)
         planned = list(demo_orders(PROFILE, orders, seed=1))
         with _progress(console) as progress:
             await feed(serving.address, key.token, planned, progress)
@@ -201,6 +210,13 @@ def _welcome(console: Console, serving: Serving, token: str, folder: Path) -> No
     console.print(f"  API      {serving.address}/v1/openapi.json")
     console.print(f"  密钥 key  {token}")
     console.print(f"  文件夹 folder  {folder}\n")
+
+
+def _logins(console: Console, serving: Serving, logins: Sequence[tuple[str, str, str]]) -> None:
+    console.print(f"  控制台 console  {serving.address}/console/")
+    for login, role, password in logins:
+        console.print(f"    {login:<12} {role:<12} {password}", highlight=False)
+    console.print()
 
 
 def _show(console: Console, outcome: Outcome, serving: Serving, token: str) -> None:

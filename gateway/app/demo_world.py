@@ -15,6 +15,7 @@ from adapters.sandbox.customs import Settings as CustomsSettings
 from adapters.sandbox.customs.folder import run_folder
 from adapters.sandbox.hooks import Behaviour, Running
 from adapters.sandbox.warehouse.server import Acknowledge, RunningWarehouse
+from gateway.app.commands.users import add_user
 from gateway.app.config import (
     FlowSection,
     FolderSection,
@@ -30,12 +31,20 @@ from gateway.app.surroundings import SystemRng
 from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.flow.status import EVENT_TYPES, RELEASE, REVOKE
+from gateway.ports.people import ALL_TENANTS, Role
 from signing import new_development_key
 from store.keys import KeyRole
 
 TENANT: Final = TenantId("demo")
 PROFILE: Final = ProfileId("hz-1210")
 WAREHOUSE_TYPES: Final = frozenset({RELEASE, REVOKE})
+_STAFF: Final = (
+    (Role.CLERK, "陈专员 Chen"),
+    (Role.SUPERVISOR, "林主管 Lin"),
+    (Role.OPERATOR, "吴运维 Wu"),
+    (Role.AUDITOR, "郑审计 Zheng"),
+    (Role.VIEWER, "周访客 Zhou"),
+)
 _AGENT: Final = Party("3301980001", "示例报关有限公司")
 
 
@@ -106,6 +115,20 @@ async def furnish(gateway: Gateway) -> None:
     await gateway.admin.create_tenant(TENANT, "示例商家 Example seller")
     await gateway.admin.put_profile(profile)
     await gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))
+
+
+async def console_logins(gateway: Gateway) -> list[tuple[str, str, str]]:
+    """Make one login for each role: (login, role, password); those there already keep theirs."""
+    known = {one.login for one in await gateway.web.people.users()}
+    made = []
+    for role, name in _STAFF:
+        if role.value in known:
+            continue
+        password = "demo-" + gateway.context.rng.bytes(6).hex()
+        user = (role.value, name, role, (ALL_TENANTS,))
+        await add_user(gateway.store, gateway.context.clock, gateway.context.rng, user, password)
+        made.append((role.value, role.value, password))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,73 @@
+"""Wiring of the console: what its pages read and write, over an assembled gateway."""
+
+from gateway.api.services import Services
+from gateway.app.config import Settings
+from gateway.app.keyring import KeyRings
+from gateway.app.operations import ProcessOperations
+from gateway.domain.matching.explain import explain
+from gateway.flow.context import Context
+from gateway.flow.desk import Desk
+from gateway.web.services import ConsoleSettings, WebServices
+from store.admin import MasterAdmin
+from store.console import SqlConsole
+from store.console_log import SqlConsoleLog
+from store.console_work import SqlConsoleWork
+from store.pauses import PauseBook
+from store.people import SqlPeople
+from store.sql import SQLStore
+
+
+def console_settings(settings: Settings) -> ConsoleSettings:
+    """The console's settings from the deployment's."""
+    console = settings.console
+    return ConsoleSettings(
+        environment=settings.environment,
+        secure_cookies=console.secure_cookies,
+        idle_s=console.idle_minutes * 60,
+        longest_s=console.longest_hours * 3600,
+        wrong_passwords=console.wrong_passwords,
+        locked_s=console.locked_minutes * 60,
+        four_eyes_above=console.four_eyes_above,
+        time_zone=console.time_zone,
+    )
+
+
+def build_console(
+    settings: Settings,
+    store: SQLStore,
+    services: Services,
+    context: Context,
+    admin: MasterAdmin,
+) -> WebServices:
+    """The services of the console over an assembled gateway."""
+
+    async def tenants() -> list[tuple[str, str]]:
+        return [(one.tenant, one.name) for one in await admin.list_tenants() if one.is_active]
+
+    pauses = context.pauses
+    assert isinstance(pauses, PauseBook)
+    return WebServices(
+        people=SqlPeople(store),
+        log=SqlConsoleLog(store, context.clock),
+        reads=SqlConsole(store, store.keys),
+        work=SqlConsoleWork(store, context.clock),
+        cases=services.reads,
+        desk=Desk(context),
+        master=context.master,
+        endpoints=admin,
+        mailbox=services.mailbox,
+        answers=services.answers,
+        operations=ProcessOperations(
+            settings,
+            context.keys if isinstance(context.keys, KeyRings) else None,
+            pauses,
+            context.clock,
+            services.ready,
+        ),
+        clock=context.clock,
+        rng=context.rng,
+        executor=context.executor,
+        explain=explain,
+        tenants=tenants,
+        settings=console_settings(settings),
+    )

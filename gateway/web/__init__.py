@@ -1,0 +1,1 @@
+"""The console: the screens on which compliance staff clear, watch and prove."""

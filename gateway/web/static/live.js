@@ -1,0 +1,56 @@
+// Live counts: the stream says that cases moved, never what; the page is loaded again on request.
+const news = document.querySelector("[data-news]");
+const base = document.body.dataset.base;
+const asked = Number(document.body.dataset.now);
+const ends = Number(document.body.dataset.expires) - asked;
+let moved = 0;
+let source = null;
+let polling = 0;
+let sleeping = 0;
+
+function tell(count) {
+  moved += count;
+  news.hidden = false;
+  news.textContent = news.dataset.text.replace("{}", moved);
+}
+
+function listen() {
+  source = new EventSource(`${base}/events`);
+  source.addEventListener("moved", (event) => tell(JSON.parse(event.data).count));
+  source.addEventListener("ready", () => { clearInterval(polling); polling = 0; });
+  source.addEventListener("error", () => { if (!polling) poll(); });
+}
+
+function poll() {
+  news.hidden = false;
+  news.textContent = news.dataset.lost;
+  polling = setInterval(async () => {
+    try {
+      const answer = await fetch(`${base}/today.json`, { credentials: "same-origin" });
+      if (answer.ok) { clearInterval(polling); polling = 0; news.hidden = true; }
+    } catch { /* the next try comes in 15 seconds */ }
+  }, 15000);
+}
+
+function stop() {
+  if (source) source.close();
+  source = null;
+  clearInterval(polling);
+  polling = 0;
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(sleeping);
+  if (document.hidden) sleeping = setTimeout(stop, 300000);
+  else if (!source) listen();
+});
+addEventListener("pagehide", stop);
+listen();
+
+const expiry = document.querySelector("#expiry");
+if (ends > 120000 && ends < 2147483647) setTimeout(() => expiry.showModal(), ends - 120000);
+document.querySelector("[data-extend]").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await fetch(event.target.action, { method: "POST", body: new URLSearchParams(new FormData(event.target)), credentials: "same-origin" });
+  if (answer.ok) expiry.close();
+});

@@ -1,0 +1,290 @@
+"""Cases: the list, and one case under six tabs."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gateway.domain.case import CaseStage
+from gateway.domain.declaration import DeclarationState
+from gateway.domain.events import EventKind
+from gateway.domain.findings import finding_id
+from gateway.domain.ids import CaseId, MessageId
+from gateway.domain.papers import Order, PaperKind
+from gateway.ports import CaseDetail, CaseFilter, CaseRow
+from gateway.ports.people import LogFilter
+from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
+from gateway.web.charts import bars
+from gateway.web.compare import declared_values, rows, xml_lines
+from gateway.web.masks import masked
+from gateway.web.services import WebServices
+from gateway.web.words import N_
+
+PAGE: Final = 50
+TABS: Final = {
+    "diff": N_("Papers side by side"),
+    "timeline": N_("Timeline"),
+    "documents": N_("Papers"),
+    "declaration": N_("Declaration"),
+    "attempts": N_("Attempts"),
+    "audit": N_("Audit"),
+}
+
+
+class Cases:
+    """Pages about cases."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._services = services
+        self._reads = services.cases
+
+    async def listing(self, call: Call) -> Answer:
+        """Cases under the filter in the address, newest first."""
+        stages = frozenset(
+            CaseStage(one) for one in call.request.query.getall("stage", []) if one in _STAGES
+        )
+        held = {"yes": True, "no": False}.get(call.query("held"))
+        wanted = CaseFilter(stages=stages, held=held, number=call.query("number") or None)
+        size = 1000 if call.request.path.endswith((".csv", ".xlsx")) else PAGE
+        page = await self._reads.cases(call.tenant, wanted, call.query("after") or None, size)
+        model = {
+            "cases": page.items,
+            "after": page.after,
+            "stages": sorted(stage.value for stage in stages),
+            "held": call.query("held"),
+            "number": call.query("number"),
+        }
+        return Page(
+            "cases.html",
+            N_("Cases"),
+            model,
+            grid=_grid(page.items),
+            extra={"all_stages": list(_STAGES)},
+        )
+
+    async def first(self, call: Call) -> Answer:
+        """A case without a tab: the papers side by side."""
+        return Go(f"/cases/{call.match('case_id')}/diff")
+
+    async def _detail(self, call: Call) -> CaseDetail:
+        detail = await self._reads.case(call.tenant, CaseId(call.match("case_id")))
+        if detail is None:
+            raise Missing
+        return detail
+
+    def _common(self, detail: CaseDetail, tab: str) -> dict[str, Any]:
+        verdict = detail.state.verdict
+        settled = {
+            one.event.payload["finding"]
+            for one in detail.events
+            if one.event.kind is EventKind.FINDING_RESOLVED
+        }
+        revision = detail.papers.get(PaperKind.ORDER)
+        order = revision.paper if revision else None
+        return {
+            "detail": detail,
+            "tab": tab,
+            "tabs": TABS,
+            "profile": self._services.master.profile(
+                detail.row.key.tenant, detail.row.key.profile_id
+            ),
+            "buyer": masked(order.buyer.name, "name") if isinstance(order, Order) else None,
+            "paid": str(order.paid) if isinstance(order, Order) else None,
+            "findings": [
+                (finding_id(one), one, finding_id(one) in settled)
+                for one in (verdict.findings if verdict else ())
+            ],
+            "missing": verdict.missing if verdict else (),
+            "explain": self._services.explain,
+            "seq": detail.state.seq,
+            "next_step": next_step(detail),
+            "declarations": detail.state.declarations,
+        }
+
+    def _page(
+        self,
+        detail: CaseDetail,
+        tab: str,
+        model: dict[str, Any],
+        extra: dict[str, Any] | None = None,
+    ) -> Page:
+        common = {
+            "case": detail.row.key.case_id,
+            "order_no": detail.row.key.order_no,
+            "stage": detail.row.stage,
+            "held": detail.row.held,
+            "version": detail.row.version,
+        }
+        everything = self._common(detail, tab) | (extra or {})
+        return Page(f"case_{tab}.html", detail.row.key.order_no, common | model, extra=everything)
+
+    async def diff(self, call: Call) -> Answer:
+        """The three papers and the declaration side by side."""
+        detail = await self._detail(call)
+        verdict = detail.state.verdict
+        declared: dict[str, str] = {}
+        for one in detail.state.declarations:
+            body = await self._body(call, one)
+            if body is not None:
+                declared |= declared_values(body, detail.row.key.order_no)
+        found = rows(detail.papers, declared, verdict.findings if verdict else ())
+        only = call.query("only") == "differences"
+        shown = [row for row in found if not only or row.agreement in ("differs", "missing")]
+        return self._page(
+            detail, "diff", {"rows": shown, "only": only, "hidden": len(found) - len(shown)}
+        )
+
+    async def _body(self, call: Call, one: DeclarationState) -> bytes | None:
+        if one.message_id is None:
+            return None
+        return await self._reads.message(call.tenant, one.message_id)
+
+    async def timeline(self, call: Call) -> Answer:
+        """Who did what when, with the stages as a lane."""
+        detail = await self._detail(call)
+        events: list[dict[str, Any]] = [
+            {
+                "seq": one.seq,
+                "at": one.at,
+                "kind": one.event.kind.value,
+                "by": one.event.payload.get("by") or _who(one.event.kind),
+                "data": one.event.payload,
+                "gap_us": one.at - detail.events[place - 1].at if place else 0,
+            }
+            for place, one in enumerate(detail.events)
+        ]
+        actor = call.query("actor")
+        shown = [one for one in events if not actor or one["by"] == actor]
+        lane = bars([(one["kind"], int(one["gap_us"]), "") for one in events[1:]], 300, 22)
+        actors = sorted({str(one["by"]) for one in events})
+        return self._page(
+            detail,
+            "timeline",
+            {"events": shown, "actor": actor},
+            {"lane": lane, "actors": actors},
+        )
+
+    async def documents(self, call: Call) -> Answer:
+        """Each paper's newest revision and the facts it was composed from."""
+        detail = await self._detail(call)
+        papers = [
+            {
+                "kind": kind.value,
+                "revision": revision.revision,
+                "basis": revision.basis.value,
+                "digest": revision.digest,
+                "facts": [
+                    {
+                        "source": fact.source,
+                        "raw": fact.raw_id,
+                        "offset": fact.offset,
+                        "length": fact.length,
+                        "received_at": fact.received_at,
+                    }
+                    for fact in revision.facts
+                ],
+            }
+            for kind, revision in sorted(detail.papers.items())
+        ]
+        return self._page(detail, "documents", {"papers": papers})
+
+    async def declaration(self, call: Call) -> Answer:
+        """A declaration: its fields, its bytes and what its signature says."""
+        detail = await self._detail(call)
+        found = detail.state.declarations
+        number = call.request.match_info.get("number", "")
+        place = int(number) if number.isdecimal() and len(number) < 4 else len(found)
+        if found and not 1 <= place <= len(found):
+            raise Missing
+        one = found[place - 1] if found else None
+        body = await self._body(call, one) if one else None
+        infos, _ = await self._services.reads.messages(
+            call.tenant, [one.message_id] if one and one.message_id else []
+        )
+        info = infos[0] if infos else None
+        verified = ""
+        if body is not None and info is not None:
+            verified = await self._services.executor.run(
+                self._services.operations.verified,
+                body,
+                info.signature_profile or "",
+                info.certificate_serial or "",
+            )
+        receipts = [
+            {"at": event.at, **event.event.payload}
+            for event in detail.events
+            if event.event.kind is EventKind.RECEIPT_RECORDED
+        ]
+        model = {
+            "number": place if one else None,
+            "declaration": one._asdict() if one else None,
+            "message": info,
+            "verified": verified,
+            "size": len(body) if body is not None else None,
+            "receipts": receipts,
+        }
+        lines = xml_lines(body, detail.row.key.order_no) if body is not None else []
+        return self._page(detail, "declaration", model, {"one": one, "xml": lines})
+
+    async def attempts(self, call: Call) -> Answer:
+        """Every try to hand a message to a channel."""
+        detail = await self._detail(call)
+        carried = await self._reads.messages_of(call.tenant, detail.row.key.case_id)
+        ids = list(dict.fromkeys(MessageId(one[0]) for one in carried))
+        messages, attempts = await self._services.reads.messages(call.tenant, ids)
+        return self._page(detail, "attempts", {"messages": messages, "attempts": attempts})
+
+    async def audit(self, call: Call) -> Answer:
+        """The chain of the case, checked now, and what people did that changed nothing."""
+        detail = await self._detail(call)
+        case_id = detail.row.key.case_id
+        chain = await self._services.reads.check_case(call.tenant, case_id)
+        log = await self._services.log.entries(call.tenant, LogFilter(subject=case_id), None, 200)
+        events = [
+            {"seq": one.seq, "at": one.at, "kind": one.event.kind.value, "hash": one.hash.hex()}
+            for one in detail.events
+        ]
+        return self._page(detail, "audit", {"chain": chain, "events": events, "entries": log.items})
+
+
+_STAGES: Final = {stage.value: stage for stage in CaseStage}
+_PERSON_EVENTS: Final = frozenset({EventKind.PAPERS_RECEIVED})
+
+
+def _who(kind: EventKind) -> str:
+    """Who is behind an event that names nobody."""
+    if kind is EventKind.RECEIPT_RECORDED:
+        return "customs"
+    return "source" if kind in _PERSON_EVENTS else "gateway"
+
+
+def next_step(detail: CaseDetail) -> str:
+    """What has to happen now, as a message."""
+    if detail.row.held:
+        return N_("Lift the hold when the reason for it is gone.")
+    match detail.row.stage:
+        case CaseStage.COLLECTING:
+            return N_("Papers or goods records are missing; the case goes on when they come.")
+        case CaseStage.MISMATCH | CaseStage.BLOCKED:
+            return N_("Have the paper corrected; a corrected paper is compared by itself.")
+        case CaseStage.REJECTED:
+            return N_("Customs refused it. Read the codes, have the paper corrected.")
+        case CaseStage.SENT | CaseStage.WAITING_FILINGS | CaseStage.LODGED | CaseStage.DECLARING:
+            return N_("Customs has it. Nothing to do but wait for its answer.")
+        case CaseStage.INSPECTION | CaseStage.DETAINED | CaseStage.SUSPENDED | CaseStage.IN_REVIEW:
+            return N_("Customs looks at it. The warehouse keeps the parcel ready.")
+        case CaseStage.RELEASED | CaseStage.CLOSED:
+            return N_("Released. Nothing to do.")
+        case _:
+            return N_("Nothing to do now.")
+
+
+def _grid(items: Sequence[CaseRow]) -> Grid:
+    columns = (N_("Order number"), N_("Stage"), N_("Held"), N_("Findings"), N_("Profile"))
+    return Grid(
+        "cases",
+        columns,
+        [
+            (one.key.order_no, one.stage.value, "yes" if one.held else "", one.findings,
+             one.key.profile_id)
+            for one in items
+        ],
+    )  # fmt: skip

@@ -1,0 +1,224 @@
+"""What things are called on the screens: message ids for every closed set that is shown.
+
+A test holds each table against its set, so that nothing new is shown without a word.
+"""
+
+from typing import Final
+
+
+def N_(message: str) -> str:
+    """Mark a message for the catalogues."""
+    return message
+
+
+# Label and tone: the six states of the tokens.
+STAGES: Final[dict[str, tuple[str, str]]] = {
+    "collecting": (N_("Collecting papers"), "quiet"),
+    "matched": (N_("Matched"), "info"),
+    "mismatch": (N_("Mismatch"), "bad"),
+    "blocked": (N_("Blocked"), "bad"),
+    "ready": (N_("Ready"), "info"),
+    "waiting_filings": (N_("Waiting for filings"), "quiet"),
+    "declaring": (N_("Declaring"), "info"),
+    "sent": (N_("Sent"), "info"),
+    "lodged": (N_("Lodged"), "info"),
+    "accepted": (N_("Accepted"), "info"),
+    "in_review": (N_("In manual review"), "warn"),
+    "approved": (N_("Approved"), "info"),
+    "inspection": (N_("Inspection"), "warn"),
+    "detained": (N_("Detained"), "bad"),
+    "suspended": (N_("Suspended"), "warn"),
+    "released": (N_("Released"), "good"),
+    "closed": (N_("Closed"), "good"),
+    "rejected": (N_("Rejected"), "bad"),
+    "cancelling": (N_("Cancelling"), "warn"),
+    "cancelled": (N_("Cancelled"), "quiet"),
+    "returned_abroad": (N_("Returned abroad"), "quiet"),
+    "abandoned": (N_("Abandoned"), "quiet"),
+}
+DECLARATION_STAGES: Final[dict[str, tuple[str, str]]] = {
+    **{
+        name: STAGES[name]
+        for name in (
+            "sent",
+            "lodged",
+            "accepted",
+            "in_review",
+            "approved",
+            "inspection",
+            "detained",
+            "suspended",
+            "released",
+            "closed",
+            "rejected",
+            "returned_abroad",
+        )
+    },
+    "planned": (N_("Planned"), "quiet"),
+    "claimed": (N_("Being signed"), "info"),
+    "unknown": (N_("No answer"), "warn"),
+    "stored": (N_("Stored by customs"), "info"),
+    "refused": (N_("Refused before customs"), "bad"),
+    "withdrawn": (N_("Withdrawn"), "quiet"),
+}
+DECLARATIONS: Final[dict[str, str]] = {
+    "order": N_("Order declaration"),
+    "inventory": N_("Inventory list"),
+}
+SEVERITIES: Final[dict[str, tuple[str, str]]] = {
+    "block": (N_("Blocks"), "bad"),
+    "warn": (N_("Warning"), "warn"),
+    "note": (N_("Hint"), "quiet"),
+}
+ROLES: Final[dict[str, str]] = {
+    "viewer": N_("Viewer"),
+    "clerk": N_("Clerk"),
+    "supervisor": N_("Supervisor"),
+    "operator": N_("Operator"),
+    "auditor": N_("Auditor"),
+}
+PAPERS: Final[dict[str, str]] = {
+    "order": N_("Order"),
+    "payment": N_("Payment slip"),
+    "waybill": N_("Waybill"),
+}
+AGREEMENT: Final[dict[str, tuple[str, str, str]]] = {
+    "equal": (N_("Equal"), "good", "="),
+    "normalised": (N_("Equal after normalising"), "info", "≈"),
+    "differs": (N_("Differs"), "bad", "≠"),
+    "missing": (N_("Missing"), "warn", "?"),
+    "single": (N_("One source"), "quiet", "·"),
+}
+EVENTS: Final[dict[str, str]] = {
+    "papers_received": N_("Papers received"),
+    "case_matched": N_("Papers compared"),
+    "declaration_planned": N_("Declaration planned"),
+    "declaration_claimed": N_("Declaration put into a message"),
+    "declaration_moved": N_("Declaration moved to another message"),
+    "declaration_sending": N_("Declaration handed to the channel"),
+    "declaration_unanswered": N_("Customs has not answered"),
+    "declaration_refused": N_("Declaration refused before customs"),
+    "declaration_withdrawn": N_("Declaration withdrawn"),
+    "receipt_recorded": N_("Receipt from customs"),
+    "case_held": N_("Case held"),
+    "case_unheld": N_("Hold lifted"),
+    "alarm_raised": N_("Alarm raised"),
+    "notice_acknowledged": N_("Warehouse acknowledged"),
+    "finding_resolved": N_("Finding settled"),
+}
+ENTRIES: Final[dict[str, str]] = {
+    "signed_in": N_("Signed in"),
+    "signed_out": N_("Signed out"),
+    "sign_in_failed": N_("Wrong password"),
+    "locked": N_("Account locked"),
+    "revealed": N_("Personal data revealed"),
+    "downloaded": N_("Bytes downloaded"),
+    "exported": N_("List exported"),
+    "noted": N_("Note"),
+    "looked_up": N_("Looked up at customs"),
+    "asked": N_("Second person asked"),
+    "approved": N_("Second person approved"),
+    "declined": N_("Second person declined"),
+    "assigned": N_("Assigned"),
+    "snoozed": N_("Snoozed"),
+    "bulk_started": N_("Bulk action started"),
+    "replayed": N_("Notices sent again"),
+    "endpoint_on": N_("Endpoint switched on"),
+    "endpoint_off": N_("Endpoint switched off"),
+    "channel_paused": N_("Channel paused"),
+    "channel_resumed": N_("Channel resumed"),
+    "user_added": N_("Person added"),
+    "user_changed": N_("Person changed"),
+    "password_changed": N_("Password changed"),
+    "chain_checked": N_("Chain checked"),
+}
+NOTICE_STATES: Final[dict[str, tuple[str, str]]] = {
+    "open": (N_("Waiting"), "info"),
+    "done": (N_("Delivered"), "good"),
+    "parked": (N_("Given up"), "bad"),
+}
+MESSAGE_STAGES: Final[dict[str, tuple[str, str]]] = {
+    "claimed": (N_("Being signed"), "info"),
+    "signed": (N_("Signed"), "info"),
+    "handed_over": (N_("Handed over"), "good"),
+    "not_handed_over": (N_("Not handed over"), "warn"),
+    "unknown": (N_("Outcome unknown"), "warn"),
+    "refused": (N_("Refused"), "bad"),
+    "split": (N_("Split"), "quiet"),
+    "empty": (N_("Empty"), "quiet"),
+}
+ITEM_STATES: Final[dict[str, tuple[str, str]]] = {
+    "waiting": (N_("Waiting"), "info"),
+    "done": (N_("Done"), "good"),
+    "failed": (N_("Failed"), "bad"),
+    "not_eligible": (N_("Not eligible"), "quiet"),
+    "unknown": (N_("Unknown"), "warn"),
+}
+STEPS: Final[dict[str, str]] = {
+    "matched": N_("Papers in to compared"),
+    "signed": N_("Compared to claimed for signing"),
+    "sent": N_("Claimed to handed over"),
+    "answered": N_("Handed over to first answer"),
+    "decided": N_("First answer to the last"),
+}
+# What the page says after something was done.
+DONE: Final[dict[str, str]] = {
+    "hold": N_("The case is held. Nothing of it is sent until the hold is lifted."),
+    "release": N_("The hold is lifted; the case goes on."),
+    "recheck": N_("The case was compared again with today's rules, goods and profile."),
+    "accept": N_("The finding is settled; who and why stand in the history."),
+    "asked": N_("A second person must approve this; it is on the approvals list."),
+    "approved": N_("Approved and done."),
+    "declined": N_("Declined; nothing was changed."),
+    "assign": N_("The case has its owner."),
+    "snooze": N_("The case is out of the queue until the time you chose."),
+    "note": N_("The note is kept."),
+    "looked_up": N_("What customs' page showed is kept with the case."),
+    "ask": N_("The answer and its effect stand below."),
+    "replay": N_("The notices go out again."),
+    "endpoint": N_("The endpoint was switched."),
+    "channel": N_("The channel was switched."),
+    "saved": N_("Saved."),
+    "user": N_("The person was stored."),
+    "password": N_("The password was changed; every other session has ended."),
+    "tenant": N_("You now look at another tenant."),
+    "extended": N_("You stay signed in."),
+}
+# Why somebody does something: a code that is kept beside the note.
+REASONS: Final[dict[str, str]] = {
+    "seller_asked": N_("The seller asked for it"),
+    "papers_wrong": N_("A paper is wrong and will be replaced"),
+    "customs_asked": N_("Customs asked for it"),
+    "risk_check": N_("Risk check"),
+    "small_difference": N_("The difference does not matter"),
+    "done_elsewhere": N_("It was settled elsewhere"),
+    "audit": N_("Audit or evidence"),
+    "support": N_("Customer support"),
+    "other": N_("Another reason, see the note"),
+}
+FAULTS: Final[dict[str, str]] = {
+    "reason": N_("Choose a reason."),
+    "note": N_("Write a note of at least 3 characters: the reason alone says too little."),
+    "password": N_("Login or password is wrong. After five wrong tries the account is locked."),
+    "locked": N_("This account is locked after too many wrong passwords. Try again later."),
+    "too_short": N_("The password needs at least 12 characters."),
+    "too_long": N_("The password may have at most 256 characters."),
+    "too_simple": N_("The password is too easy to guess: use more different characters."),
+    "not_current": N_("This is not your present password."),
+    "login": N_("Use 2 to 64 lower-case letters, digits and . - _ for the login."),
+    "taken": N_("This login is taken."),
+    "role": N_("Choose a role."),
+    "tenants": N_("Name tenants that exist, with spaces between, or * for all."),
+    "name": N_("Write the person's name."),
+    "until": N_("Choose for how long."),
+    "choice": N_("Choose one of the options."),
+    "too_late": N_("It is too late: the inventory is with customs."),
+    "block_cannot_be_accepted": N_("A finding that blocks can only be settled by a newer paper."),
+    "not_for_your_role": N_("Your role may not settle a finding of this severity."),
+    "stands_no_more": N_("This finding does not stand any more."),
+    "repeated": N_("Somebody has settled this finding already."),
+    "unknown": N_("There is no such finding."),
+    "nothing_selected": N_("Select at least one case."),
+    "too_many": N_("At most 500 cases at once."),
+    "assignee": N_("There is no such person here."),
+}

@@ -1,0 +1,122 @@
+"""Every text of the console is translated, and every closed set has its word."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+from gateway.domain.case import CaseStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.events import EventKind
+from gateway.domain.findings import Severity
+from gateway.domain.papers import PaperKind
+from gateway.ports import MessageStage
+from gateway.ports.people import Role
+from gateway.web import words
+from gateway.web.language import catalog, negotiated
+from gateway.web.render import HTMX, HTMX_SHA256, assets, renderer
+
+WEB = Path(words.__file__).parent
+METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
+OPTIONS = {"**/templates/**.html": {"trim_blocks": "True", "lstrip_blocks": "True"}}
+KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
+
+
+def _messages() -> set[str | tuple[str, ...]]:
+    found = extract_from_dir(WEB, METHODS, OPTIONS, keywords=KEYWORDS)
+    return {message for _, _, message, _, _ in found}
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_no_text_is_without_a_translation(language: str) -> None:
+    kept = catalog(language)
+    missing = []
+    for message in _messages():
+        entry = kept.get(message if isinstance(message, str) else message[0])
+        forms = [] if entry is None else entry.string
+        forms = [forms] if isinstance(forms, str) else list(forms or ())
+        if not forms or not all(forms):
+            missing.append(message)
+    assert missing == []
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_no_translation_is_without_a_text(language: str) -> None:
+    used = _messages()
+    assert [entry.id for entry in catalog(language) if entry.id and entry.id not in used] == []
+
+
+def test_chinese_is_not_english() -> None:
+    same = [
+        entry.id
+        for entry in catalog("zh-CN")
+        if entry.id and isinstance(entry.string, str) and entry.string == entry.id
+    ]
+    assert same == []
+
+
+@pytest.mark.parametrize(
+    "table,values",
+    [
+        (words.STAGES, CaseStage),
+        (words.DECLARATION_STAGES, DeclarationStage),
+        (words.DECLARATIONS, DeclarationKind),
+        (words.EVENTS, EventKind),
+        (words.SEVERITIES, Severity),
+        (words.PAPERS, PaperKind),
+        (words.MESSAGE_STAGES, MessageStage),
+        (words.ROLES, Role),
+    ],
+)
+def test_every_value_has_its_word(table: dict[str, Any], values: type[StrEnum]) -> None:
+    assert {value.value for value in values} <= set(table)
+
+
+@pytest.mark.parametrize(
+    "wanted,accepted,language",
+    [
+        ("", None, "zh-CN"),
+        ("", "en-GB,en;q=0.9", "en"),
+        ("", "zh-Hans-CN, en;q=0.5", "zh-CN"),
+        ("", "fr", "zh-CN"),
+        ("en", "zh-CN", "en"),
+        ("xx", "en", "en"),
+    ],
+)
+def test_languages_are_negotiated(wanted: str, accepted: str | None, language: str) -> None:
+    assert negotiated(wanted, accepted) == language
+
+
+def test_the_script_of_others_is_the_one_that_was_looked_at() -> None:
+    import hashlib
+
+    assert hashlib.sha256(assets()[HTMX].body).hexdigest() == HTMX_SHA256
+
+
+def test_scripts_and_styles_stay_within_their_budget() -> None:
+    import gzip
+
+    sizes = {
+        media: sum(len(gzip.compress(one.body)) for one in assets().values() if one.media == media)
+        for media in ("text/javascript", "text/css")
+    }
+    assert sizes["text/javascript"] <= 60 * 1024
+    assert sizes["text/css"] <= 25 * 1024
+
+
+def test_no_template_marks_anything_safe() -> None:
+    for template in (WEB / "templates").rglob("*.html"):
+        text = template.read_text("utf-8")
+        assert "|safe" not in text.replace(" ", "")
+        assert "style=" not in text
+        assert "onclick" not in text
+
+
+def test_every_template_compiles() -> None:
+    environment = renderer("en", "UTC")._environment
+    for template in (WEB / "templates").rglob("*.html"):
+        environment.get_template(template.relative_to(WEB / "templates").as_posix())
