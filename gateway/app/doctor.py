@@ -142,7 +142,7 @@ def _folders(settings: Settings) -> Iterator[Look]:
         )
     for name, channel in settings.channels.items():
         if not isinstance(channel, FolderSection):
-            text = f"{channel.kind}: `clearance channels test {name}` sends a message around it"
+            text = f"{channel.kind}: not asked from here; a gateway that runs measures it"
             yield Look(f"channel {name}", Health.OK, text)
             continue
         named = (channel.send, channel.receive, channel.done, channel.error)

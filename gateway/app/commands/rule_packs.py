@@ -1,7 +1,7 @@
 """Rule packs on the command line: tried, proposed, put beside the live one, activated."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -216,17 +216,26 @@ async def _on_history(settings: Settings, tenant: str, period: int, text: str) -
             live = live_matcher(await reading.run_sync(load_packs))
         names = [one.rule_pack for one in reader.cache.profiles(owner)]
         candidate = candidate_matcher(text, names)
-        found, after = Differences(), None
+        found = Differences()
         wanted = CaseFilter(updated_since=reader.clock.now() - period)
-        while True:
-            page = await reader.reads.cases(owner, wanted, after, _PAGE)
-            for row in page.items:
-                detail = await reader.reads.case(owner, row.key.case_id)
-                if detail is not None and detail.papers:
-                    found.add(_judged(reader, detail, live, candidate))
-            after = page.after
-            if after is None:
-                return found
+        async for detail in _cases_with_papers(reader, owner, wanted):
+            found.add(_judged(reader, detail, live, candidate))
+        return found
+
+
+async def _cases_with_papers(
+    reader: Reader, owner: TenantId, wanted: CaseFilter
+) -> AsyncIterator[CaseDetail]:
+    after = None
+    while True:
+        page = await reader.reads.cases(owner, wanted, after, _PAGE)
+        for row in page.items:
+            detail = await reader.reads.case(owner, row.key.case_id)
+            if detail is not None and detail.papers:
+                yield detail
+        after = page.after
+        if after is None:
+            return
 
 
 def _judged(
@@ -283,17 +292,25 @@ async def _differences(settings: Settings, tenant: str, label: str) -> Differenc
         since = min((one.decided_at or one.proposed_at for one in packs), default=None)
         if since is None:
             raise Unusable(f"there is no {label}; see `clearance rules packs`")
-        found, after = Differences(), None
-        while True:
-            page = await reader.reads.events(owner, after, 1_000)
-            for stored in page.items:
-                if stored.event.kind is EventKind.CASE_MATCHED and stored.at >= since:
-                    shadow = stored.event.payload.get("shadow")
-                    is_ours = shadow is not None and shadow["pack"] == label
-                    found.add(shadow if is_ours else None)
-            if not page.items or page.after is None or page.after == after:
-                return found
-            after = page.after
+        found = Differences()
+        async for payload in _verdicts_since(reader, owner, since):
+            shadow = payload.get("shadow")
+            found.add(shadow if shadow is not None and shadow["pack"] == label else None)
+        return found
+
+
+async def _verdicts_since(
+    reader: Reader, owner: TenantId, since: int
+) -> AsyncIterator[Mapping[str, Any]]:
+    after = None
+    while True:
+        page = await reader.reads.events(owner, after, 1_000)
+        for stored in page.items:
+            if stored.event.kind is EventKind.CASE_MATCHED and stored.at >= since:
+                yield stored.event.payload
+        if not page.items or page.after is None or page.after == after:
+            return
+        after = page.after
 
 
 # --- showing ----------------------------------------------------------------------------------
