@@ -67,6 +67,17 @@ def editions(family: str) -> tuple[str, ...]:
     return tuple(one.edition for one in sorted(found, key=lambda one: one.in_force))
 
 
+def load_editions(family: str) -> tuple[Catalog, ...]:
+    """Return every schema set of a family, oldest first; empty for an unknown family."""
+    home = files("schemas") / family
+    if not home.is_dir():
+        return ()
+    folders = [family, *(f"{family}/{one.name}" for one in home.iterdir() if one.is_dir())]
+    sources = [(files("schemas") / folder / "catalog.toml", folder) for folder in folders]
+    found = [read_catalog(source, folder) for source, folder in sources if source.is_file()]
+    return tuple(sorted(found, key=lambda one: (one.in_force, one.edition)))
+
+
 def read_catalog(source: Traversable, folder: str) -> Catalog:
     """Read one ``catalog.toml``; ``folder`` is its place below this package."""
     content = tomllib.loads(source.read_text("utf-8"))

@@ -31,6 +31,7 @@ from gateway.app.commands.frame import Common, SpeakingGroup
 from gateway.app.commands.preflight import preflight
 from gateway.app.commands.sandbox import sandbox
 from gateway.app.commands.seed import seed
+from gateway.app.commands.verify import verify
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 
 _DISTRIBUTION: Final = "clearance-gateway"
@@ -104,6 +105,7 @@ def build() -> typer.Typer:
     app.command("pull")(sources.pull_orders)
     app.command("preflight")(preflight)
     app.command("seed")(seed)
+    app.command("verify")(verify)
     app.command("case")(case)
     app.command("check")(check)
     app.command("parked")(parked_work)

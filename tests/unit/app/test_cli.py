@@ -24,8 +24,8 @@ COMMANDS = {
     "demo", "serve", "worker", "init", "rules", "tables",
     "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
-    "endpoints", "import", "sign", "pull", "case", "check", "parked", "channels", "outbox", "inbox",
-    "doctor", "preflight", "seed", "sandbox",
+    "endpoints", "import", "sign", "pull", "case", "check", "parked", "channels", "outbox",
+    "inbox", "doctor", "preflight", "seed", "sandbox", "verify",
 }  # fmt: skip
 
 

@@ -1,0 +1,245 @@
+"""The signature of a message as a stranger sees it: is it sound, and what does its certificate say.
+
+Trust is not judged here: offline nobody knows which certificates customs has registered. The
+signature is checked against the certificate it carries, as of a moment in its validity, so that an
+expired certificate and a broken signature are told apart.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from cryptography import x509
+from lxml import etree
+
+from gateway.domain.findings import Severity
+from gateway.domain.party import mask, mask_name
+from schemas.loader import LARGE
+from signing import (
+    Certificate,
+    SigningError,
+    VerificationError,
+    VerifyPolicy,
+    profile_for,
+    verify,
+)
+from signing.errors import (
+    CanonicalizationRefused,
+    CertificateExpired,
+    CertificateNotYetValid,
+    DigestMethodRefused,
+    KeyNameMismatch,
+    SignatureMethodRefused,
+    WhitespaceRefused,
+)
+
+_DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
+_BEIJING: Final = timedelta(hours=8)
+_APP_TIME: Final = re.compile(r"[0-9]{14}", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9]{11,}[0-9Xx]?")
+# Shown whole: they name a place or an organisation. Everything else of a subject may be a person.
+_SHOWN: Final = frozenset({"C", "ST", "L", "O", "OU"})
+_NAMES: Final = frozenset({"CN", "SN", "GN"})
+_REFUSALS_ZH: Final = {
+    "SIGN-207": "本机缺少该算法（SM2 需要系统的 OpenSSL 3），未校验签名。",
+    "SIGN-206": "该类密钥不属于任何签名规范，未校验签名。",
+    "SIGN-209": "X509Certificate 不是可读的证书。",
+    "SIGN-402": "报文含有多个签名。",
+    "SIGN-403": "签名不是根节点的最后一个子节点。",
+    "SIGN-404": "签名内部或之后有空白字符（海关客户端可能拒收）。",
+    "SIGN-405": "签名内含有注释。",
+    "SIGN-409": "签名引用的不是整个报文（URI 应为空）。",
+    "SIGN-410": "签名的转换算法不是唯一的 enveloped-signature。",
+    "SIGN-412": "签名结构与规范不符。",
+    "SIGN-413": "KeyInfo 应只含 KeyName 与一张证书。",
+    "SIGN-421": "规范化算法与规范不符。",
+    "SIGN-422": "签名算法不是规范所列，未校验签名。",
+    "SIGN-423": "摘要算法与签名算法不配套，未校验签名。",
+    "SIGN-431": "摘要值格式有误。",
+    "SIGN-432": "签名值格式有误。",
+    "SIGN-433": "X509Certificate 不是可读的证书。",
+    "SIGN-444": "证书的用途不含签名。",
+    "SIGN-445": "KeyName 不是证书编号。",
+    "SIGN-446": "密钥类型与签名算法不符。",
+    "SIGN-451": "摘要不符：签名后报文内容被改动。",
+    "SIGN-452": "签名值与证书不符：签名后 SignedInfo 被改动，或用了别的密钥。",
+}
+
+
+class SignatureState(StrEnum):
+    """What became of checking a signature."""
+
+    ABSENT = "absent"
+    VALID = "valid"
+    INVALID = "invalid"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFinding:
+    """Something to tell about a signature or its certificate."""
+
+    rule: str
+    severity: Severity
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What may be told of a certificate; persons in the subject are masked."""
+
+    serial: str
+    fingerprint: str
+    subject: str
+    key: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureReport:
+    """The verdict with the algorithm it names, its certificate and what to tell."""
+
+    state: SignatureState
+    method: str = ""
+    key_name: str = ""
+    certificate: CertificateFacts | None = None
+    findings: tuple[SignatureFinding, ...] = ()
+
+
+def inspect_signature(
+    data: bytes, root: etree._Element, app_time: str, now: datetime
+) -> SignatureReport:
+    """Check the signature of a message; ``app_time`` says in 14 digits when its records were sent.
+
+    Where it is no moment the certificate is judged as of ``now``. Raises nothing for what a
+    document holds.
+    """
+    element = root.find(f"{_DS}Signature")
+    if element is None:
+        return SignatureReport(SignatureState.ABSENT)
+    method = element.find(f".//{_DS}SignatureMethod")
+    base = SignatureReport(
+        SignatureState.INVALID,
+        method=(method.get("Algorithm") or "")[:100] if method is not None else "",
+        key_name=_text(element, "KeyName")[:40],
+    )
+    try:
+        certificate = Certificate.from_base64("".join(_text(element, "X509Certificate").split()))
+    except SigningError as error:
+        return replace(base, findings=(_refusal(error),))
+    base = replace(base, certificate=_facts(certificate))
+    told = [*_validity(certificate, _moment(app_time) or now)]
+    state, refusals = _verdict(data, certificate)
+    return replace(base, state=state, findings=(*refusals, *told))
+
+
+def _verdict(
+    data: bytes, certificate: Certificate
+) -> tuple[SignatureState, tuple[SignatureFinding, ...]]:
+    """Strictly first; then with what other senders are known to do, each told as a note."""
+    notes: list[SignatureFinding] = []
+    try:
+        policy = VerifyPolicy(
+            profiles=(profile_for(certificate),),
+            at=certificate.not_before,
+            pinned=(certificate,),
+            weak_until=certificate.not_after,
+            limits=LARGE,
+        )
+        while True:
+            try:
+                verify(data, policy)
+            except (WhitespaceRefused, KeyNameMismatch, CanonicalizationRefused) as error:
+                milder = _milder(policy, error)
+                if milder == policy:
+                    raise
+                policy = milder
+                notes.append(_refusal(error, Severity.NOTE))
+            else:
+                return SignatureState.VALID, tuple(notes)
+    except (SignatureMethodRefused, DigestMethodRefused) as error:
+        return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
+    except VerificationError as error:
+        return SignatureState.INVALID, (*notes, _refusal(error))
+    except SigningError as error:
+        # No algorithm of ours fits the key, or the machine lacks it: nobody knows.
+        return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
+
+
+def _milder(policy: VerifyPolicy, error: VerificationError) -> VerifyPolicy:
+    """The policy that takes what was refused; the same one when it is taken already."""
+    if isinstance(error, WhitespaceRefused):
+        return replace(policy, strict_layout=False)
+    if isinstance(error, KeyNameMismatch):
+        return replace(policy, key_name_is_serial=False)
+    return replace(policy, with_comments_uri=True)
+
+
+def _validity(certificate: Certificate, moment: datetime) -> tuple[SignatureFinding, ...]:
+    if certificate.is_valid_at(moment):
+        return ()
+    until = f"{certificate.not_before:%Y-%m-%d} – {certificate.not_after:%Y-%m-%d}"
+    is_late = moment > certificate.not_after
+    return (
+        SignatureFinding(
+            CertificateExpired.code if is_late else CertificateNotYetValid.code,
+            Severity.WARN,
+            f"报送时证书不在有效期内（{until}）。",
+            f"The certificate was not valid when the message was sent ({until}).",
+        ),
+    )
+
+
+def _facts(certificate: Certificate) -> CertificateFacts:
+    return CertificateFacts(
+        serial=certificate.serial,
+        fingerprint=certificate.fingerprint,
+        subject=redacted(certificate.parsed.subject),
+        key=f"{certificate.key_kind.value.upper()}-{certificate.key_bits}",
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+    )
+
+
+def redacted(subject: x509.Name) -> str:
+    """A subject whose persons are masked: an operator's card names its holder and their number."""
+    shown = []
+    for attribute in subject:
+        name = attribute.rfc4514_attribute_name
+        value = str(attribute.value)
+        if name in _NAMES:
+            value = mask_name(value)
+        elif name not in _SHOWN:
+            value = mask(value)
+        shown.append(f"{name}={_DIGITS.sub(_hidden, value)}")
+    return ",".join(shown)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """A long number may be an identity number, wherever it stands."""
+    return mask(found.group())
+
+
+def _refusal(error: SigningError, severity: Severity = Severity.BLOCK) -> SignatureFinding:
+    zh = _REFUSALS_ZH.get(error.code, "签名未通过校验。")
+    return SignatureFinding(error.code, severity, zh, str(error))
+
+
+def _text(element: etree._Element, name: str) -> str:
+    found = element.find(f".//{_DS}{name}")
+    return "" if found is None else "".join(str(part) for part in found.itertext()).strip()
+
+
+def _moment(app_time: str) -> datetime | None:
+    """Beijing time of appTime, None when it is no moment."""
+    if not _APP_TIME.fullmatch(app_time):
+        return None
+    try:
+        local = datetime.strptime(app_time, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return local - _BEIJING
