@@ -31,6 +31,8 @@ from gateway.api.problems import DOCS
 from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, REPAIRS
 from gateway.api.repairs import RepairRoutes
 from gateway.api.rules_page import RULES_DOCS, rules_page
+from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES
+from gateway.api.reference import MARKDOWN_TYPE, message_index, message_reference
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
@@ -409,6 +411,15 @@ def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
         Route("GET", DOCS, problems, "What each problem means", None, media=PAGE_TYPE),
         Route("GET", RULES_DOCS, rules, "What each matching rule says", None, media=PAGE_TYPE),
     )
+        Route(
+            "GET", "/v1/docs/messages", message_index, "The messages of customs", None,
+            media=MARKDOWN_TYPE,
+        ),
+        Route(
+            "GET", "/v1/docs/messages/{edition}/{message}", message_reference,
+            "Every field of one message", None, media=MARKDOWN_TYPE,
+        ),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gateway.app.commands import (
     processes,
     profiles,
     rules,
+    schema,
     sources,
     tables,
     tenants,
@@ -97,6 +98,8 @@ def build() -> typer.Typer:
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,
         rules, tables, users,
+        rules, tables,
+        api_keys, keys, endpoints, channels, boxes, schema,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"

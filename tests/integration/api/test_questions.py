@@ -338,3 +338,12 @@ async def test_a_rejection_code_says_what_to_file_again(api: API) -> None:
     assert found["rule"] == "PAYMENT-AMOUNT"
     assert "acturalPaid" not in found["fix"]["en"]
     assert "支付金额" in found["text"]["zh"]
+
+
+async def test_reference_pages_of_messages(api: API) -> None:
+    index = await api.get("/v1/docs/messages", key=None)
+    assert index.headers["Content-Type"].startswith("text/markdown")
+    assert b"(messages/2018/CEB621Message)" in index.body
+    page = await api.get("/v1/docs/messages/2018/CEB621Message", key=None)
+    assert "订单编号" in page.body.decode()
+    assert code(await api.get("/v1/docs/messages/2018/CEB999Message", key=None)) == "API-301"

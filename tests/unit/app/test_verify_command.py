@@ -142,3 +142,34 @@ class TestArchives:
         monkeypatch.setattr("gateway.app.verify_files.MOST_BYTES", 100)
         code, _ = run_json(zipped(tmp_path / "x.zip", {"a.xml": ORDER}))
         assert code == 2
+
+
+class TestSchema:
+    def test_list(self) -> None:
+        result = CliRunner().invoke(build(), ["schema", "list", "--json"])
+        docs = orjson.loads(result.stdout)
+        assert len([doc for doc in docs if doc["family"] == "ceb"]) == 42
+        table = CliRunner().invoke(build(), ["schema", "list"])
+        assert "进口清单" in table.stdout
+
+    def test_show(self) -> None:
+        result = CliRunner().invoke(build(), ["schema", "show", "CEB411Message", "--json"])
+        doc = orjson.loads(result.stdout)
+        assert (doc["edition"], doc["editions"]) == ("202205", ["2018", "202205"])
+        assert {"path", "label_zh", "label_en", "type", "required"} <= doc["fields"][0].keys()
+        table = CliRunner().invoke(build(), ["schema", "show", "CEB411Message"])
+        assert "必填 M" in table.stdout
+
+    def test_an_unknown_message_or_edition(self) -> None:
+        for arguments in (["CEB999Message"], ["CEB213Message", "--edition", "2018"]):
+            result = CliRunner().invoke(build(), ["schema", "show", *arguments])
+            assert result.exit_code == 2
+            assert "没有此报文或版本" in result.stderr
+
+    def test_pages_are_written(self, tmp_path: Path) -> None:
+        CliRunner().invoke(build(), ["schema", "list", "--write", str(tmp_path)])
+        assert (tmp_path / "messages.md").is_file()
+        assert (tmp_path / "messages" / "2018" / "CEB621Message.md").is_file()
+        shown = CliRunner().invoke(build(), ["schema", "show", "CEB311Message", "--markdown"])
+        page = (tmp_path / "messages" / "202205" / "CEB311Message.md").read_text("utf-8")
+        assert shown.stdout.strip() == page.strip()

@@ -29,17 +29,13 @@ from schemas.errors import SchemaError
 from schemas.explain import Explainer
 from schemas.explain import Fault as SchemaFault
 from schemas.loader import LARGE, parse
-from schemas.plan import MessagePlan, Presence, load_plan
+from schemas.plan import MessagePlan, Presence, Side, load_plan
 from schemas.reader import MessageReader, compile_reader, identify
 from schemas.validate import ValidatorPool
 
 MOST_FINDINGS: Final = 1000
 CEB: Final = "http://www.chinaport.gov.cn/ceb"
 
-_EXPORT: Final = frozenset(
-    "213 214 215 216 303 304 403 404 505 506 507 508 509 510 603 604 605 606 607 608 701 702 "
-    "792".split()
-)
 _SM2_EDITION: Final = "202205"
 _SM2: Final = b"http://www.chinaport.gov.cn/2022/04/xmldsig#"
 _PERSONAL_NAMES: Final = frozenset({"buyerName", "payerName", "consignee"})
@@ -208,7 +204,7 @@ class Inspector:
             kind=kind.name,
             edition=chosen,
             editions=known,
-            direction="export" if kind.name[3:6] in _EXPORT else "import",
+            direction=None if plan.side is Side.BOTH else plan.side.value,
             title_zh=plan.root.label_zh,
             title_en=plan.root.label_en,
             records=len(records),
