@@ -51,12 +51,8 @@ def candidates(paths: list[Path]) -> Iterator[Candidate]:
     Raises :class:`ArchiveRefused` never: an archive that cannot be listed is itself a candidate.
     """
     for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and (_looks_like_document(file) or is_archive(file)):
-                    yield from _of_file(file)
-        else:
-            yield from _of_file(path)
+        for file in _documents(path) if path.is_dir() else (path,):
+            yield from _of_file(file)
 
 
 def read(candidate: Candidate) -> bytes:
@@ -89,6 +85,13 @@ def is_archive(path: Path) -> bool:
             return file.read(4) in (_ZIP, _EMPTY_ZIP)
     except OSError:
         return False
+
+
+def _documents(folder: Path) -> Iterator[Path]:
+    """The files below a folder that look like documents or archives."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and (_looks_like_document(file) or is_archive(file)):
+            yield file
 
 
 def _of_file(path: Path) -> Iterator[Candidate]:

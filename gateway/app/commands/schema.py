@@ -1,5 +1,6 @@
 """``clearance schema``: the messages there are, and every field of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import typer
 
 from gateway.app.commands.frame import JSONOption, Unusable, emit, out, show_table
 from schemas.errors import UnknownSchemaError
-from schemas.reference import fields, index_page, message, message_page, messages
+from schemas.plan import MessagePlan
+from schemas.reference import FieldRow, fields, index_page, message, message_page, messages
 
 MarkdownOption = Annotated[
     bool, typer.Option("--markdown", help="Print a reference page / 输出 Markdown 参考页")
@@ -105,47 +107,12 @@ def show_message(
     editions = next(one.editions for one in messages() if one.name == name)
     rows = tuple(fields(plan))
     if json:
-        emit(
-            {
-                "message": plan.name,
-                "edition": plan.edition,
-                "editions": list(editions),
-                "title_zh": plan.root.label_zh,
-                "title_en": plan.root.label_en,
-                "namespace": plan.namespace,
-                "signature": plan.signature.value,
-                "answer": plan.answer,
-                "fields": [
-                    {
-                        "path": row.path,
-                        "label_zh": row.label_zh,
-                        "label_en": row.label_en,
-                        "type": row.kind,
-                        "required": row.required,
-                        "occurs": row.occurs,
-                        "codes": {
-                            code: {"zh": zh, "en": en} for code, (zh, en) in row.codes.items()
-                        },
-                        "code_list": row.code_list or None,
-                        "note": row.note or None,
-                    }
-                    for row in rows
-                ],
-            }
-        )
+        emit(_plan_doc(plan, editions, rows))
         return
     out().print(f"{plan.name} {plan.edition}", style="bold")
     show_table(
         f"{plan.root.label_zh} {plan.root.label_en}",
-        (
-            "字段 element",
-            "名称",
-            "meaning",
-            "类型 type",
-            "必填 required",
-            "次数 occurs",
-            "代码 codes",
-        ),
+        ("字段 element", "名称", "meaning", "类型 type", "必填", "次数 occurs", "代码 codes"),
         (
             (
                 row.path,
@@ -160,6 +127,35 @@ def show_message(
             for row in rows
         ),
     )
+
+
+def _plan_doc(
+    plan: MessagePlan, editions: tuple[str, ...], rows: Sequence[FieldRow]
+) -> dict[str, object]:
+    return {
+        "message": plan.name,
+        "edition": plan.edition,
+        "editions": list(editions),
+        "title_zh": plan.root.label_zh,
+        "title_en": plan.root.label_en,
+        "namespace": plan.namespace,
+        "signature": plan.signature.value,
+        "answer": plan.answer,
+        "fields": [
+            {
+                "path": row.path,
+                "label_zh": row.label_zh,
+                "label_en": row.label_en,
+                "type": row.kind,
+                "required": row.required,
+                "occurs": row.occurs,
+                "codes": {code: {"zh": zh, "en": en} for code, (zh, en) in row.codes.items()},
+                "code_list": row.code_list or None,
+                "note": row.note or None,
+            }
+            for row in rows
+        ],
+    }
 
 
 def _write_pages(folder: Path) -> None:

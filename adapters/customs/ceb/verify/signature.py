@@ -150,17 +150,10 @@ def _verdict(
             weak_until=certificate.not_after,
             limits=LARGE,
         )
-        while True:
-            try:
-                verify(data, policy)
-            except (WhitespaceRefused, KeyNameMismatch, CanonicalizationRefused) as error:
-                milder = _milder(policy, error)
-                if milder == policy:
-                    raise
-                policy = milder
-                notes.append(_refusal(error, Severity.NOTE))
-            else:
-                return SignatureState.VALID, tuple(notes)
+        while (error := _forgivable(data, policy)) is not None:
+            policy = _milder(policy, error)
+            notes.append(_refusal(error, Severity.NOTE))
+        return SignatureState.VALID, tuple(notes)
     except (SignatureMethodRefused, DigestMethodRefused) as error:
         return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
     except VerificationError as error:
@@ -168,6 +161,17 @@ def _verdict(
     except SigningError as error:
         # No algorithm of ours fits the key, or the machine lacks it: nobody knows.
         return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
+
+
+def _forgivable(data: bytes, policy: VerifyPolicy) -> VerificationError | None:
+    """What a milder policy would take, None when the signature is sound; raises the rest."""
+    try:
+        verify(data, policy)
+    except (WhitespaceRefused, KeyNameMismatch, CanonicalizationRefused) as error:
+        if _milder(policy, error) == policy:
+            raise
+        return error
+    return None
 
 
 def _milder(policy: VerifyPolicy, error: VerificationError) -> VerifyPolicy:
