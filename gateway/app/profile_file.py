@@ -131,6 +131,7 @@ class ProfileFile(_Part):
     channel: Word = "dxp"
     key_ring: Word = "default"
     filings: FilingsFile = FilingsFile()
+    entrusted: list[Literal["payment", "waybill"]] = []
     cop_no_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{2,4}$")] = "CG"
     waiting_s: Annotated[int, Field(ge=60, le=_MONTH_S)] = 72 * 3600
     answer_timeout_s: Annotated[int, Field(ge=1, le=_WEEK_S)] = 900

@@ -16,7 +16,14 @@ class DeclarationKind(StrEnum):
     """What a record declares; the regime knows the message type of each kind."""
 
     ORDER = "order"
+    PAYMENT = "payment"
+    WAYBILL = "waybill"
     INVENTORY = "inventory"
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether it files one of the papers that customs holds against the inventory."""
+        return self is not DeclarationKind.INVENTORY
 
 
 class AppType(StrEnum):

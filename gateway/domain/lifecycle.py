@@ -5,7 +5,7 @@ returns events; ``apply`` folds one event; ``case_stage`` reads the CASE table. 
 sections 3 to 5.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ from gateway.domain.papers import PaperKind
 
 _S: Final = DeclarationStage
 _ORDER: Final = DeclarationKind.ORDER
+_PAYMENT: Final = DeclarationKind.PAYMENT
+_WAYBILL: Final = DeclarationKind.WAYBILL
 _INVENTORY: Final = DeclarationKind.INVENTORY
 
 INVENTORY_DECLARED: Final = "inventory_declared"
@@ -54,14 +56,16 @@ LEVEL: Final[Mapping[DeclarationStage, int]] = {
     _S.CLOSED: 5,
 }
 
+_PAPER_STAGES: Final[Mapping[Word, DeclarationStage]] = {
+    Word.LODGED: _S.LODGED,
+    Word.STORED: _S.STORED,
+    Word.REJECTED: _S.REJECTED,
+}
+
 # The DECLARATION table: what a word leads to, per kind. A word that is missing here has a rule of
 # its own.
 DECLARATION: Final[Mapping[DeclarationKind, Mapping[Word, DeclarationStage]]] = {
-    _ORDER: {
-        Word.LODGED: _S.LODGED,
-        Word.STORED: _S.STORED,
-        Word.REJECTED: _S.REJECTED,
-    },
+    **dict.fromkeys((_ORDER, _PAYMENT, _WAYBILL), _PAPER_STAGES),
     _INVENTORY: {
         Word.LODGED: _S.LODGED,
         Word.ACCEPTED: _S.ACCEPTED,
@@ -97,11 +101,11 @@ CASE: Final[Mapping[DeclarationStage, CaseStage]] = {
     _S.RETURNED_ABROAD: CaseStage.RETURNED_ABROAD,
 }
 
-# While only the order is filed, its stage shows through.
-_CASE_BY_ORDER: Final[Mapping[DeclarationStage, CaseStage]] = {
-    _S.STORED: CaseStage.READY,
-    _S.REJECTED: CaseStage.REJECTED,
-    _S.REFUSED: CaseStage.REJECTED,
+_REFUSED: Final = frozenset({_S.REJECTED, _S.REFUSED})
+_FILED_AS: Final = {
+    PaperKind.ORDER: _ORDER,
+    PaperKind.PAYMENT: _PAYMENT,
+    PaperKind.WAYBILL: _WAYBILL,
 }
 
 _CASE_BY_VERDICT: Final[Mapping[VerdictKind, CaseStage]] = {
@@ -128,11 +132,11 @@ def case_stage(state: CaseState) -> CaseStage:
     inventory = _standing(state, _INVENTORY)
     if inventory is not None:
         return CASE[inventory.stage]
-    order = _standing(state, _ORDER)
-    if order is not None:
-        if order.stage is _S.STORED and _awaits_partner(state):
-            return CaseStage.WAITING_FILINGS
-        return _CASE_BY_ORDER.get(order.stage, CaseStage.WAITING_FILINGS)
+    papers = [one for kind in _FILED_AS.values() if (one := _standing(state, kind)) is not None]
+    if papers:
+        stage = _stage_by_papers({one.stage for one in papers})
+        is_partner_awaited = stage is CaseStage.READY and _awaits_partner(state)
+        return CaseStage.WAITING_FILINGS if is_partner_awaited else stage
     if state.verdict is None:
         return CaseStage.COLLECTING
     return _CASE_BY_VERDICT[state.verdict.kind]
@@ -140,6 +144,13 @@ def case_stage(state: CaseState) -> CaseStage:
 
 def _awaits_partner(state: CaseState) -> bool:
     return any(one.stage is not FilingStage.FILED for one in state.filings)
+
+
+def _stage_by_papers(stages: Set[DeclarationStage]) -> CaseStage:
+    """While only papers are filed they show through: the worst of them, ready once all stand."""
+    if stages & _REFUSED:
+        return CaseStage.REJECTED
+    return CaseStage.READY if stages == {_S.STORED} else CaseStage.WAITING_FILINGS
 
 
 def _standing(state: CaseState, kind: DeclarationKind) -> DeclarationState | None:
@@ -167,10 +178,9 @@ def frozen_reason(state: CaseState, kind: PaperKind) -> str | None:
     inventory = state.declaration(_INVENTORY)
     if inventory is not None and inventory.stage not in (_S.PLANNED, *_OVER):
         return INVENTORY_DECLARED
-    order = state.declaration(_ORDER)
-    if kind is PaperKind.ORDER and order is not None:
-        if order.stage in (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED):
-            return "order_awaits_answer"
+    filed = state.declaration(_FILED_AS[kind])
+    if filed is not None and filed.stage in (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED):
+        return f"{kind.value}_awaits_answer"
     return None
 
 

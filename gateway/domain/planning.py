@@ -35,32 +35,53 @@ def plan_events(
         return _withdrawals(state)
     withdrawn = _withdrawals(state)
     events = list(withdrawn)
-    kind, app_type = _next(state, profile)
-    if kind is not None and app_type is not None:
-        events.append(_planned(state, key, kind, app_type, profile, goods))
+    events += [
+        _planned(state, key, kind, app_type, profile, goods)
+        for kind, app_type in _next(state, profile)
+    ]
     return events
 
 
-def _next(
-    state: CaseState, profile: FilingProfile
-) -> tuple[DeclarationKind | None, AppType | None]:
-    """The one declaration that may be planned now: the order first, then the inventory."""
+_PAPERS: Final = (
+    (PaperKind.ORDER, DeclarationKind.ORDER),
+    (PaperKind.PAYMENT, DeclarationKind.PAYMENT),
+    (PaperKind.WAYBILL, DeclarationKind.WAYBILL),
+)
+
+
+def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKind, AppType]]:
+    """What may be planned now: the papers that we file, in any order; then the inventory."""
     inventory = state.declaration(DeclarationKind.INVENTORY)
     if inventory is not None and not _may_follow(state, inventory):
-        return None, None
-    if profile.filing(PaperKind.ORDER).filed_by is FiledBy.US:
-        order = state.declaration(DeclarationKind.ORDER)
-        if order is None:
-            return DeclarationKind.ORDER, AppType.NEW
-        if _may_follow(state, order):
-            return DeclarationKind.ORDER, _order_app_type(state)
-        if order.stage is _S.STORED and not _same_paper(state, order, PaperKind.ORDER):
-            return DeclarationKind.ORDER, AppType.CHANGE
-        if order.stage is not _S.STORED and profile.filing(PaperKind.ORDER).gate:
-            return None, None
-    if not _gates_open(state, profile):
-        return None, None
-    return DeclarationKind.INVENTORY, AppType.NEW
+        return []
+    papers: list[tuple[DeclarationKind, AppType]] = []
+    is_awaited = False
+    for paper, kind in _PAPERS:
+        filing = profile.filing(paper)
+        if filing.filed_by is not FiledBy.US:
+            continue
+        app_type = _paper_step(state, paper, kind)
+        if app_type is not None:
+            papers.append((kind, app_type))
+            continue
+        filed = state.declaration(kind)
+        is_stored = filed is not None and filed.stage is _S.STORED
+        is_awaited = is_awaited or (filing.gate and not is_stored)
+    if papers or is_awaited or not _gates_open(state, profile):
+        return papers
+    return [(DeclarationKind.INVENTORY, AppType.NEW)]
+
+
+def _paper_step(state: CaseState, paper: PaperKind, kind: DeclarationKind) -> AppType | None:
+    """How a paper is to be filed now; None while an earlier filing of it stands or is awaited."""
+    filed = state.declaration(kind)
+    if filed is None:
+        return AppType.NEW
+    if _may_follow(state, filed):
+        return _app_type(state, kind)
+    if filed.stage is _S.STORED and not _same_paper(state, filed, paper):
+        return AppType.CHANGE
+    return None
 
 
 def _may_follow(state: CaseState, declaration: DeclarationState) -> bool:
@@ -74,11 +95,9 @@ def _may_follow(state: CaseState, declaration: DeclarationState) -> bool:
     return False
 
 
-def _order_app_type(state: CaseState) -> AppType:
-    """A change if customs holds an earlier version of the order, else new."""
-    stored = any(
-        one.kind is DeclarationKind.ORDER and one.stage is _S.STORED for one in state.declarations
-    )
+def _app_type(state: CaseState, kind: DeclarationKind) -> AppType:
+    """A change if customs holds an earlier version of the paper, else new."""
+    stored = any(one.kind is kind and one.stage is _S.STORED for one in state.declarations)
     return AppType.CHANGE if stored else AppType.NEW
 
 
@@ -91,7 +110,7 @@ def _gates_open(state: CaseState, profile: FilingProfile) -> bool:
     """Whether the papers that others file are confirmed as far as the profile asks."""
     for kind in (PaperKind.PAYMENT, PaperKind.WAYBILL):
         filing = profile.filing(kind)
-        if not filing.gate:
+        if not filing.gate or filing.filed_by is FiledBy.US:
             continue
         if filing.confirmed_by is ConfirmedBy.STATEMENT and state.paper(kind) is None:
             return False

@@ -177,6 +177,7 @@ class FilingProfile:
     channel: str = "dxp"
     key_ring: str = "default"
     filings: Mapping[PaperKind, PaperFiling] = field(default_factory=dict)
+    entrusted: frozenset[PaperKind] = frozenset()
     cop_no_prefix: str = "CG"
     waiting_s: int = 72 * 3600
     answer_timeout_s: int = 900
@@ -230,13 +231,30 @@ class FilingProfile:
         if not self.carriers or not self.payment_companies:
             raise InvalidValue("carriers", "name at least one carrier and one payment company")
 
+    def _check_right_to_file(self, kind: PaperKind, filing: PaperFiling) -> None:
+        """A payment or waybill is filed by its own company, or by an entrusted operator for it."""
+        companies = self.payment_companies if kind is PaperKind.PAYMENT else self.carriers
+        is_own = self.transfer.code in {party.code for party in companies}
+        if not is_own and kind not in self.entrusted:
+            company = "payment company" if kind is PaperKind.PAYMENT else "carrier"
+            raise InvalidValue(
+                f"filings.{kind}.filed_by",
+                f"the transfer enterprise is no registered {company} of the profile: have the "
+                f"{company} file it, or name {kind} in entrusted",
+            )
+        if filing.confirmed_by is not ConfirmedBy.RECEIPT:
+            raise InvalidValue(f"filings.{kind}.confirmed_by", "must be receipt when filed by us")
+
     def _check_filings(self) -> None:
         """Refuse what the flow cannot honour: a gate nobody watches must not stand open."""
         for kind in (PaperKind.PAYMENT, PaperKind.WAYBILL):
             filing = self.filing(kind)
             if filing.filed_by is FiledBy.US:
-                raise InvalidValue(f"filings.{kind}.filed_by", "only the order can be filed by us")
-            if filing.gate and filing.confirmed_by not in (ConfirmedBy.STATEMENT, ConfirmedBy.API):
+                self._check_right_to_file(kind, filing)
+            elif filing.gate and filing.confirmed_by not in (
+                ConfirmedBy.STATEMENT,
+                ConfirmedBy.API,
+            ):
                 raise InvalidValue(
                     f"filings.{kind}.confirmed_by", "must be statement or api while gate is true"
                 )

@@ -270,6 +270,7 @@ def _input(
         order=order,
         waybill=waybill.paper if waybill and isinstance(waybill.paper, Waybill) else None,
         payment_transaction_id=slip.transaction_id if isinstance(slip, PaymentSlip) else None,
+        payment=slip if isinstance(slip, PaymentSlip) else None,
         goods=records.of(key, profile, pinned),
     )
 

@@ -229,12 +229,13 @@ def _follow(
     before = view.state
     first_new = len(view.new_events)
     view.record(*events)
-    order = view.state.declaration(DeclarationKind.ORDER)
-    # Only what customs says of the order opens the way for a declaration.
-    if order is not None and events[0].payload["kind"] == DeclarationKind.ORDER:
+    kind = DeclarationKind(events[0].payload["kind"])
+    filed = view.state.declaration(kind)
+    # Only what customs says of the papers opens the way for a declaration.
+    if filed is not None and kind.is_paper:
         current = context.master.profile(view.key.tenant, view.key.profile_id) or profile
         bench = Bench(current, context.master, context.matcher, context.crash, now)
-        plan(view, changes, bench, order.pinned.goods)
+        plan(view, changes, bench, filed.pinned.goods)
     stage_notices(view, changes, context.master, before, now)
     if any(event.payload.get("effect") == "deferred" for event in events):
         due_at = now + context.settings.release_siblings_us

@@ -76,14 +76,21 @@ def alarms_call_for_stop(events: list[Event]) -> bool:
     )
 
 
+_TOLD_FIRST: Final = (
+    DeclarationKind.INVENTORY,
+    DeclarationKind.ORDER,
+    DeclarationKind.PAYMENT,
+    DeclarationKind.WAYBILL,
+)
+
+
 def _case_data(view: CaseView, stage: CaseStage) -> dict[str, Any]:
     data: dict[str, Any] = {"stage": stage.value}
     verdict = view.state.verdict
     if verdict is not None and verdict.findings:
         data["rules"] = [finding.rule for finding in verdict.findings]
-    inventory = view.state.declaration(DeclarationKind.INVENTORY)
-    order = view.state.declaration(DeclarationKind.ORDER)
-    for declaration in (inventory, order):
+    newest = (view.state.declaration(kind) for kind in _TOLD_FIRST)
+    for declaration in newest:
         if declaration is not None and declaration.codes:
             data["codes"] = list(declaration.codes)
             break

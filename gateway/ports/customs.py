@@ -11,7 +11,7 @@ from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import (
     ReceiptId,
 )
-from gateway.domain.papers import Order, Waybill
+from gateway.domain.papers import Order, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
 from gateway.ports.commands import Lookup, StoredMessage
 from signing import Urgency
@@ -29,6 +29,7 @@ class DeclarationInput:
     waybill: Waybill | None
     payment_transaction_id: str | None
     goods: Mapping[str, GoodsRecord]
+    payment: PaymentSlip | None = None
 
 
 @dataclass(frozen=True, slots=True)

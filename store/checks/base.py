@@ -68,7 +68,12 @@ class CheckSettings:
     # The element that each record of a message has exactly once.
     record_element: Mapping[DeclarationKind, str] = field(
         default_factory=lambda: MappingProxyType(
-            {DeclarationKind.ORDER: "OrderHead", DeclarationKind.INVENTORY: "InventoryHead"}
+            {
+                DeclarationKind.ORDER: "OrderHead",
+                DeclarationKind.PAYMENT: "PaymentHead",
+                DeclarationKind.WAYBILL: "LogisticsHead",
+                DeclarationKind.INVENTORY: "InventoryHead",
+            }
         )
     )
 

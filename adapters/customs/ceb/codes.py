@@ -50,6 +50,8 @@ _INVENTORY_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
 _STATUS_WORDS: Final[Mapping[DeclarationKind, Mapping[str, Word]]] = MappingProxyType(
     {
         DeclarationKind.ORDER: _ORDER_WORDS,
+        DeclarationKind.PAYMENT: _ORDER_WORDS,
+        DeclarationKind.WAYBILL: _ORDER_WORDS,
         DeclarationKind.INVENTORY: _INVENTORY_WORDS,
     }
 )

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from adapters.customs.ceb.codes import (
     TransportAnswer,
@@ -43,6 +43,8 @@ REFUSAL_MESSAGE: Final = "CEB900Message"
 _KINDS: Final[Mapping[str, DeclarationKind]] = MappingProxyType(
     {
         "CEB312Message": DeclarationKind.ORDER,
+        "CEB412Message": DeclarationKind.PAYMENT,
+        "CEB512Message": DeclarationKind.WAYBILL,
         "CEB622Message": DeclarationKind.INVENTORY,
     }
 )
@@ -210,9 +212,17 @@ def _record(
 
 def _lookup(kind: DeclarationKind, fields: Mapping[str, str]) -> Lookup:
     """The reference by which the case is found; the mandatory fields are there."""
-    if kind is DeclarationKind.ORDER:
-        return Lookup("order", f"{fields['ebpCode']}|{fields['orderNo']}")
-    return Lookup("cop_no", fields["copNo"])
+    match kind:
+        case DeclarationKind.ORDER:
+            return Lookup("order", f"{fields['ebpCode']}|{fields['orderNo']}")
+        case DeclarationKind.PAYMENT:
+            return Lookup("payment", f"{fields['payCode']}|{fields['payTransactionId']}")
+        case DeclarationKind.WAYBILL:
+            return Lookup("waybill", f"{fields['logisticsCode']}|{fields['logisticsNo']}")
+        case DeclarationKind.INVENTORY:
+            return Lookup("cop_no", fields["copNo"])
+        case _:
+            assert_never(kind)
 
 
 def _codes(info: str) -> tuple[tuple[str, ...], str]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.base import RegimeAdapter
-from adapters.customs.ceb import inventory, order
+from adapters.customs.ceb import inventory, order, payment, waybill
 from adapters.customs.ceb.inventory import InventoryRecords
 from adapters.customs.ceb.order import OrderRecords
+from adapters.customs.ceb.payment import PaymentRecords
 from adapters.customs.ceb.receipts import ReceiptReader, contradictions
 from adapters.customs.ceb.records import RecordFaults, Records
 from adapters.customs.ceb.times import app_time, creat_time
+from adapters.customs.ceb.waybill import WaybillRecords
 from gateway.domain.case import CaseKey
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.ids import ProfileId, ReceiptId, TenantId
@@ -39,10 +41,14 @@ EDITIONS: Final = ("202205",)
 
 _MESSAGES: Final[Mapping[DeclarationKind, str]] = {
     DeclarationKind.ORDER: order.MESSAGE,
+    DeclarationKind.PAYMENT: payment.MESSAGE,
+    DeclarationKind.WAYBILL: waybill.MESSAGE,
     DeclarationKind.INVENTORY: inventory.MESSAGE,
 }
 _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], Records]]] = {
     DeclarationKind.ORDER: OrderRecords,
+    DeclarationKind.PAYMENT: PaymentRecords,
+    DeclarationKind.WAYBILL: WaybillRecords,
     DeclarationKind.INVENTORY: InventoryRecords,
 }
 _MOST_COMPILED: Final = 256

@@ -8,7 +8,9 @@ simulation calls :meth:`CustomsAuthority.receive` with what was sent and picks u
 import hashlib
 import heapq
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from adapters.sandbox.customs import routes
@@ -35,6 +37,25 @@ from adapters.sandbox.customs.scenarios import ScenarioName
 from adapters.sandbox.customs.settings import Settings
 
 _TICK: Final = timedelta(milliseconds=1)
+# Too many records in a message, and no signature where one is needed. The error table has no code
+# of a payment or waybill without signature: the general one of their parameters is used.
+_WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
+    {
+        Kind.ORDER: ("-301015", "-301020"),
+        Kind.PAYMENT: ("-401013", "-401009"),
+        Kind.WAYBILL: ("-504013", "-504011"),
+        Kind.INVENTORY: ("-621030", "-621026"),
+    }
+)
+# What a receipt repeats of the record it answers.
+_REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
+    {
+        Kind.ORDER: ("ebpCode", "ebcCode", "orderNo"),
+        Kind.PAYMENT: ("payCode", "payTransactionId"),
+        Kind.WAYBILL: ("logisticsCode", "logisticsNo"),
+        Kind.INVENTORY: ("ebpCode", "ebcCode", "customsCode", "agentCode", "copNo"),
+    }
+)
 
 
 class _Step(NamedTuple):
@@ -140,11 +161,11 @@ class CustomsAuthority:
 
     def _whole_refusal(self, opened: Opened) -> Refusal | None:
         """Return the refusal every record of a message gets, if any."""
-        is_order = opened.business.kind is Kind.ORDER
+        too_many, unsigned = _WHOLE[opened.business.kind]
         if len(opened.business.papers) > self._settings.max_records:
-            return eport("-301015" if is_order else "-621030")
+            return eport(too_many)
         if opened.unsigned:
-            return eport("-301020" if is_order else "-621026")
+            return eport(unsigned)
         return None
 
     def _answer(self, taken: Taken, now: datetime) -> None:
@@ -215,12 +236,8 @@ class CustomsAuthority:
             now = filing.last_time + _TICK
         filing.last_time = now
         get = paper.head.get
-        fields = {"ebpCode": get("ebpCode", ""), "ebcCode": get("ebcCode", "")}
-        if filing.kind is Kind.ORDER:
-            fields["orderNo"] = get("orderNo", "")
-        else:
-            for name in ("customsCode", "agentCode", "copNo"):
-                fields[name] = get(name, "")
+        fields = {name: get(name, "") for name in _REPEATED[filing.kind]}
+        if filing.kind is Kind.INVENTORY:
             fields["preNo"] = filing.pre_no
             fields["invtNo"] = filing.invt_no
         receipt = Receipt(

@@ -97,6 +97,31 @@ def order_fault(paper: Paper) -> Refusal | None:
     return eport("-301008", fault) if fault else None
 
 
+def payment_fault(paper: Paper) -> Refusal | None:
+    """Check a 411 record alone, as the e-port does before storing it."""
+    if paper.get("appStatus") != "2":
+        return eport("-401009", "appStatus")
+    for name in ("appTime", "payTime"):
+        if not _moment(paper.get(name)):
+            return eport("-401009", name)
+    if paper.get("payerIdType") != "1":
+        return eport("-401009", "payerIdType")
+    if not identity_holds(paper.get("payerIdNumber")):
+        return eport("-401009", "payerIdNumber")
+    return None if number(paper.get("amountPaid")) > 0 else eport("-401009", "amountPaid")
+
+
+def waybill_fault(paper: Paper) -> Refusal | None:
+    """Check a 511 record alone, as the e-port does before storing it."""
+    if paper.get("appStatus") != "2":
+        return eport("-504011", "appStatus")
+    if not _moment(paper.get("appTime")):
+        return eport("-504011", "appTime")
+    if number(paper.get("packNo")) != 1:
+        return eport("-504011", "packNo")
+    return None if number(paper.get("weight")) > 0 else eport("-504011", "weight")
+
+
 def _order_sum_fault(paper: Paper) -> str:
     goods = number(paper.get("goodsValue"))
     if sum((number(line.get("totalPrice", "")) for line in paper.lines), Decimal(0)) != goods:

@@ -2,15 +2,23 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from adapters.sandbox.customs import checks, codes
 from adapters.sandbox.customs.checks import Refusal, eport, rejection
-from adapters.sandbox.customs.ledger import Filing, Fingerprint, Ledger, Version
+from adapters.sandbox.customs.ledger import (
+    Filing,
+    Fingerprint,
+    Ledger,
+    PaymentCopy,
+    Version,
+    WaybillCopy,
+)
 from adapters.sandbox.customs.messages import Kind, Paper
 from adapters.sandbox.customs.routes import (
     answers_same_bytes,
@@ -25,6 +33,42 @@ from adapters.sandbox.customs.settings import Enterprise, RefilePolicy, Settings
 
 _BEIJING: Final = timedelta(hours=8)
 _VOLATILE: Final = frozenset({"guid", "appType", "appTime", "appStatus", "copNo", "declTime"})
+
+
+# What names a record of a kind.
+_KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
+    {
+        Kind.ORDER: ("ebpCode", "orderNo"),
+        Kind.PAYMENT: ("payCode", "payTransactionId"),
+        Kind.WAYBILL: ("logisticsCode", "logisticsNo"),
+        Kind.INVENTORY: ("agentCode", "copNo"),
+    }
+)
+# Exists already; nothing to change; its inventory is declared; older than what is held. The error
+# table has no code of an older waybill, so that one fails in its parameters.
+_COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
+    {
+        Kind.ORDER: ("-301010", "-301009", "-301011", "-301014"),
+        Kind.PAYMENT: ("-401007", "-401006", "-401008", "-401012"),
+        Kind.WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
+    }
+)
+# Sent by an enterprise that may not.
+_FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.ORDER: "-301008",
+        Kind.PAYMENT: "-401009",
+        Kind.WAYBILL: "-504011",
+        Kind.INVENTORY: "-621015",
+    }
+)
+_PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = MappingProxyType(
+    {
+        Kind.ORDER: checks.order_fault,
+        Kind.PAYMENT: checks.payment_fault,
+        Kind.WAYBILL: checks.waybill_fault,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +131,7 @@ class Desk:
 
     def judge(self, filing: Filing) -> Refusal | None:
         """Compare an inventory with the other papers customs holds (the step before 120)."""
-        if filing.kind is Kind.ORDER or not self._settings.checking:
+        if filing.kind is not Kind.INVENTORY or not self._settings.checking:
             return None
         ledger, paper, settings = self._ledger, filing.paper, self._settings
         order = ledger.orders.get(filing.order_key)
@@ -142,6 +186,7 @@ class Desk:
             filing.stored = None
             return
         filing.stored = filing.paper
+        self._copy(filing.kind, filing.paper)
         self._number(filing, now)
 
     def _number(self, filing: Filing, now: datetime) -> None:
@@ -149,14 +194,38 @@ class Desk:
             office = filing.paper.get("customsCode")[:4].rjust(4, "0")
             filing.invt_no = f"{office}{(now + _BEIJING).year}I{self._next_serial():09d}"
 
+    def _copy(self, kind: Kind, paper: Paper) -> None:
+        """Hold a stored payment or waybill against the inventories to come."""
+        get = paper.get
+        if kind is Kind.PAYMENT:
+            self._ledger.payments[get("ebpCode"), get("orderNo")] = PaymentCopy(
+                ebp_code=get("ebpCode"),
+                order_no=get("orderNo"),
+                pay_code=get("payCode"),
+                transaction_id=get("payTransactionId"),
+                payer_name=get("payerName"),
+                payer_id_number=get("payerIdNumber"),
+                amount=checks.number(get("amountPaid")),
+            )
+        elif kind is Kind.WAYBILL:
+            self._ledger.waybills[get("logisticsCode"), get("logisticsNo")] = WaybillCopy(
+                logistics_code=get("logisticsCode"),
+                logistics_no=get("logisticsNo"),
+                consignee=get("consignee"),
+                consignee_telephone=get("consigneeTelephone"),
+                consignee_address=get("consigneeAddress"),
+            )
+
     # -------------------------------------------------------------------------- taking in
     def _filing(self, kind: Kind, paper: Paper, submission: Submission) -> Filing:
-        if kind is Kind.ORDER:
-            key = paper.get("ebpCode"), paper.get("orderNo")
-            book = self._ledger.orders
-        else:
-            key = paper.get("agentCode"), paper.get("copNo")
-            book = self._ledger.inventories
+        one, other = _KEYS[kind]
+        key = paper.get(one), paper.get(other)
+        book = {
+            Kind.ORDER: self._ledger.orders,
+            Kind.PAYMENT: self._ledger.filed_payments,
+            Kind.WAYBILL: self._ledger.filed_waybills,
+            Kind.INVENTORY: self._ledger.inventories,
+        }[kind]
         filing = book.get(key)
         if filing is None:
             scenario = parse_scenario(paper.get("orderNo"))
@@ -225,7 +294,7 @@ class Desk:
     def _fingerprint(self, filing: Filing) -> Fingerprint:
         current = filing.current
         content = "" if current is None else current.content
-        if filing.kind is Kind.ORDER:
+        if filing.kind is not Kind.INVENTORY:
             return content, 0, None
         order = self._ledger.orders.get(filing.order_key)
         versions = 0 if order is None else sum(version.taken for version in order.versions)
@@ -233,22 +302,29 @@ class Desk:
 
     # -------------------------------------------------------------------------- collisions
     def _collision(self, filing: Filing, paper: Paper, submission: Submission) -> Refusal | None:
-        if filing.kind is Kind.ORDER:
-            return self._order_collision(filing, paper, submission)
+        if filing.kind is not Kind.INVENTORY:
+            return self._paper_collision(filing, paper, submission)
         return self._inventory_collision(filing, paper, submission)
 
-    def _order_collision(
+    def _paper_collision(
         self, filing: Filing, paper: Paper, submission: Submission
     ) -> Refusal | None:
+        exists, nothing, frozen, older = _COLLISIONS[filing.kind]
         held = filing.live or filing.stored is not None
         if paper.get("appType") == "1":
             if held or (filing.status == "100" and self._settings.refile is RefilePolicy.CHANGE):
-                return eport("-301010")
+                return eport(exists)
         elif not held and not self._may_change_refused(filing):
-            return eport("-301009")
-        elif self._ledger.live_inventories(filing.key):
-            return eport("-301011")
-        return eport("-301014") if _older(filing, paper, submission) else None
+            return eport(nothing)
+        elif self._is_declared(filing):
+            return eport(frozen)
+        return eport(older) if _older(filing, paper, submission) else None
+
+    def _is_declared(self, filing: Filing) -> bool:
+        """Tell whether an inventory lives that stands on a paper; a waybill names no platform."""
+        if filing.kind is Kind.WAYBILL:
+            return any(one.live for one in self._ledger.by_waybill.get(filing.key, ()))
+        return bool(self._ledger.live_inventories(filing.order_key))
 
     def _inventory_collision(
         self, filing: Filing, paper: Paper, submission: Submission
@@ -275,9 +351,9 @@ class Desk:
     def _content_fault(self, kind: Kind, paper: Paper, submission: Submission) -> Refusal | None:
         enterprise = self._enterprise(submission.sender)
         if enterprise.cop_codes and submission.cop_code not in enterprise.cop_codes:
-            return eport("-621015" if kind is Kind.INVENTORY else "-301008", "copCode")
-        if kind is Kind.ORDER:
-            return checks.order_fault(paper)
+            return eport(_FOREIGN[kind], "copCode")
+        if kind in _PAPER_CHECKS:
+            return _PAPER_CHECKS[kind](paper)
         if enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes:
             return eport("-621015", "agentCode")
         if paper.get("appStatus") == "1":

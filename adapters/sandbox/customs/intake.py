@@ -104,7 +104,7 @@ class Gate:
         except UnreadableError as fault:
             raise MessageRefusedError(f"报文无法解析：{fault}", envelope, "Unknown") from fault
         kind = messages.message_type(root) or "Unknown"
-        if kind not in {Kind.ORDER, Kind.INVENTORY}:
+        if kind not in set(Kind):
             raise MessageRefusedError("报文类型不支持", envelope, kind)
         if envelope.msg_type not in {"", kind}:
             raise MessageRefusedError("报文类型与信封不一致", envelope, kind)

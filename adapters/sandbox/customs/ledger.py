@@ -56,7 +56,7 @@ class Version:
 
 @dataclass(slots=True, eq=False)
 class Filing:
-    """One order or inventory with all its versions.
+    """One order, payment, waybill or inventory with all its versions.
 
     ``current`` is the version taken last and ``stored`` the content customs holds (an order
     after 120). ``live`` tells whether the current version still counts, that is, was neither
@@ -136,6 +136,8 @@ class Ledger:
     """All the authority's records; plain data without personal fields in the exports."""
 
     orders: dict[OrderKey, Filing] = field(default_factory=dict)
+    filed_payments: dict[tuple[str, str], Filing] = field(default_factory=dict)
+    filed_waybills: dict[tuple[str, str], Filing] = field(default_factory=dict)
     inventories: dict[InventoryKey, Filing] = field(default_factory=dict)
     by_order: dict[OrderKey, list[Filing]] = field(default_factory=dict)
     by_waybill: dict[tuple[str, str], list[Filing]] = field(default_factory=dict)
@@ -173,6 +175,8 @@ class Ledger:
         """Return everything but personal data as JSON-ready values, in order of arrival."""
         return {
             "orders": [_filing(found) for found in list(self.orders.values())],
+            "payments": [_filing(found) for found in list(self.filed_payments.values())],
+            "waybills": [_filing(found) for found in list(self.filed_waybills.values())],
             "inventories": [_filing(found) for found in list(self.inventories.values())],
             "messages": [_message(found) for found in list(self.messages.values())],
             "files": self.files,

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     """Business messages this authority serves."""
 
     ORDER = "CEB311Message"
+    PAYMENT = "CEB411Message"
+    WAYBILL = "CEB511Message"
     INVENTORY = "CEB621Message"
 
 
@@ -124,10 +126,23 @@ def read_envelope(root: etree._Element) -> Envelope:
     )
 
 
+_RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.ORDER: "Order",
+        Kind.PAYMENT: "Payment",
+        Kind.WAYBILL: "Logistics",
+        Kind.INVENTORY: "Inventory",
+    }
+)
+_LINES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {Kind.ORDER: "OrderList", Kind.INVENTORY: "InventoryList"}
+)
+
+
 def _paper(record: etree._Element, kind: Kind) -> Paper:
     head: dict[str, str] = {}
     lines: list[Mapping[str, str]] = []
-    list_name = "OrderList" if kind is Kind.ORDER else "InventoryList"
+    list_name = _LINES.get(kind, "")
     for part in record.iterchildren(etree.Element):
         if etree.QName(part).localname == list_name:
             lines.append(_fields(part))
@@ -137,12 +152,12 @@ def _paper(record: etree._Element, kind: Kind) -> Paper:
 
 
 def read_business(root: etree._Element) -> Business:
-    """Read a 311 or 621; raises UnreadableError for any other root."""
+    """Read a message that is served; raises UnreadableError for any other root."""
     name = message_type(root)
-    if name not in {Kind.ORDER, Kind.INVENTORY}:
+    if name not in set(Kind):
         raise UnreadableError(f"message type {name or 'unknown'} is not served")
     kind = Kind(name)
-    wrapper = f"{{{CEB}}}" + ("Order" if kind is Kind.ORDER else "Inventory")
+    wrapper = f"{{{CEB}}}{_RECORDS[kind]}"
     transfer = root.find(f"{{{CEB}}}BaseTransfer")
     fields = {} if transfer is None else _fields(transfer)
     return Business(
@@ -161,6 +176,20 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         Kind.ORDER: (
             "OrderHead",
             ("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode", "ebcCode"),
+        ),
+        Kind.PAYMENT: (
+            "PaymentHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode"),
+                *("payCode", "payTransactionId", "payerName", "payerIdNumber", "amountPaid"),
+            ),
+        ),
+        Kind.WAYBILL: (
+            "LogisticsHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "orderNo"),
+                *("logisticsCode", "logisticsNo"),
+            ),
         ),
         Kind.INVENTORY: (
             "InventoryHead",
@@ -227,7 +256,7 @@ def _unescape(text: str) -> str:
 def scan_business(data: bytes) -> Business:
     """Cut the key fields of every record out of the bytes; raises UnreadableError."""
     root = _ROOT.search(data[:4096])
-    if root is None or root[2].decode() not in {Kind.ORDER, Kind.INVENTORY}:
+    if root is None or root[2].decode() not in set(Kind):
         raise UnreadableError("message type is not served")
     kind = Kind(root[2].decode())
     return Business(

@@ -1,11 +1,12 @@
-"""Writing what goes out: 312, 622 and 900 files, DxpRep answers, their envelopes."""
+"""Writing what goes out: 312, 412, 512, 622 and 900 files, DxpRep answers, their envelopes."""
 
 import base64
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from adapters.sandbox.customs.ledger import Receipt
@@ -52,6 +53,14 @@ def _optional(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else ""
 
 
+_RETURNS: Final[Mapping[Kind, tuple[str, tuple[str, str]]]] = MappingProxyType(
+    {
+        Kind.PAYMENT: ("PaymentReturn", ("payCode", "payTransactionId")),
+        Kind.WAYBILL: ("LogisticsReturn", ("logisticsCode", "logisticsNo")),
+    }
+)
+
+
 def _record(receipt: Receipt) -> str:
     fields = receipt.fields
     result = (
@@ -59,6 +68,10 @@ def _record(receipt: Receipt) -> str:
         f"<returnTime>{return_time(receipt.time)}</returnTime>"
         f"<returnInfo>{escape(receipt.info[:1000])}</returnInfo>"
     )
+    if receipt.kind in _RETURNS:
+        name, keys = _RETURNS[receipt.kind]
+        key = "".join(f"<{one}>{escape(fields[one])}</{one}>" for one in keys)
+        return f"<{name}><guid>{receipt.guid}</guid>{key}{result}</{name}>"
     ebp, ebc = escape(fields["ebpCode"]), escape(fields["ebcCode"])
     if receipt.kind is Kind.ORDER:
         return (
@@ -76,7 +89,7 @@ def _record(receipt: Receipt) -> str:
 
 
 def receipt_message(kind: Kind, receipts: Sequence[Receipt], guid: str) -> bytes:
-    """Write a 312 or 622 in the default namespace, as customs does."""
+    """Write a receipt in the default namespace, as customs does."""
     name = receipt_type(kind)
     body = "".join(map(_record, receipts))
     return (
@@ -86,8 +99,8 @@ def receipt_message(kind: Kind, receipts: Sequence[Receipt], guid: str) -> bytes
 
 
 def receipt_type(kind: Kind) -> str:
-    """Return the message type that answers a kind."""
-    return "CEB312Message" if kind is Kind.ORDER else "CEB622Message"
+    """Return the message type that answers a kind: the number after its own."""
+    return f"CEB{int(kind.value[3:6]) + 1}Message"
 
 
 def refusal_message(guid: str, reason: str, now: datetime, origin: Envelope, kind: str) -> bytes:

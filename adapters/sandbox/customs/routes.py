@@ -81,7 +81,7 @@ def is_refusal(status: str) -> bool:
 
 def muted(kind: Kind, scenario: Scenario) -> bool:
     """Tell whether the receipts of a record are made but not delivered."""
-    return scenario.name in _MUTED[kind]
+    return scenario.name in _MUTED.get(kind, ())
 
 
 def answers_same_bytes(scenario: Scenario) -> bool:
@@ -94,6 +94,8 @@ def refuses(kind: Kind, scenario: Scenario) -> bool:
     eport_kind = _eport_kind(scenario.code) if scenario.name is ScenarioName.REJECT else None
     if kind is Kind.ORDER:
         return scenario.name is ScenarioName.ORDERREJECT or eport_kind is Kind.ORDER
+    if kind is not Kind.INVENTORY:
+        return False
     if scenario.name is ScenarioName.PLAINTEXT:
         return True
     return scenario.name is ScenarioName.REJECT and eport_kind is not Kind.ORDER
@@ -110,6 +112,8 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return (f"-{code}",) if _eport_kind(code) is kind else ("2", "100")
     if kind is Kind.ORDER:
         return _order_route(scenario, spent=spent)
+    if kind is not Kind.INVENTORY:
+        return _ORDER
     match scenario.name:
         case ScenarioName.DETAIN:
             return ("2", "120", scenario.code)
