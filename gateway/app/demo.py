@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adapters.sandbox.customs import Settings as CustomsSettings
+from adapters.sandbox.customs.ledger import Filing, Ledger
 from gateway.api.app import Serving
 from gateway.app.checks import check_everything
 from gateway.app.container import Gateway
@@ -31,6 +32,8 @@ from gateway.app.demo_world import (
     TENANT,
     console_logins,
     furnish,
+    furnish,
+    one_firm_profile,
     prepare,
     strangers,
 )
@@ -54,6 +57,7 @@ class Outcome:
     by_state: dict[str, int] = field(default_factory=dict)
     findings_by_rule: dict[str, int] = field(default_factory=dict)
     notices: dict[str, int] = field(default_factory=dict)
+    filed: dict[str, int] = field(default_factory=dict)
     violations: int = 0
     seconds: float = 0.0
     evidence: list[str] = field(default_factory=list)
@@ -65,6 +69,7 @@ class Outcome:
             "by_state": self.by_state,
             "findings_by_rule": self.findings_by_rule,
             "notices": self.notices,
+            "filed": self.filed,
             "violations": self.violations,
             "seconds": round(self.seconds, 2),
         }
@@ -86,8 +91,8 @@ async def _demo(folder: Path, console: Console, *, once: bool, orders: int) -> O
         settings = prepare(folder)
         gateway, serving = await stack.enter_async_context(running(settings))
         assert serving is not None
-        await furnish(gateway)
-        await stack.enter_async_context(
+        await furnish(gateway, one_firm_profile())
+        world = await stack.enter_async_context(
             strangers(settings, gateway, serving.address, CustomsSettings.demo(), seed=1)
         )
         key = await gateway.keys.new(TENANT, KeyRole.SELLER, "demo seller")
@@ -99,6 +104,7 @@ async def _demo(folder: Path, console: Console, *, once: bool, orders: int) -> O
             await feed(serving.address, key.token, planned, progress)
             await _follow(gateway, len(planned), progress)
         outcome = await summary(gateway, len(planned))
+        outcome.filed = stored_by_customs(world.authority.ledger)
         outcome.seconds = time.monotonic() - started
         _show(console, outcome, serving, key.token)
         if not once:
@@ -173,6 +179,23 @@ def _acknowledged(counts: Mapping[CaseStage, int], notices: NoticeCounts) -> boo
     return notices.acked >= released
 
 
+def stored_by_customs(ledger: Ledger) -> dict[str, int]:
+    """How many papers of each message customs holds, as its own ledger says."""
+    books: tuple[Mapping[tuple[str, str], Filing], ...] = (
+        ledger.orders,
+        ledger.filed_payments,
+        ledger.filed_waybills,
+        ledger.inventories,
+    )
+    counts: Counter[str] = Counter()
+    for book in books:
+        # The ledger belongs to another thread: a copy holds still.
+        for filing in list(book.values()):
+            if filing.stored is not None:
+                counts[filing.kind.value[3:6]] += 1
+    return dict(counts)
+
+
 async def summary(gateway: Gateway, orders: int) -> Outcome:
     """Count what became of the orders, and check every promise."""
     outcome = Outcome(orders)
@@ -232,6 +255,8 @@ def _show(console: Console, outcome: Outcome, serving: Serving, token: str) -> N
     for rule, count in outcome.findings_by_rule.items():
         rules.add_row(rule, str(count))
     console.print(rules)
+    filed = ", ".join(f"{message} × {count}" for message, count in outcome.filed.items())
+    console.print(f"海关入库 stored by customs: {filed}")
     console.print(
         f"通知 notices: {outcome.notices['sent']} sent, {outcome.notices['acked']} acknowledged; "
         f"承诺检查 promises broken: {outcome.violations}; {outcome.seconds:.1f} s"

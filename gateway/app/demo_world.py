@@ -29,7 +29,15 @@ from gateway.app.demo_orders import goods_records
 from gateway.app.master_key import make_master_key
 from gateway.app.surroundings import SystemRng
 from gateway.domain.ids import ProfileId, TenantId
-from gateway.domain.profile import FilingProfile, Party, TradeMode
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import (
+    ConfirmedBy,
+    FiledBy,
+    FilingProfile,
+    PaperFiling,
+    Party,
+    TradeMode,
+)
 from gateway.flow.status import EVENT_TYPES, RELEASE, REVOKE
 from gateway.ports.people import ALL_TENANTS, Role
 from signing import new_development_key
@@ -106,12 +114,25 @@ def prepare(folder: Path, *, url: str | None = None, port: int = 0) -> Settings:
     )
 
 
-async def furnish(gateway: Gateway) -> None:
+def one_firm_profile() -> FilingProfile:
+    """The same, but one firm files all four papers: order, payment, waybill and inventory.
+
+    It is an operator that the payment company and the carrier have entrusted with theirs.
+    """
+    others = (PaperKind.PAYMENT, PaperKind.WAYBILL)
+    return replace(
+        demo_profile(),
+        filings=dict.fromkeys(others, PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)),
+        entrusted=frozenset(others),
+    )
+
+
+async def furnish(gateway: Gateway, profile: FilingProfile | None = None) -> None:
     """Create the tenant, its profile and its goods records, where they are not there yet."""
     tenants = await gateway.admin.list_tenants()
     if any(tenant.tenant == TENANT for tenant in tenants):
         return
-    profile = demo_profile()
+    profile = profile or demo_profile()
     await gateway.admin.create_tenant(TENANT, "示例商家 Example seller")
     await gateway.admin.put_profile(profile)
     await gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,15 @@ from gateway.domain.declaration import DeclarationKind, DeclarationState
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, Direction, MessageId, ProfileId, TenantId, record_guid
 from gateway.domain.money import Money
-from gateway.domain.papers import Consignee, Order, OrderLine, PaymentRef, Person, Waybill
+from gateway.domain.papers import (
+    Consignee,
+    Order,
+    OrderLine,
+    PaymentRef,
+    PaymentSlip,
+    Person,
+    Waybill,
+)
 from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.ports import DeclarationInput, MessageStage, StoredMember, StoredMessage
 
@@ -101,6 +110,17 @@ def order(number: int = 1, lines: int = 3, **changes: Any) -> Order:
     return replace(base, **changes)
 
 
+def payment(number: int = 1, **changes: Any) -> PaymentSlip:
+    base = PaymentSlip(
+        transaction_id=f"PAY{number:010d}",
+        amount=money("223.65"),
+        company_code="3105960E05",
+        payer=Person("王小明", "1", "110101199003070003", "13800000001"),
+        paid_at=datetime(2026, 3, 1, 1, 20, tzinfo=UTC),
+    )
+    return replace(base, **changes)
+
+
 def waybill(number: int = 1, **changes: Any) -> Waybill:
     base = Waybill(
         waybill_no=f"YD{number:010d}",
@@ -167,6 +187,7 @@ def given(
         order=order(number, lines),
         waybill=waybill(number),
         payment_transaction_id=f"PAY{number:010d}",
+        payment=payment(number),
         goods={f"SKU-{one:03d}": goods(one, used) for one in range(1, lines + 1)},
     )
     return replace(base, **changes)
