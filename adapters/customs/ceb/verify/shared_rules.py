@@ -26,7 +26,7 @@ _LINED: Final = frozenset({"303", "311", "603", "621"})
 _NUMBERED: Final = frozenset("213 303 311 507 509 603 607 621 625 711".split())
 _SECOND_UNIT: Final = frozenset({"213", "603", "621", "625"})
 _UNITS: Final = ("unit", "unit1", "unit2")
-_COUNTRIES: Final = ("country", "tradeCountry", "POD")
+_COUNTRIES: Final = ("country", "tradeCountry")
 _CURRENCIES: Final = ("currency", "fCurrency", "iCurrency")
 _PARTIES: Final = (
     *("ebpCode", "ebcCode", "agentCode", "payCode", "logisticsCode", "assureCode", "areaCode"),
