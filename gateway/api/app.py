@@ -29,10 +29,9 @@ from gateway.api.openapi import document
 from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
 from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, REPAIRS
+from gateway.api.reference import MARKDOWN_TYPE, message_index, message_reference
 from gateway.api.repairs import RepairRoutes
 from gateway.api.rules_page import RULES_DOCS, rules_page
-from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES
-from gateway.api.reference import MARKDOWN_TYPE, message_index, message_reference
 from gateway.api.server import EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
@@ -410,7 +409,6 @@ def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
         Route("GET", "/v1/openapi.json", openapi, "The OpenAPI document", None),
         Route("GET", DOCS, problems, "What each problem means", None, media=PAGE_TYPE),
         Route("GET", RULES_DOCS, rules, "What each matching rule says", None, media=PAGE_TYPE),
-    )
         Route(
             "GET", "/v1/docs/messages", message_index, "The messages of customs", None,
             media=MARKDOWN_TYPE,

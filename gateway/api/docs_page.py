@@ -37,8 +37,6 @@ def docs_page(routes: "tuple[Route, ...]") -> bytes:
         "<p>Amounts are JSON strings, times RFC 3339 with a zone. A 2xx is durable. Every refusal"
         ' is a problem with a stable code: <a href="/v1/docs/problems">all problems</a>. What'
         ' matching finds: <a href="/v1/docs/rules">all rules</a>. The whole'
-        ' description: <a href="/v1/openapi.json">OpenAPI 3.1</a>.</p>\n'
-        ' is a problem with a stable code: <a href="/v1/docs/problems">all problems</a>. The whole'
         ' description: <a href="/v1/openapi.json">OpenAPI 3.1</a>. Customs messages field by field:'
         ' <a href="/v1/docs/messages">messages · 报文</a>; code tables:'
         ' <a href="/v1/codes">codes · 代码表</a>.</p>\n'

@@ -100,6 +100,7 @@ def build() -> typer.Typer:
         rules, tables, users,
         rules, tables,
         api_keys, keys, endpoints, channels, boxes, schema,
+        rules, tables, schema,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
