@@ -331,7 +331,7 @@ class TestHostile:
             (b"<a/>", "SCHEMA-601"),
             (b" " * (10 * 1024 * 1024 + 1), "SCHEMA-101"),
             (files.message("CEB622Message", []), "no_records"),
-            (files.message("CEB412Message", ["<PaymentReturn/>"]), "unsupported_message"),
+            (files.message("CEB514Message", ["<PaymentReturn/>"]), "unsupported_message"),
             (files.message("CEB622Message", ["<x/>"], "urn:other"), "SCHEMA-601"),
             (files.message("CEB900Message", []), "no_records"),
             (files.envelope(b"not xml"), "SCHEMA-107"),

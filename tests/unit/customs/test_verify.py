@@ -204,7 +204,7 @@ class TestReceipts:
         (b"<!DOCTYPE a []><a/>", "DOCTYPE", "DOCTYPE"),
         (b"<?xml version='1.0' encoding='utf-16'?><a/>", "ENCODING", "UTF-8"),
         (b"<a>" * 100 + b"</a>" * 100, "TOO_LARGE", "64 levels"),
-        (b"<html/>", "ENVELOPE", "DxpMsg"),
+        (b"<html/>", "NAMESPACE", "DxpMsg"),
         (ORDER.replace(b"chinaport.gov.cn/ceb", b"example.org"), "NAMESPACE", "gov.cn/ceb"),
         (ORDER.replace(b"CEB311", b"CEB999"), "MESSAGE", "CEB999Message"),
     ],

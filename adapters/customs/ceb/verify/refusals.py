@@ -13,6 +13,7 @@ from schemas.errors import (
     TooDeepError,
     TooManyAttributesError,
     TooManyElementsError,
+    UnknownDocumentError,
 )
 
 
@@ -44,8 +45,9 @@ class Refused(Enum):
         "bare CEB message was expected. {0}",
     )
     NAMESPACE = (
-        "命名空间不对：应为 http://www.chinaport.gov.cn/ceb。",
-        "The namespace is another: http://www.chinaport.gov.cn/ceb was expected.",
+        "命名空间不对：报文应为 http://www.chinaport.gov.cn/ceb，信封 DxpMsg 应为 …/dxp。",
+        "The namespace is another: http://www.chinaport.gov.cn/ceb was expected, of a DxpMsg "
+        "envelope …/dxp.",
     )
     MESSAGE = (
         "没有名为 {0} 的报文：应为 42 种 CEB 报文之一（clearance schema list）。",
@@ -85,6 +87,8 @@ _BY_ERROR: Final[tuple[tuple[type[SchemaError], Refused], ...]] = (
 
 def refusal_of(error: SchemaError) -> tuple[Refused, str]:
     """Which refusal an error of the loader is, and its detail; never content of the file."""
+    if isinstance(error, UnknownDocumentError) and not error.known_namespace:
+        return Refused.NAMESPACE, ""
     for kind, refused in _BY_ERROR:
         if isinstance(error, kind):
             return refused, str(error) if kind is EnvelopeError else ""
