@@ -101,7 +101,6 @@ def test_enterprises_and_mandates() -> None:
     "filing, field",
     [
         (PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT), "filed_by"),
-        (PaperFiling(FiledBy.OTHER, ConfirmedBy.API), "confirmed_by"),
         (PaperFiling(FiledBy.OTHER, ConfirmedBy.RECEIPT), "confirmed_by"),
         (
             PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT, on_timeout=OnTimeout.SEND),
