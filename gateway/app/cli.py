@@ -97,10 +97,7 @@ def build() -> typer.Typer:
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,
-        rules, tables, users,
-        rules, tables,
-        api_keys, keys, endpoints, channels, boxes, schema,
-        rules, tables, schema,
+        rules, tables, schema, users,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"

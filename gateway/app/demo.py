@@ -32,7 +32,6 @@ from gateway.app.demo_world import (
     TENANT,
     console_logins,
     furnish,
-    furnish,
     one_firm_profile,
     prepare,
     strangers,

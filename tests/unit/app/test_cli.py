@@ -25,7 +25,7 @@ COMMANDS = {
     "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
     "endpoints", "import", "sign", "pull", "case", "check", "parked", "channels", "outbox",
-    "inbox", "doctor", "preflight", "seed", "sandbox", "verify", "schema",
+    "inbox", "doctor", "preflight", "seed", "sandbox", "users", "verify", "schema",
 }  # fmt: skip
 
 
