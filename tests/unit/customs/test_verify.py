@@ -233,3 +233,17 @@ def test_nothing_raises_for_what_a_file_holds(noise: bytes, place: int) -> None:
     for data in (noise, SIGNED[:place] + noise + SIGNED[place:]):
         inspector.inspect(data)
     inspector.inspect(b"<DxpMsg>" + base64.b64encode(noise) + b"</DxpMsg>")
+
+
+def test_a_digest_that_differs_is_explained() -> None:
+    from datetime import UTC, datetime
+
+    from adapters.customs.ceb.verify.signature import SignatureState, inspect_signature
+    from schemas.loader import parse
+    from signing import CAUSE_TEXTS, Cause
+    from tests.unit.signing.make import BODY, glue, parts
+
+    spaced = glue(BODY, parts().signature_element, before="\n")
+    found = inspect_signature(spaced, parse(spaced), "20260901120000", datetime.now(UTC))
+    assert found.state is SignatureState.INVALID
+    assert CAUSE_TEXTS[Cause.SPACE_AROUND_SIGNATURE] in [(one.zh, one.en) for one in found.findings]

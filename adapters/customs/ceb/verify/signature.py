@@ -18,10 +18,13 @@ from gateway.domain.findings import Severity
 from gateway.domain.party import mask, mask_name
 from schemas.loader import LARGE
 from signing import (
+    CAUSE_TEXTS,
+    Cause,
     Certificate,
     SigningError,
     VerificationError,
     VerifyPolicy,
+    examine,
     profile_for,
     verify,
 )
@@ -31,6 +34,7 @@ from signing.errors import (
     CertificateNotYetValid,
     DigestMethodRefused,
     KeyNameMismatch,
+    MismatchError,
     SignatureMethodRefused,
     WhitespaceRefused,
 )
@@ -157,10 +161,20 @@ def _verdict(
     except (SignatureMethodRefused, DigestMethodRefused) as error:
         return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
     except VerificationError as error:
-        return SignatureState.INVALID, (*notes, _refusal(error))
+        return SignatureState.INVALID, (*notes, _refusal(error), *_causes(data, error))
     except SigningError as error:
         # No algorithm of ours fits the key, or the machine lacks it: nobody knows.
         return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
+
+
+def _causes(data: bytes, error: VerificationError) -> tuple[SignatureFinding, ...]:
+    """Why a digest or a signature differs, byte for byte, where it does."""
+    if not isinstance(error, MismatchError):
+        return ()
+    found = examine(data, limits=LARGE)
+    causes = dict.fromkeys((*found.digest_causes, *found.signature_causes))
+    told = (CAUSE_TEXTS[cause] for cause in causes if cause is not Cause.UNEXPLAINED)
+    return tuple(SignatureFinding(error.code, Severity.NOTE, zh, en) for zh, en in told)
 
 
 def _forgivable(data: bytes, policy: VerifyPolicy) -> VerificationError | None:
