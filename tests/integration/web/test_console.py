@@ -1,0 +1,214 @@
+"""The console as browsers without scripts see it: pages, forms, roles, refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from gateway.app.commands.users import add_user
+from gateway.app.config import ConsoleSection
+from gateway.app.container import Gateway
+from gateway.app.demo import feed
+from gateway.app.demo_orders import demo_orders
+from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare
+from gateway.app.serve import running
+from gateway.domain.ids import TenantId
+from gateway.ports import CaseFilter
+from gateway.ports.people import LogFilter, Role
+from store.keys import KeyRole
+
+PASSWORD = "correct horse battery"
+HOSTILE = '<script>alert(1)</script>\u202e"><img src=x>' + "长" * 10_000
+TABS = ("diff", "timeline", "documents", "declaration", "attempts", "audit")
+
+
+@dataclass
+class Answer:
+    status: int
+    text: str
+    headers: Any
+
+
+@dataclass
+class Visitor:
+    """One browser without scripts."""
+
+    base: str
+    session: ClientSession
+    language: str = "en"
+    cookie: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, method: str, path: str, data: Any = None, **headers: str) -> Answer:
+        sent = {"Accept-Language": self.language, "Cookie": self.cookie} | headers
+        async with self.session.request(
+            method, self.base + "/console" + path, data=data, headers=sent, allow_redirects=False
+        ) as answer:
+            if "clearance" in answer.cookies:
+                self.cookie = f"clearance={answer.cookies['clearance'].value}"
+            return Answer(answer.status, await answer.text(), answer.headers)
+
+    async def get(self, path: str) -> Answer:
+        return await self.ask("GET", path)
+
+    async def sign_in(self, login: str, password: str = PASSWORD) -> Answer:
+        return await self.ask("POST", "/login", {"login": login, "password": password})
+
+    async def form(self, path: str, **fields: str) -> tuple[dict[str, str], Answer]:
+        """The hidden fields of the page's own form, and what is typed into it."""
+        page = await self.get(path)
+        main = page.text.partition('<form class="act"')[2].partition("</form>")[0]
+        hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', main))
+        return hidden | fields, page
+
+
+@dataclass
+class House:
+    gateway: Gateway
+    visitor: Visitor
+
+    def another(self) -> Visitor:
+        return Visitor(self.visitor.base, self.visitor.session)
+
+    async def case(self, kind: str = "review") -> str:
+        answer = await self.visitor.get(f"/{kind}.json")
+        import orjson
+
+        doc = orjson.loads(answer.text)
+        found: str = doc["lines"][0]["case_id"]
+        return found
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    settings = prepare(tmp_path).model_copy(
+        update={"console": ConsoleSection(secure_cookies=False, wrong_passwords=3)}
+    )
+    async with running(settings, work=False) as (gateway, serving), ClientSession() as session:
+        assert serving is not None
+        await furnish(gateway)
+        context = gateway.context
+        await gateway.admin.create_tenant(TenantId("other"), "Other")
+        for role in Role:
+            user = (role.value, role.value.title(), role, (TENANT,))
+            await add_user(gateway.store, context.clock, context.rng, user, PASSWORD)
+        stranger = ("stranger", "Stranger", Role.SUPERVISOR, ("other",))
+        await add_user(gateway.store, context.clock, context.rng, stranger, PASSWORD)
+        key = await gateway.keys.new(TENANT, KeyRole.SELLER, "test")
+        await feed(serving.address, key.token, list(demo_orders(PROFILE, 60, seed=1)))
+        yield House(gateway, Visitor(serving.address, session))
+
+
+@pytest.mark.slow
+async def test_signing_in_is_counted_and_locked(house: House) -> None:
+    me = house.visitor
+    assert (await me.get("/")).headers["Location"] == "/console/login?"
+    for _ in range(2):
+        assert (await me.sign_in("clerk", "wrong")).status == 422
+    assert "locked" in (await me.sign_in("clerk", "wrong")).text
+    assert (await me.sign_in("clerk")).status == 422
+    assert (await me.sign_in("nobody")).status == 422
+    assert (await me.sign_in("viewer")).status == 303
+    assert (await me.get("/settings/people")).status == 403
+    assert (await me.get("/audit")).status == 403
+    assert (await me.get("/audit.json")).status == 403
+    entries = await house.gateway.web.log.entries(None, LogFilter(), None, 50)
+    assert {"signed_in", "locked", "sign_in_failed"} <= {one.action for one in entries.items}
+    report = await house.gateway.web.log.check()
+    assert report.broken_at is None
+    assert report.checked >= 4
+
+
+@pytest.mark.slow
+async def test_nobody_sees_another_tenant(house: House) -> None:
+    await house.visitor.sign_in("clerk")
+    case = await house.case()
+    stranger = house.another()
+    await stranger.sign_in("stranger")
+    for path in (f"/cases/{case}/diff", f"/cases/{case}/do/hold", f"/cases/{case}/audit.json"):
+        assert (await stranger.get(path)).status == 404, path
+    assert case not in (await stranger.get("/cases")).text
+
+
+@pytest.mark.slow
+async def test_personal_data_is_masked_and_revealing_it_is_kept(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("clerk")
+    case = await house.case()
+    for tab in TABS:
+        page = await me.get(f"/cases/{case}/{tab}")
+        assert not re.search(r"\b[1-9][0-9]{16}[0-9X]\b", page.text), tab
+    path = f"/cases/{case}/do/reveal"
+    form, _ = await me.form(f"{path}?path=order.buyer.id_number", reason="audit", note="")
+    shown = await me.ask("POST", path, form)
+    assert re.search(r"[1-9][0-9]{16}[0-9X]", shown.text)
+    entries = await house.gateway.web.log.entries(TENANT, LogFilter(action="revealed"), None, 5)
+    assert entries.items[0].detail["field"] == "order.buyer.id_number"
+    assert (
+        await me.ask("POST", path, form | {"path": "order.order_no", "_once": "2"})
+    ).status == 404
+
+
+@pytest.mark.slow
+async def test_hostile_text_does_nothing_and_nothing_typed_is_lost(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("clerk")
+    case = await house.case()
+    path = f"/cases/{case}/do/note"
+    form, _ = await me.form(path, note=HOSTILE)
+    assert (await me.ask("POST", path, form)).status == 303
+    page = await me.get(f"/cases/{case}/audit")
+    assert "<script>alert" not in page.text
+    assert "<img src=x" not in page.text
+    me.cookie = ""
+    kept = await me.ask("POST", path, form | {"note": "typed before"})
+    assert kept.status == 401
+    assert "typed before" in kept.text
+    again = {
+        "login": "clerk",
+        "password": PASSWORD,
+        "again_path": f"/console{path}",
+        "again_name": "note",
+        "again_value": "typed before",
+    }
+    back = await me.ask("POST", "/login", again)
+    assert back.status == 200
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', back.text))
+    assert fields["note"] == "typed before"
+    assert (await me.ask("POST", path, fields)).status == 303
+
+
+@pytest.mark.slow
+async def test_many_cases_are_acted_on_at_once(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("supervisor")
+    page = await me.get("/review")
+    token = re.search(r'name="_token" value="([^"]+)"', page.text)
+    assert token is not None
+    fields = {"_token": token[1], "action": "assign", "all": "yes", "view": "all"}
+    preview = await me.ask("POST", "/bulk/preview", fields)
+    assert preview.status == 200
+    cases = re.findall(r'name="case" value="([^"]+)"', preview.text)
+    assert cases
+    body = [("_token", token[1]), ("action", "assign"), *(("case", one) for one in cases)]
+    done = await me.ask("POST", "/bulk", body)
+    assert done.status == 303
+    run = await me.get(done.headers["Location"].removeprefix("/console"))
+    assert run.text.count("tag good") >= len(cases)
+    assert (await me.get("/review?view=mine")).text.count("data-row=") == len(cases)
+
+
+@pytest.mark.slow
+async def test_any_number_leads_to_its_case(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("viewer")
+    cases = await house.gateway.reads.cases(TENANT, CaseFilter(), None, 1)
+    order = cases.items[0].key
+    found = await me.get(f"/search?q={order.order_no}")
+    assert found.headers["Location"] == f"/console/cases/{order.case_id}/diff"
