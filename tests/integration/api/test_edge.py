@@ -65,6 +65,7 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/findings/resolutions", {}, DESK),
     ("GET", "/v1/repairs", None, READERS),
     ("GET", "/v1/knowledge", None, READERS),
+    ("POST", "/v1/signatures", {}, {"seller", "operator"}),
     ("POST", "/v1/repairs", {}, DESK),
     ("POST", "/v1/repairs/questions", {}, DESK),
     ("GET", "/v1/repairs/none", None, READERS),

@@ -538,7 +538,11 @@ def detail_of(tenant: TenantId, order_no: str) -> CaseDetail:
     events = tuple(
         StoredEvent(f"{tenant}-{seq}", tenant, key.case_id, order_no, seq, NOON, event, b"\x01\x02")
         for seq, event in enumerate(
-            (Event(EventKind.PAPERS_RECEIVED, {}), Event(EventKind.RECEIPT_RECORDED, recorded)), 1
+            (
+                Event(EventKind.PAPERS_RECEIVED, {"papers": []}),
+                Event(EventKind.RECEIPT_RECORDED, recorded),
+            ),
+            1,
         )
     )
     effect = Effect(EffectId(f"{tenant}-n1"), EffectKind.NOTICE, "g", NOON, ref="case.released")
