@@ -64,6 +64,8 @@ DECLARATION_STAGES: Final[dict[str, tuple[str, str]]] = {
 DECLARATIONS: Final[dict[str, str]] = {
     "order": N_("Order declaration"),
     "inventory": N_("Inventory list"),
+    "payment": N_("Payment declaration"),
+    "waybill": N_("Waybill declaration"),
 }
 SEVERITIES: Final[dict[str, tuple[str, str]]] = {
     "block": (N_("Blocks"), "bad"),
@@ -105,6 +107,8 @@ EVENTS: Final[dict[str, str]] = {
     "alarm_raised": N_("Alarm raised"),
     "notice_acknowledged": N_("Warehouse acknowledged"),
     "finding_resolved": N_("Finding settled"),
+    "filing_recorded": N_("Step of a partner's filing"),
+    "bytes_downloaded": N_("Exact bytes downloaded"),
 }
 ENTRIES: Final[dict[str, str]] = {
     "signed_in": N_("Signed in"),
