@@ -16,9 +16,10 @@ from adapters.customs.ceb.verify import FileReport, Inspector, Outcome, Signatur
 from adapters.customs.ceb.verify.signature import redacted
 from gateway.domain.findings import Severity
 from schemas.envelope import wrap
-from signing import sign
+from signing import CEB_SM2_SM3, CEB_SM2_UNOFFICIAL, Profile, sign
 from tests.unit.customs import receipts
 from tests.unit.signing.make import file_key
+from tests.unit.signing.make_sm2 import sm2_key
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "customs"
 ORDER = (
@@ -156,6 +157,19 @@ class TestSignature:
         report = inspector.inspect(data)
         assert report.signature is not None
         assert report.signature.state is SignatureState.UNCHECKED
+
+    @pytest.mark.parametrize("profile", [CEB_SM2_SM3, CEB_SM2_UNOFFICIAL])
+    def test_sm2_is_checked_under_either_pair_of_names(
+        self, inspector: Inspector, profile: Profile
+    ) -> None:
+        data = sign(ORDER, sm2_key(), profile, canonical=True).content
+        report = inspector.inspect(data)
+        assert report.signature is not None
+        assert report.signature.state is SignatureState.VALID
+        assert report.signature.method == profile.signature_method
+        changed = inspector.inspect(data.replace(b"HT2026-000001", b"HT2026-000002"))
+        assert changed.signature is not None
+        assert changed.signature.state is SignatureState.INVALID
 
     def test_persons_of_a_subject_are_masked(self) -> None:
         name = x509.Name(

@@ -19,8 +19,10 @@ from gateway.domain.party import mask, mask_name
 from schemas.loader import LARGE
 from signing import (
     CAUSE_TEXTS,
+    CEB_PROFILES,
     Cause,
     Certificate,
+    Profile,
     SigningError,
     VerificationError,
     VerifyPolicy,
@@ -148,7 +150,7 @@ def _verdict(
     notes: list[SignatureFinding] = []
     try:
         policy = VerifyPolicy(
-            profiles=(profile_for(certificate),),
+            profiles=_profiles(certificate),
             at=certificate.not_before,
             pinned=(certificate,),
             weak_until=certificate.not_after,
@@ -165,6 +167,15 @@ def _verdict(
     except SigningError as error:
         # No algorithm of ours fits the key, or the machine lacks it: nobody knows.
         return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
+
+
+def _profiles(certificate: Certificate) -> tuple[Profile, ...]:
+    """What the certificate's key may sign with, under official URIs or the unofficial ones.
+
+    Raises `KeyUnsupported` for a key that no profile knows.
+    """
+    kind = profile_for(certificate).key_kind
+    return tuple(profile for profile in CEB_PROFILES if profile.key_kind is kind)
 
 
 def _causes(data: bytes, error: VerificationError) -> tuple[SignatureFinding, ...]:
