@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,12 +20,15 @@ from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare
 from gateway.app.serve import running
 from gateway.domain.ids import TenantId
-from gateway.ports import CaseFilter
 from gateway.ports.people import LogFilter, Role
 from store.keys import KeyRole
 
 PASSWORD = "correct horse battery"
 HOSTILE = '<script>alert(1)</script>\u202e"><img src=x>' + "长" * 10_000
+PAGES = (
+    "/", "/review", "/cases", "/unknown", "/deliveries", "/notices", "/approvals", "/rules",
+    "/rules/PAYMENT-AMOUNT", "/adapters", "/keys", "/schemas", "/settings", "/search?q=nothing",
+)  # fmt: skip
 TABS = ("diff", "timeline", "documents", "declaration", "attempts", "audit")
 
 
@@ -106,6 +110,30 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.mark.slow
+async def test_every_page_answers_in_both_languages_and_as_json(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("supervisor")
+    case = await house.case()
+    pages = [*PAGES, "/audit", f"/review/{case}", *(f"/cases/{case}/{tab}" for tab in TABS)]
+    pages += [f"/cases/{case}/do/{action}" for action in ("hold", "recheck", "snooze", "note")]
+    for me.language in ("en", "zh-CN"):
+        for path in pages:
+            page = await me.get(path)
+            assert page.status == 200, path
+            assert f'<html lang="{me.language}"' in page.text
+            assert page.text.count("<h1") == 1, path
+            assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+            assert page.headers["Cache-Control"] == "no-store"
+    for path in pages:
+        if "?" not in path:
+            twin = await me.get(("/today" if path == "/" else path) + ".json")
+            assert twin.status == 200, path
+    for path in ("/review", "/cases", "/rules", "/audit"):
+        assert (await me.get(path + ".csv")).status == 200
+        assert (await me.get(path + ".xlsx.")).status == 404
+
+
+@pytest.mark.slow
 async def test_signing_in_is_counted_and_locked(house: House) -> None:
     me = house.visitor
     assert (await me.get("/")).headers["Location"] == "/console/login?"
@@ -123,6 +151,33 @@ async def test_signing_in_is_counted_and_locked(house: House) -> None:
     report = await house.gateway.web.log.check()
     assert report.broken_at is None
     assert report.checked >= 4
+
+
+@pytest.mark.slow
+async def test_a_hold_is_done_once_and_a_stale_form_is_refused(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("clerk")
+    case = await house.case()
+    path = f"/cases/{case}/do/hold"
+    form, _ = await me.form(path, reason="", note="")
+    empty = await me.ask("POST", path, form)
+    assert empty.status == 422
+    assert "Choose a reason." in empty.text
+    form, _ = await me.form(path, reason="risk_check", note="look again")
+    old = dict(form)
+    assert (await me.ask("POST", path, form | {"_token": "x"})).status == 403
+    assert (await me.ask("POST", path, form, Origin="https://evil.example")).status == 403
+    first = await me.ask("POST", path, form)
+    assert first.status == 303
+    again = await me.ask("POST", path, form)
+    assert (again.status, again.headers["Location"]) == (303, first.headers["Location"])
+    stale = await me.ask("POST", path, old | {"_once": "another"})
+    assert stale.status == 409
+    assert "clerk:clerk" in stale.text
+    assert "look again" in stale.text
+    detail = await house.gateway.reads.case(TENANT, case)  # type: ignore[arg-type]
+    assert detail is not None
+    assert sum(one.event.kind == "case_held" for one in detail.events) == 1
 
 
 @pytest.mark.slow
@@ -208,7 +263,27 @@ async def test_many_cases_are_acted_on_at_once(house: House) -> None:
 async def test_any_number_leads_to_its_case(house: House) -> None:
     me = house.visitor
     await me.sign_in("viewer")
-    cases = await house.gateway.reads.cases(TENANT, CaseFilter(), None, 1)
+    cases = await house.gateway.reads.cases(
+        TENANT, __import__("gateway.ports", fromlist=["CaseFilter"]).CaseFilter(), None, 1
+    )
     order = cases.items[0].key
     found = await me.get(f"/search?q={order.order_no}")
     assert found.headers["Location"] == f"/console/cases/{order.case_id}/diff"
+
+
+@pytest.mark.slow
+async def test_the_stream_says_that_cases_moved(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("clerk")
+    case = await house.case()
+    headers = {"Cookie": me.cookie}
+    async with me.session.get(me.base + "/console/events", headers=headers) as stream:
+        await asyncio.sleep(0.3)
+        await house.gateway.desk.hold(TENANT, case, "clerk:clerk", "test")  # type: ignore[arg-type]
+        seen = b""
+        async with asyncio.timeout(15):
+            while b"event: moved" not in seen:
+                seen += await stream.content.readany()
+            while b"\n\n" not in seen.partition(b"event: moved")[2]:
+                seen += await stream.content.readany()
+    assert case.encode() in seen
