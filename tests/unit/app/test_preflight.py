@@ -93,6 +93,7 @@ PLANTED: dict[str, Callable[[Rows], Any]] = {
     "PAYMENT-CURRENCY": lambda rows: rows[1].update(currency="USD"),
     "PARTY-ID-NUMBER": other_id,
     "PARTY-ID-TYPE": lambda rows: rows[0]["buyer"].update(id_type="2"),
+    "PARTY-PAYER-ID-TYPE": lambda rows: rows[1]["payer"].update(id_type="2"),
     "PARTY-PAYER-NAME": lambda rows: rows[1]["payer"].update(name="别人"),
     "PARTY-PAYER-ID": lambda rows: rows[1]["payer"].update(id_number="110101199003070003"),
     "PARTY-IDENTITY-DIFFERENT": lambda rows: rows[1].update(identity_check="DIFFERENT"),

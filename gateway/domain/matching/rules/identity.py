@@ -19,6 +19,7 @@ from gateway.domain.papers import PaperKind
 from gateway.domain.party import has_id_region, id_birth, is_resident_id
 
 _ORDER: Final = (PaperKind.ORDER,)
+_PAYMENT: Final = (PaperKind.PAYMENT,)
 
 
 def _number(facts: Facts) -> str | None:
@@ -62,6 +63,20 @@ def _fault(found: str) -> Faults:
             paths={"order.buyer.id_number": hidden(found)},
             params={"number": hidden(found) or "-"},
             fixes=(fact_fix("order.buyer.id_number", Owner.SELLER),),
+        ),
+    )
+
+
+def payer_type(facts: Facts) -> Faults:
+    """The payer's document is the resident identity card; a source that is silent means that."""
+    found = facts.payment.payer.id_type
+    if found is None or found == "1":
+        return HOLDS
+    return (
+        Fault(
+            paths={"payment.payer.id_type": found},
+            params={"type": found},
+            fixes=(fact_fix("payment.payer.id_type", Owner.PAYMENT_COMPANY, "1"),),
         ),
     )
 
@@ -144,6 +159,26 @@ RULES: Final = (
             ),
         ),
         birth,
+    ),
+    Rule(
+        RuleInfo(
+            id="PARTY-PAYER-ID-TYPE",
+            reads=_PAYMENT,
+            severity=Severity.BLOCK,
+            owner=Owner.PAYMENT_COMPANY,
+            source="CEB411 payerIdType",
+            zh=Text(
+                "支付人证件类型",
+                "支付人证件类型为 {type}，只接受 1（身份证）。",
+                "请支付企业按支付人的居民身份证重新推送支付单。",
+            ),
+            en=Text(
+                "Document type of the payer",
+                "The payer's document type is {type}; only 1, the resident identity card, is taken.",
+                "Have the payment company send the slip with the payer's resident identity card.",
+            ),
+        ),
+        payer_type,
     ),
     Rule(
         RuleInfo(
