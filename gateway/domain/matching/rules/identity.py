@@ -174,7 +174,8 @@ RULES: Final = (
             ),
             en=Text(
                 "Document type of the payer",
-                "The payer's document type is {type}; only 1, the resident identity card, is taken.",
+                "The payer's document type is {type}; only 1, the resident identity card, is "
+                "taken.",
                 "Have the payment company send the slip with the payer's resident identity card.",
             ),
         ),
