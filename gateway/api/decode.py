@@ -16,12 +16,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from gateway.api.edge import (
     BATCH_LINE,
     AnyIn,
+    BuyerIn,
     ConsigneeIn,
     DeductionIn,
     GoodsIn,
     LineIn,
     OrderIn,
     PaperIn,
+    PayerIn,
     PaymentIn,
     WaybillIn,
 )
@@ -51,6 +53,7 @@ from gateway.domain.papers import (
     PaymentSlip,
     Person,
     Waybill,
+    as_sent,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -178,7 +181,7 @@ def _order(model: OrderIn) -> Order:
         Money(Decimal(model.tax), currency),
         Money(Decimal(model.paid), currency),
         tuple([_line(line, currency) for line in model.lines]),
-        Person(buyer.name, buyer.id_type, buyer.id_number, buyer.phone, buyer.account),
+        _person(buyer),
         _consignee(model.consignee),
         _NO_REF
         if payment is None
@@ -215,7 +218,19 @@ def _line(line: LineIn, currency: Currency) -> OrderLine:
 
 
 def _consignee(model: ConsigneeIn) -> Consignee:
-    return Consignee(model.name, model.phone, model.address, model.district)
+    return Consignee(
+        as_sent(model.name), as_sent(model.phone), as_sent(model.address, "**"), model.district
+    )
+
+
+def _person(model: BuyerIn | PayerIn) -> Person:
+    return Person(
+        as_sent(model.name),
+        model.id_type,
+        as_sent(model.id_number),
+        as_sent(model.phone),
+        model.account,
+    )
 
 
 def _payment(model: PaymentIn) -> PaymentSlip:
@@ -226,7 +241,7 @@ def _payment(model: PaymentIn) -> PaymentSlip:
         order_no=model.order_no,
         company_code=model.company_code,
         company_name=model.company_name,
-        payer=Person(payer.name, payer.id_type, payer.id_number, payer.phone, payer.account),
+        payer=_person(payer),
         identity_check=None if check is None else IdentityCheck(check),
         paid_at=model.paid_at,
         note=model.note,

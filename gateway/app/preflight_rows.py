@@ -27,6 +27,7 @@ from gateway.domain.money import Currency, Money
 from gateway.domain.papers import (
     Consignee,
     IdentityCheck,
+    Masked,
     Order,
     OrderLine,
     Paper,
@@ -35,6 +36,7 @@ from gateway.domain.papers import (
     PaymentSlip,
     Person,
     Waybill,
+    as_sent,
 )
 from schemas.errors import SchemaError
 
@@ -275,13 +277,25 @@ def _moment(doc: Doc, path: str) -> datetime | None:
 
 
 def _person(doc: Doc, path: str) -> Person:
-    names = ("name", "id_type", "id_number", "phone", "account")
-    return Person(*(_text(doc, f"{path}.{name}") for name in names))
+    def personal(name: str) -> str | Masked | None:
+        return as_sent(_text(doc, f"{path}.{name}"))
+
+    return Person(
+        name=personal("name"),
+        id_type=_text(doc, f"{path}.id_type"),
+        id_number=personal("id_number"),
+        phone=personal("phone"),
+        account=_text(doc, f"{path}.account"),
+    )
 
 
 def _consignee(doc: Doc) -> Consignee:
-    names = ("name", "phone", "address", "district")
-    return Consignee(*(_text(doc, f"consignee.{name}") for name in names))
+    return Consignee(
+        as_sent(_text(doc, "consignee.name")),
+        as_sent(_text(doc, "consignee.phone")),
+        as_sent(_text(doc, "consignee.address"), "**"),
+        _text(doc, "consignee.district"),
+    )
 
 
 def _order(doc: Doc) -> Order:

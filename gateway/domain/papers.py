@@ -87,6 +87,15 @@ class Masked:
     shown: str
 
 
+def as_sent(value: str | None, sign: str = "*") -> str | Masked | None:
+    """A personal value as its source sent it: one with the sign of hiding in it is masked.
+
+    No name, phone or identity number is written with an asterisk; sources that hide a part of a
+    value put it there. An address may hold one, hence two are its sign.
+    """
+    return Masked(value) if value is not None and sign in value else value
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who bought or paid: name, identity document and phone as the source spells them."""

@@ -363,3 +363,21 @@ def test_deductions_and_the_parts_of_a_payment_reach_the_papers() -> None:
     assert slip.original_amount == Money(Decimal(80))
     assert slip.refunded == Money(Decimal("1.50"))
     assert slip.place == "NINGBO"
+
+
+def test_a_value_with_asterisks_is_masked() -> None:
+    from gateway.api.decode import to_paper
+    from gateway.domain.papers import Masked
+
+    slip = to_paper(
+        decode(
+            edge.PAYMENT,
+            '{"profile":"p","transaction_id":"P*1","amount":"40","payer":{"name":"张*",'
+            '"id_number":"1101****0003","phone":"13800000001","account":"a**"}}'.encode(),
+        )
+    )
+    assert isinstance(slip, PaymentSlip)
+    assert slip.payer.name == Masked("张*")
+    assert slip.payer.id_number == Masked("1101****0003")
+    assert slip.payer.phone == "13800000001"
+    assert (slip.transaction_id, slip.payer.account) == ("P*1", "a**")
