@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -28,6 +29,11 @@ for _profile, _examples in (("dev", 60), ("ci", 300), ("campaign", 20_000)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_runtest_setup() -> None:
+    """Undo what a command tried before this test did to the logs of the process."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
