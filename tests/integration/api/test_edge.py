@@ -462,6 +462,7 @@ BODIES = st.one_of(
 POSTS = ["orders", "payments", "waybills", "goods", "batches", "notices/acks", "endpoints"]
 
 
+@pytest.mark.timeout(400)  # a loop, a connection and a request for each of its examples
 @settings(
     max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
