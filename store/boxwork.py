@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from gateway.ports import EffectKind
 from store.tables import case_, endpoint, inbox, outbox, parked
 
 
@@ -42,6 +43,23 @@ class Queues:
     parked: dict[str, int]
     endpoints_off: int
     open_cases: int
+
+
+def left_declarations(connection: Connection, now: int, most: int) -> int:
+    """How many planned declarations are due and were never begun by a worker, counted up to
+    ``most``. What a paused channel holds back was begun, so it does not count.
+    """
+    rows = (
+        select(outbox.c.effect_id)
+        .where(
+            outbox.c.stage == "open",
+            outbox.c.kind == EffectKind.DECLARE.value,
+            outbox.c.lease_until <= now,
+            outbox.c.attempt == 0,
+        )
+        .limit(most)
+    )
+    return connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
 
 
 def outbox_counts(connection: Connection) -> list[OutboxCount]:

@@ -137,6 +137,7 @@ def _intake_routes(intake: Intake) -> Sequence[Route]:
             takes,
             answers.PaperTaken,
             (200, 201, 202),
+            is_intake=True,
         )
 
     async def goods(call: Call) -> Answer:
@@ -166,6 +167,7 @@ def _intake_routes(intake: Intake) -> Sequence[Route]:
             Body.BATCH,
             None,
             answers.BatchTaken,
+            is_intake=True,
         ),
     )
 

@@ -83,7 +83,8 @@ class Route:
 
     ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document, ``query`` its
     parameters with their meaning, ``problems`` statuses beyond those that follow from the rest,
-    ``other_media`` what it can also answer in. What ``is_about_key`` needs no tenant to be named.
+    ``other_media`` what it can also answer in. What ``is_about_key`` needs no tenant to be named;
+    what ``is_intake`` is refused while too much is in hand.
     """
 
     method: str
@@ -100,3 +101,4 @@ class Route:
     problems: tuple[int, ...] = ()
     other_media: tuple[str, ...] = ()
     is_about_key: bool = False
+    is_intake: bool = False

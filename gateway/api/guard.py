@@ -60,6 +60,7 @@ class Guard:
         self._unknown = self._metrics.of("other", "other")
         self._once = Once(services.answers, services.clock, settings)
         self._quotas = Quotas(settings)
+        self._admission = services.admission
 
     def wrap(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
@@ -78,6 +79,8 @@ class Guard:
                     bearer = self._admit(request, route.roles)
                     self._quotas.take(bearer.key_id, name, started)
                     credential, spans = _at_work(bearer, request, route)
+                if route.is_intake and not self._admission.is_open:
+                    raise self._come_again(P.BACKLOG)
                 body = b"" if route.body is Body.NONE else await self._body(request, route.body)
                 call = Call(request, request_id, credential, body, spans)
                 if takes_keys and KEY_HEADER in request.headers:
@@ -154,6 +157,10 @@ class Guard:
             raise refuse(P.FORBIDDEN)
         return bearer
 
+    def _come_again(self, kind: P) -> Refusal:
+        """The refusal that asks to send the same again in a moment."""
+        return Refusal(Problem(kind, headers={"Retry-After": str(self._settings.retry_after_s)}))
+
     async def _body(self, request: web.Request, body: Body) -> bytes:
         headers, settings = request.headers, self._settings
         limit = settings.batch_limit if body is Body.BATCH else settings.body_limit
@@ -193,8 +200,7 @@ class Guard:
             case StoreError():
                 if error.retry is Retry.NEVER:
                     return Problem(P.CONFLICT, extra={"reason": error.code})
-                wait = str(self._settings.retry_after_s)
-                return Problem(P.OVERLOADED, headers={"Retry-After": wait})
+                return self._come_again(P.OVERLOADED).problem
             case _:
                 assert_never(error)
 

@@ -1,8 +1,9 @@
 """Routes that take things in: one paper, one goods record, or a mixed batch of lines."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -34,6 +35,8 @@ M = TypeVar("M", bound=BaseModel)
 
 SOURCE: Final = "api"
 _LINES_BETWEEN_TURNS: Final = 100
+# What waits for one commit, whoever else wants to write: some ten milliseconds of work each.
+_CASES_A_TURN: Final = 100
 _STATUS: Final[Mapping[IntakeStatus, int]] = {
     IntakeStatus.ACCEPTED: 201,
     IntakeStatus.UNCHANGED: 200,
@@ -145,19 +148,21 @@ class Intake:
             batch.results[index] = {"line": index + 1, **_goods_doc(one)}
 
     async def _store_papers(self, batch: "_Batch") -> None:
-        if not batch.papers:
-            return
-        try:
-            results = await self._take([incoming for _, incoming in batch.papers])
-        except StoreError:
-            if not batch.goods:
-                raise
-            for index, _ in batch.papers:
-                batch.refuse(index, Problem(P.OVERLOADED))
-            batch.is_to_be_repeated = True
-            return
-        for (index, _), result in zip(batch.papers, results, strict=True):
-            batch.results[index] = self._line_doc(batch, index, result)
+        """Papers some hundred cases at a time, so that other callers have their turn between."""
+        is_stored = bool(batch.goods)
+        for some in batch.turns():
+            try:
+                results = await self._take([incoming for _, incoming in some])
+            except StoreError:
+                if not is_stored:
+                    raise
+                for index, _ in some:
+                    batch.refuse(index, Problem(P.OVERLOADED))
+                batch.is_to_be_repeated = True
+                continue
+            is_stored = True
+            for (index, _), result in zip(some, results, strict=True):
+                batch.results[index] = self._line_doc(batch, index, result)
 
     def _line_doc(self, batch: "_Batch", index: int, result: IntakeResult) -> Doc:
         doc: Doc = {
@@ -191,6 +196,16 @@ class _Batch:
     goods: list[tuple[int, GoodsRecord]] = field(default_factory=list)
     profiles: dict[ProfileId, FilingProfile | None] = field(default_factory=dict)
     is_to_be_repeated: bool = False
+
+    def turns(self) -> Iterator[list[tuple[int, Incoming]]]:
+        """The papers in parts of a bounded number of cases; those of one order stay together."""
+        by_order: dict[tuple[ProfileId, str | None], list[tuple[int, Incoming]]] = {}
+        for index, incoming in self.papers:
+            order = incoming.profile.profile_id, incoming.paper.order_no
+            by_order.setdefault(order, []).append((index, incoming))
+        orders = iter(by_order.values())
+        while some := list(islice(orders, _CASES_A_TURN)):
+            yield [paper for papers in some for paper in papers]
 
     def refuse(self, index: int, problem: Problem) -> None:
         """Note why a line was not taken."""

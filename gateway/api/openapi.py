@@ -15,6 +15,11 @@ Doc = dict[str, Any]  # Any: JSON
 
 _REF: Final = "#/components/schemas/{model}"
 _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
+_RETRY_AFTER: Final = {
+    "description": "Seconds to wait before the same request is sent again.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
 _BATCH: Final = (
     "Lines of JSON objects, each with its type: order, payment, waybill or goods; at most 5,000"
     " lines and 10 MiB after decompression. Ask for application/x-ndjson to get one result a line."
@@ -109,11 +114,12 @@ def _responses(route: Route) -> Doc:
         "content": {PROBLEM_TYPE: {"schema": _ref(ProblemOut)}},
     }
     answers: Doc = {str(status): good for status in route.status}
+    later = problem | {"headers": {"Retry-After": _RETRY_AFTER}}
     if route.roles is not None:
-        answers |= dict.fromkeys(("401", "403", "429"), problem)
+        answers |= dict.fromkeys(("401", "403"), problem) | {"429": later}
     answers |= {str(status): problem for status in route.problems}
     if route.body is not Body.NONE:
-        answers |= dict.fromkeys(("400", "408", "413", "415", "422", "503"), problem)
+        answers |= dict.fromkeys(("400", "408", "413", "415", "422"), problem) | {"503": later}
     answers["default"] = problem
     return answers
 

@@ -175,6 +175,12 @@ class P(Enum):
         "The gateway is busy. Nothing was stored; send it again after the time in Retry-After.",
         "系统繁忙，未保存任何内容。请在 Retry-After 之后重发。",
     )  # fmt: skip
+    BACKLOG = Kind(
+        "API-504", "backlog", 503, "Too much in hand", "待处理单证过多",
+        "The gateway first works off what it has taken in. Nothing was stored; send it again after"
+        " the time in Retry-After.",
+        "网关需先处理完已接收的单证，未保存任何内容。请在 Retry-After 之后重发。",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

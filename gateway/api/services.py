@@ -13,6 +13,7 @@ from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, EndpointId, KeyId, TenantId
 from gateway.domain.profile import Enterprise, Mandate
+from gateway.flow.admission import Admission
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.notify import Ack
@@ -279,3 +280,4 @@ class Services:
     ready: Callable[[], Awaitable[Mapping[str, bool]]] = _always_ready
     signing: OffersSigning | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    admission: Admission = field(default_factory=Admission)

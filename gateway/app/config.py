@@ -24,6 +24,7 @@ from pydantic import (
 )
 from yarl import URL
 
+from gateway.flow.admission import AdmissionLimits
 from gateway.flow.ways import WayLimits
 from gateway.flow.windows import parse_window
 
@@ -260,6 +261,27 @@ class FlowSection(_Section):
     cpu_threads: int = Field(default=2, ge=1, le=64)
 
 
+class IntakeSection(_Section):
+    """How much is taken in before what there is is through; beyond it senders get 503 with
+    Retry-After. 0 bounds nothing.
+    """
+
+    in_hand: int = Field(
+        default=5_000, ge=0, description="declarations of one process not yet handed to customs"
+    )
+    waiting: int = Field(
+        default=1_000, ge=0, description="papers and changes of one process not yet committed"
+    )
+    left: int = Field(
+        default=100_000, ge=0, description="declarations that no worker has begun, in all"
+    )
+
+    @property
+    def limits(self) -> AdmissionLimits:
+        """The bounds for the flow."""
+        return AdmissionLimits(self.in_hand, self.waiting, self.left)
+
+
 class EgressSection(_Section):
     """What webhooks may call: https on these ports and, when any are named, these hosts only."""
 
@@ -360,6 +382,7 @@ class Settings(_Section):
     channels: Mapping[str, ChannelSection] = {}
     keys: Mapping[str, KeySection] = {}
     flow: FlowSection = FlowSection()
+    intake: IntakeSection = IntakeSection()
     egress: EgressSection = EgressSection()
     console: ConsoleSection = ConsoleSection()
     sources: Mapping[str, SourceSection] = {}

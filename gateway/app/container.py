@@ -28,6 +28,7 @@ from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, cra
 from gateway.app.upkeep import readiness
 from gateway.domain.matching.explain import explain
 from gateway.domain.matching.pack import builtin_text
+from gateway.flow.admission import Admission
 from gateway.flow.context import SECOND_US, Context, FlowSettings
 from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
@@ -170,7 +171,8 @@ async def assemble(
     reads, ingest, desk = SqlReadModels(store, store.keys, cache), Ingest(context), Desk(context)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
     repairs = Repairs(context, reads, SqlFindings(store), StoredRepairs(store, store.keys, rng))
-    engine = _engine(context, EngineMetrics(registry), cache, admin, repairs)
+    admission = Admission(settings.intake.limits, lambda: store.waiting)
+    engine = _engine(context, EngineMetrics(registry), cache, admin, repairs, admission)
     services = Services(
         authenticator=keys,
         ingest=MeasuredIngest(ingest, engine.observer, clock),
@@ -187,6 +189,7 @@ async def assemble(
         rng=rng,
         explain=explain,
         registry=registry,
+        admission=admission,
         signing=offered(key_ring, settings.keys),
     )
     return Gateway(
@@ -213,12 +216,15 @@ def _engine(
     cache: MasterCache,
     admin: MasterAdmin,
     repairs: Repairs,
+    admission: Admission,
 ) -> Engine:
     async def switch_off(endpoint: Endpoint, why: str) -> bool:
         return await admin.set_endpoint_active(endpoint.tenant, endpoint.endpoint_id, False, why)
 
     deliveries = Deliveries(context, observer.count, switch_off)
-    return Engine(context, observer, cache.endpoint, deliveries, repairs.overdue)
+    return Engine(
+        context, observer, cache.endpoint, deliveries, repairs.overdue, admission=admission
+    )
 
 
 def _ways(settings: Settings, channels: Iterable[str], clock: Clock, rng: Rng) -> ChannelWays:

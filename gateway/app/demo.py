@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -37,6 +36,8 @@ from gateway.app.demo_world import (
     strangers,
 )
 from gateway.app.serve import running
+from gateway.client import ClearanceClient
+from gateway.client.values import BatchLine
 from gateway.domain.case import CaseStage
 from gateway.domain.lifecycle import FINAL_STAGES, PERSON_STAGES
 from gateway.ports import CaseFilter
@@ -122,18 +123,14 @@ async def _until_interrupted() -> None:
 
 async def feed(
     url: str, token: str, orders: Sequence[DemoOrder], progress: Progress | None = None
-) -> list[dict[str, Any]]:
+) -> list[BatchLine]:
     """Send the papers as mixed NDJSON batches through the HTTP API; gives the per-line results."""
-    results: list[dict[str, Any]] = []
+    results: list[BatchLine] = []
     task = progress.add_task("送入 papers in", total=len(orders)) if progress else None
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/x-ndjson"}
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with ClearanceClient(url, token) as client:
         for start in range(0, len(orders), _BATCH):
             some = orders[start : start + _BATCH]
-            body = b"\n".join(orjson.dumps(line) for order in some for line in order.lines())
-            async with session.post(f"{url}/v1/batches", data=body) as answer:
-                answer.raise_for_status()
-                results += (await answer.json())["results"]
+            results += await client.send_batch([line for order in some for line in order.lines()])
             if progress is not None and task is not None:
                 progress.advance(task, len(some))
     return results

@@ -118,6 +118,7 @@ class QueueGauges:
         self._failing = gauge("endpoints_failing", "Endpoints this process sends pilots to only")
         self._cases = gauge("cases_open", "Cases that are not final")
         self._commands = gauge("commands_waiting", "Commands that wait to be committed here")
+        self._in_hand = gauge("declarations_in_hand", "Declarations not yet handed over here")
         self._paused = gauge("channel_paused", "1 while nothing is sent", "channel")
         self._up = gauge("channel_up", "1 while the last heartbeat found it", "channel")
         self._shut = gauge("channel_shut", "1 while its breaker or a window holds", "channel")
@@ -146,9 +147,10 @@ class QueueGauges:
         self._cases.set(found.open_cases)
         self._seen.set(now / _SECOND_US)
 
-    def process(self, *, commands: int, failing: int) -> None:
+    def process(self, *, commands: int, declarations: int, failing: int) -> None:
         """What this process holds."""
         self._commands.set(commands)
+        self._in_hand.set(declarations)
         self._failing.set(failing)
 
     def channels(self, names: Sequence[str], paused: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from gateway.api.callbacks import CALLBACKS, callbacks
 from gateway.api.settings import APISettings, Quota
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway, open_gateway
-from gateway.app.gauges import keep_gauges
+from gateway.app.gauges import keep_admission, keep_gauges
 from gateway.app.keyring import KeyRings
 from gateway.app.metrics import QueueGauges
 from gateway.app.upkeep import keep_checkpoints, keep_keys_well, purge_folders
@@ -91,6 +91,9 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
     async def measure() -> None:
         await keep_gauges(gateway, gauges)
 
+    async def admission() -> None:
+        await keep_admission(gateway)
+
     async def purge() -> None:
         await purge_folders(gateway.context.channels, clock, gateway.settings)
 
@@ -103,6 +106,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(_outlasting(clock, checkpoints)),
             tasks.create_task(_outlasting(clock, keys_well)),
             tasks.create_task(_outlasting(clock, measure)),
+            tasks.create_task(_outlasting(clock, admission)),
             tasks.create_task(purge()),
         ]
         engine: list[asyncio.Task[None]] = []

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from gateway.domain.errors import Retry, StoreError
 from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
+from gateway.flow.admission import Admission
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import channel_of, claim_message
 from gateway.flow.delivery import Deliveries
@@ -73,6 +74,7 @@ class Engine:
     endpoint: Callable[[TenantId, EndpointId], Endpoint | None]
     deliveries: Deliveries
     repair_overdue: Callable[[Effect], Awaitable[None]] | None = None
+    admission: Admission = field(default_factory=Admission)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup | None = None
     _declarations: Grouper[Effect] | None = None
@@ -123,7 +125,9 @@ class Engine:
         for effect in effects:
             match effect.kind:
                 case EffectKind.DECLARE:
-                    self._declarations.add(effect.group, effect)
+                    # What there is no place for is found by polling once its lease has run out.
+                    if self.admission.take():
+                        self._declarations.add(effect.group, effect)
                 case EffectKind.NOTICE:
                     self._notices.add(f"{effect.tenant}/{effect.group}", effect)
                 case EffectKind.SEND:
@@ -179,9 +183,8 @@ class Engine:
         while not self.stopping.is_set():
             try:
                 now = self.context.clock.now()
-                kinds = _BEFORE_ANSWERS if self._behind else POLLED
                 leased = await self.context.store.lease(
-                    kinds, settings.lease_batch, now, settings.lease_us
+                    self._wanted(), settings.lease_batch, now, settings.lease_us
                 )
                 self.take(leased)
                 full = len(leased) == settings.lease_batch
@@ -190,6 +193,13 @@ class Engine:
                 full = False
             if not full:
                 await self._pause(settings.poll_s)
+
+    def _wanted(self) -> Sequence[EffectKind]:
+        """The kinds of effects to lease now."""
+        kinds = _BEFORE_ANSWERS if self._behind else POLLED
+        if self.admission.has_room:
+            return kinds
+        return [kind for kind in kinds if kind is not EffectKind.DECLARE]
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not past the stop."""
@@ -212,6 +222,12 @@ class Engine:
         return True
 
     async def _declare(self, group: str, effects: Sequence[Effect]) -> None:
+        try:
+            await self._declare_all(group, effects)
+        finally:
+            self.admission.done(len(effects))
+
+    async def _declare_all(self, group: str, effects: Sequence[Effect]) -> None:
         assert self._in_flight is not None
         try:
             if await self._wait_out(channel_of(self.context, group), effects):

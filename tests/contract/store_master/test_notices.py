@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import orjson
 import pytest
 from sqlalchemy import insert, select
@@ -10,7 +13,7 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import EffectId, TenantId
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from gateway.ports.master import KEEP_US
-from store.boxwork import inbox_counts, outbox_counts, queues
+from store.boxwork import inbox_counts, left_declarations, outbox_counts, queues
 from store.notices import SqlMailbox
 from store.tables import outbox
 from store.wellness import wellness
@@ -115,3 +118,19 @@ async def test_queues_and_counts_tell_what_is_open(bench: Bench) -> None:
     assert (found.parked, found.endpoints_off) == ({"effects": 1, "records": 0}, 0)
     assert {(one.stage, one.count) for one in counts} == {("open", 2), ("parked", 1)}
     assert (facts.newest, facts.keys_ending) == (None, 0)
+
+
+async def test_only_declarations_that_no_worker_ever_began_are_left(bench: Bench) -> None:
+    new: dict[str, Any] = {"kind": "declare", "stage": "open", "done_at": None, "attempt": 0}
+    for name in ("one", "two", "three"):
+        await put(bench, name, "g", **new, lease_until=START)
+    await put(bench, "held", "g", **new, lease_until=START + 1)
+    await put(bench, "again", "g", **new | {"attempt": 1}, lease_until=START)
+    await put(bench, "over", "g", kind="declare", attempt=0, lease_until=START)
+    await put(bench, "notice", "g", **new | {"kind": "notice"}, lease_until=START)
+    async with bench.access.read() as reading:
+        counted = [
+            await reading.run_sync(partial(left_declarations, now=START, most=most))
+            for most in (2, 3, 9)
+        ]
+    assert counted == [2, 3, 3]

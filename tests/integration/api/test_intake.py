@@ -33,6 +33,36 @@ def problem(reply: Reply, status: int, code: str) -> dict[str, Any]:
     return doc
 
 
+async def test_while_too_much_is_in_hand_papers_are_asked_to_come_again(api: API) -> None:
+    admission = api.world.services.admission
+    admission.in_hand = admission.limits.in_hand
+    for name, make, _ in PAPERS:
+        problem(await api.post(f"/v1/{name}", make()), 503, "API-504")
+    reply = await api.batch({"type": "order", **order_doc()})
+    problem(reply, 503, "API-504")
+    assert reply.headers["Retry-After"] == "1"
+    assert api.world.taker.taken == []
+    # Goods records let cases go on, and reading takes nothing in.
+    assert (await api.post("/v1/goods", goods_doc())).status == 201
+    assert (await api.get("/v1/cases")).status == 200
+    admission.done(1)
+    assert (await api.post("/v1/orders", order_doc())).status == 201
+
+
+async def test_a_large_batch_is_stored_in_turns_that_keep_an_order_together(
+    api: API, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.api.intake._CASES_A_TURN", 10)
+    numbers = [f"T{one}" for one in range(25)]
+    orders = [{"type": "order", **order_doc(order_no=one)} for one in numbers]
+    slips = [{"type": "payment", **payment_doc(order_no=one)} for one in numbers]
+    reply = await api.batch(*orders, *slips)
+    assert [one["order_no"] for one in reply.doc["results"]] == numbers * 2
+    assert api.world.taker.calls == 3
+    taken = [one.paper.order_no for one in api.world.taker.taken]
+    assert taken == [one for one in numbers for _ in range(2)]
+
+
 @pytest.mark.parametrize("name,make,kind", PAPERS)
 async def test_a_new_paper_is_created_with_its_exact_bytes(
     api: API, name: str, make: Any, kind: PaperKind
