@@ -7,6 +7,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 ARGS   ?=
 SECONDS ?= 120
+MINUTES ?= 5
 
 PIP      := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip
 LOCKED   := $(PIP) install --quiet --require-hashes
@@ -19,7 +20,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-test deps demo test check lint types imports unit schemas schemas-check \
-        fuzz pytest coverage bench faults mutation wheel lock format clean
+        fuzz pytest coverage bench campaign faults mutation wheel lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,9 @@ demo: venv ## orders clear customs in front of you; ARGS=--once ends by itself
 
 bench: venv-test ## complete orders a second, beside this machine's limits
 	$(BIN)/python -m tests.perf.bench $(ARGS)
+
+campaign: venv-test ## MINUTES=5 of random orders, faults and kills on both stores, then the checkers
+	$(BIN)/python -m tests.campaign --minutes $(MINUTES) $(ARGS)
 
 faults: venv-test ## recall and precision of every matching rule over generated faults
 	$(BIN)/python -m tests.perf.faults $(ARGS)

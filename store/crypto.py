@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed blobs, wrapped data keys, keyed look-ups, signed checkpoints.
+"""Secrets at rest: sealed blobs, wrapped data keys, keyed look-ups, signed checkpoints, evidence.
 
 One master key (32 bytes, given by the caller) gives every other key by HKDF-SHA256, each under its
 own label. A case, a message and a receipt file each have a data key of their own, kept beside them
@@ -17,8 +17,10 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.ports import Lookup, Rng
 from store.errors import DamagedBlob, WrongMasterKey
@@ -88,7 +90,7 @@ class WrappedKey:
 class StoreKeys:
     """Every key of one database, derived from its master key."""
 
-    __slots__ = ("_checkpoint", "_lookup", "_vault", "_wrap", "check_value")
+    __slots__ = ("_checkpoint", "_evidence", "_lookup", "_vault", "_wrap", "check_value")
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != KEY_BYTES:
@@ -96,6 +98,9 @@ class StoreKeys:
         self._wrap = _derived(master_key, b"clearance/wrap/1")
         self._lookup = _derived(master_key, b"clearance/lookup/1")
         self._checkpoint = _derived(master_key, b"clearance/checkpoint/1")
+        self._evidence = Ed25519PrivateKey.from_private_bytes(
+            _derived(master_key, b"clearance/evidence/1")
+        )
         self._vault = DataKey(_derived(master_key, b"clearance/vault/1"))
         self.check_value = _derived(master_key, b"clearance/check/1")[:16].hex()
 
@@ -133,6 +138,17 @@ class StoreKeys:
     def open_secret(self, table: str, row_id: str, blob: bytes) -> bytes:
         """Open a secret of the deployment; raises :class:`DamagedBlob`."""
         return self._vault.open(table, row_id, blob)
+
+    def sign_evidence(self, content: bytes) -> bytes:
+        """The Ed25519 signature (64 bytes) of a manifest; who has the public key can verify it."""
+        return self._evidence.sign(content)
+
+    @property
+    def evidence_public_key(self) -> bytes:
+        """The public key of ``sign_evidence`` as PEM; the same for the life of a master key."""
+        return self._evidence.public_key().public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        )
 
     def sign_checkpoint(self, content: bytes) -> bytes:
         """HMAC-SHA256 over a checkpoint of the event chain heads."""

@@ -7,6 +7,7 @@ it, raw papers to the tenant that sent them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -24,7 +25,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from gateway.domain.case import CaseKey, CaseStage
+from gateway.domain.case import CaseKey, CaseStage, CaseState
 from gateway.domain.codec import state_from_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import InvalidValue
@@ -39,7 +40,7 @@ from gateway.domain.ids import (
     ReceiptId,
     TenantId,
 )
-from gateway.domain.lifecycle import FINAL_STAGES
+from gateway.domain.lifecycle import FINAL_STAGES, apply, case_stage
 from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.domain.profile import FilingProfile
 from gateway.ports import (
@@ -62,6 +63,7 @@ from store.evidence import element_texts
 from store.master import chunks
 from store.papers import PaperPlace, open_revision
 from store.tables import (
+    OutboxStage,
     case_,
     claim,
     declaration,
@@ -163,6 +165,40 @@ class SqlReadModels:
         """One case of this tenant, its papers decrypted; without papers once it is shredded."""
         async with self._access.read() as reading:
             return await reading.run_sync(partial(_detail, self._keys, tenant, case_id))
+
+    async def case_at(self, tenant: TenantId, case_id: CaseId, at: int) -> CaseDetail | None:
+        """A case as it stood at a past moment, UTC microseconds: the fold of its events until then.
+
+        None before its first event. ``version`` of the row is the number of those events.
+        """
+        now = await self.case(tenant, case_id)
+        return None if now is None else await self._back_to(now, at)
+
+    async def _back_to(self, now: CaseDetail, at: int) -> CaseDetail | None:
+        events = tuple(one for one in now.events if one.at <= at)
+        if not events:
+            return None
+        state = CaseState()
+        for one in events:
+            state = apply(state, one.event)
+        async with self._access.read() as reading:
+            papers = await reading.run_sync(
+                partial(_papers_of, self._keys, now.row.key.case_id, state)
+            )
+        return CaseDetail(
+            row=replace(
+                now.row,
+                stage=case_stage(state),
+                held=state.hold is not None,
+                findings=len(state.verdict.findings) if state.verdict else 0,
+                updated_at=events[-1].at,
+                version=len(events),
+            ),
+            state=state,
+            papers=papers,
+            events=events,
+            notices=tuple(_notice_at(one, at) for one in now.notices if one.effect.due_at <= at),
+        )
 
     async def events(self, tenant: TenantId, after: str | None, limit: int) -> Page[StoredEvent]:
         """The stream after a cursor, in commit order, skipping nothing that commits later."""
@@ -342,6 +378,43 @@ def _detail(
         events=tuple(_stored_event(one, row.order_no) for one in events),
         notices=_notices(tenant, case_id, connection),
     )
+
+
+def _papers_of(
+    keys: StoreKeys, case_id: CaseId, state: CaseState, connection: Connection
+) -> dict[PaperKind, PaperRevision]:
+    """The papers in the revisions that a state stands on."""
+    wrapped_key = connection.execute(
+        select(case_.c.wrapped_key).where(case_.c.case_id == case_id)
+    ).scalar_one()
+    revisions = {kind: stamp.revision for kind, stamp in (state.papers or {}).items()}
+    if wrapped_key is None or not revisions:
+        return {}
+    rows = connection.execute(
+        select(paper.c.kind, paper.c.revision, paper.c.body).where(
+            paper.c.case_id == case_id,
+            tuple_(paper.c.kind, paper.c.revision).in_(
+                [(kind.value, revision) for kind, revision in revisions.items()]
+            ),
+        )
+    )
+    key = keys.unwrap("case_", case_id, wrapped_key)
+    return {
+        PaperKind(row.kind): open_revision(
+            PaperPlace(case_id, PaperKind(row.kind), row.revision), row.body, key
+        )
+        for row in rows
+    }
+
+
+def _notice_at(notice: NoticeRow, at: int) -> NoticeRow:
+    """A notice as it stood: what was answered later was open then."""
+    if notice.done_at is not None and notice.done_at > at:
+        is_open = OutboxStage.OPEN.value
+        return replace(notice, status=is_open, detail="", done_at=None, acked_at=None)
+    if notice.acked_at is not None and notice.acked_at > at:
+        return replace(notice, acked_at=None)
+    return notice
 
 
 def _newest_papers(

@@ -28,6 +28,7 @@ from gateway.app.commands import (
 from gateway.app.commands.case import case
 from gateway.app.commands.check import check, parked_work
 from gateway.app.commands.doctor import doctor
+from gateway.app.commands.evidence import evidence
 from gateway.app.commands.frame import Common, SpeakingGroup
 from gateway.app.commands.preflight import preflight
 from gateway.app.commands.sandbox import sandbox
@@ -108,6 +109,7 @@ def build() -> typer.Typer:
     app.command("seed")(seed)
     app.command("verify")(verify)
     app.command("case")(case)
+    app.command("evidence")(evidence)
     app.command("check")(check)
     app.command("parked")(parked_work)
     app.command("inbox")(boxes.inbox)

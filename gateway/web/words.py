@@ -117,6 +117,7 @@ ENTRIES: Final[dict[str, str]] = {
     "locked": N_("Account locked"),
     "revealed": N_("Personal data revealed"),
     "downloaded": N_("Bytes downloaded"),
+    "evidence_taken": N_("Evidence file taken"),
     "exported": N_("List exported"),
     "noted": N_("Note"),
     "looked_up": N_("Looked up at customs"),

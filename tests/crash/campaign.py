@@ -173,20 +173,38 @@ def _run(work: Coroutine[object, object, Verdict | None]) -> Verdict | None:
         return Verdict((f"not brought to its end: {told}",), 0, 0, 0.0)
 
 
-def _campaign(asked: argparse.Namespace, counts: Counts) -> None:
-    until = time.monotonic() + asked.minutes * 60
-    with _databases(asked.store) as server:
-        if asked.points:
-            for passing in asked.passings:
-                for point in POINTS:
-                    work = _point_round(point, passing, server, counts)
-                    _note(counts, f"{point}:{passing}", _run(work))
-            return
-        seed = asked.seed
+def _in_turn(store: str, passings: Sequence[int], counts: Counts) -> None:
+    """Every crash point, at each of the passings."""
+    with _databases(store) as server:
+        for passing in passings:
+            for point in POINTS:
+                work = _point_round(point, passing, server, counts)
+                _note(counts, f"{point}:{passing}", _run(work))
+
+
+def _at_random(
+    store: str, until: float, orders: int, kills: int, seed: int, counts: Counts
+) -> None:
+    """Round after round until a moment of the monotonic clock."""
+    with _databases(store) as server:
         while time.monotonic() < until:
-            work = _random_round(seed, asked.orders, asked.kills, server, counts)
+            work = _random_round(seed, orders, kills, server, counts)
             _note(counts, f"seed {seed}", _run(work))
             seed += 1
+
+
+def run_campaign(*, store: str, minutes: float, orders: int, kills: int, seed: int) -> int:
+    """Random kills for some minutes, with the counts printed; how often a promise was broken."""
+    counts, started = Counts(), time.monotonic()
+    _at_random(store, started + minutes * 60, orders, kills, seed, counts)
+    return _told(counts, started)
+
+
+def _told(counts: Counts, started: float) -> int:
+    for line in counts.broken:
+        print(line)
+    print(json.dumps(counts.to_doc(time.monotonic() - started)), flush=True)
+    return len(counts.broken)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -200,13 +218,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--points", action="store_true", help="each crash point in turn")
     parser.add_argument("--passings", type=int, nargs="+", default=[1, 2], help="with --points")
     asked = parser.parse_args(arguments)
-    counts, started = Counts(), time.monotonic()
-    _campaign(asked, counts)
-    for line in counts.broken:
-        print(line)
-    print(json.dumps(counts.to_doc(time.monotonic() - started)))
-    print(f"violations: {len(counts.broken)}")
-    return 1 if counts.broken else 0
+    if asked.points:
+        counts, started = Counts(), time.monotonic()
+        _in_turn(asked.store, asked.passings, counts)
+        broken = _told(counts, started)
+    else:
+        broken = run_campaign(
+            store=asked.store,
+            minutes=asked.minutes,
+            orders=asked.orders,
+            kills=asked.kills,
+            seed=asked.seed,
+        )
+    print(f"violations: {broken}")
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

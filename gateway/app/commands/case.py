@@ -1,5 +1,6 @@
 """One case, as a person wants to read it."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,16 +12,19 @@ from gateway.app.commands.frame import (
     JSONOption,
     TenantOption,
     Unusable,
+    at_json,
     common,
     emit,
     out,
     run,
     show_table,
 )
+from gateway.app.commands.frame import at as text_at
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.opening import Reader, open_reading
 from gateway.domain.case import CaseKey
+from gateway.domain.codec import to_micros
 from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import explain, explain_missing
@@ -38,30 +42,60 @@ def case(
     ],
     *,
     tenant: TenantOption,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="As it stood then: 2026-11-28T10:15, UTC unless it ends in an offset / 当时状态",
+        ),
+    ] = None,
     json: JSONOption = False,
 ) -> None:
     """Show one case: papers, findings, declarations, history / 查看一个案件
 
-    Personal data is masked. Works beside a running gateway.
+    Personal data is masked. Works beside a running gateway. With --at the case is folded from its
+    events until that moment: what was known, decided and told by then.
     """
-    doc = run(_load(common(context).settings(), tenant, number))
+    moment = None if at is None else past_moment(at)
+    doc = run(_load(common(context).settings(), tenant, number, moment))
     if json:
         emit(doc)
     else:
         _show(doc)
 
 
-async def _load(settings: Settings, tenant: str, number: str) -> Doc:
+def past_moment(text: str) -> int:
+    """A time of the command line as UTC microseconds. Raises :class:`Unusable`."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unusable(
+            f"{text} is no time; write it like 2026-11-28T10:15 or 2026-11-28T18:15:30+08:00"
+        ) from None
+    return to_micros(time if time.tzinfo else time.replace(tzinfo=UTC))
+
+
+async def _load(settings: Settings, tenant: str, number: str, moment: int | None) -> Doc:
     async with open_reading(settings) as reader:
         owner = await known_tenant(reader.access, tenant)
-        case_id = await _find(reader, owner, number)
-        found = await reader.reads.case(owner, case_id)
-        assert found is not None
+        case_id = await find_case(reader, owner, number)
         messages = await reader.reads.messages_of(owner, case_id)
-        return detail_view(found, messages, KeyRole.VIEWER.value, explain)
+        if moment is None:
+            found = await reader.reads.case(owner, case_id)
+            assert found is not None
+            return detail_view(found, messages, KeyRole.VIEWER.value, explain)
+        then = await reader.reads.case_at(owner, case_id, moment)
+        if then is None:
+            raise Unusable(f"the case {case_id} did not exist yet at {text_at(moment)}")
+        carried = {one.message_id for one in then.state.declarations}
+        doc = detail_view(
+            then, [one for one in messages if one[0] in carried], KeyRole.VIEWER.value, explain
+        )
+        return {"as_of": at_json(moment), **doc}
 
 
-async def _find(reader: Reader, tenant: TenantId, number: str) -> CaseId:
+async def find_case(reader: Reader, tenant: TenantId, number: str) -> CaseId:
+    """The one case that a number names. Raises :class:`Unusable` for none and for several."""
     direct = await reader.reads.case(tenant, CaseId(number))
     if direct is not None:
         return CaseId(number)
@@ -87,6 +121,8 @@ def _named(key: CaseKey) -> str:
 def _show(doc: Doc) -> None:
     console = out()
     held = doc["hold"]
+    if "as_of" in doc:
+        console.print(f"截至 as of  {doc['as_of']}", markup=False)
     console.print(f"案件 case   {doc['case']}", markup=False)
     console.print(f"订单 order  {doc['order_no']}", markup=False)
     console.print(f"状态 stage  {doc['stage']}" + (" (held 暂停)" if held else ""), markup=False)

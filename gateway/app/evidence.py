@@ -1,0 +1,87 @@
+"""The evidence file: one case in a zip that proves itself without the gateway.
+
+``manifest.json`` names every file with its SHA-256 and is signed with the deployment's evidence key
+(Ed25519, derived from the master key). The same files give the same zip: no time of making but the
+manifest's own stands in it.
+"""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+
+from gateway.api.views import moment
+from store.crypto import StoreKeys
+from store.dossier import Dossier, Exhibit
+
+FORMAT: Final = 1
+_MANIFEST: Final = "manifest.json"
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+# How to verify it, for who has nothing but the zip.
+_OF_US: Final = {"READ-ME.md": "evidence-READ-ME.md", "verify.py": "evidence-verify.py.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for the evidence, why, and when (UTC microseconds)."""
+
+    by: str
+    reason: str
+    at: int
+
+
+def evidence_zip(dossier: Dossier, keys: StoreKeys, asked: Asked) -> bytes:
+    """The zip of a dossier with its signed manifest."""
+    manifest = orjson.dumps(
+        manifest_doc(dossier, keys, asked), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    )
+    parts = {one.path: one.body for one in dossier.exhibits}
+    sums = {name: hashlib.sha256(body).hexdigest() for name, body in parts.items()}
+    texts = files("gateway.app.samples")
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, body in (
+            (_MANIFEST, manifest),
+            ("manifest.sig", keys.sign_evidence(manifest)),
+            ("public-key.pem", keys.evidence_public_key),
+            ("SHA256SUMS", "".join(f"{sums[name]}  {name}\n" for name in sums).encode()),
+            *((name, (texts / ours).read_bytes()) for name, ours in _OF_US.items()),
+            *parts.items(),
+        ):
+            out.writestr(zipfile.ZipInfo(name, _EPOCH), body, zipfile.ZIP_DEFLATED)
+    return written.getvalue()
+
+
+def manifest_doc(dossier: Dossier, keys: StoreKeys, asked: Asked) -> dict[str, Any]:
+    """What the signature covers, directly or by digest (Any: a JSON object)."""
+    return {
+        "format": FORMAT,
+        "made_at": moment(asked.at),
+        "made_by": asked.by,
+        "reason": asked.reason,
+        "tenant": dossier.tenant,
+        "case": dossier.case_id,
+        "platform": dossier.platform,
+        "order_no": dossier.order_no,
+        "direction": dossier.direction,
+        "profile": dossier.profile_id,
+        "stage": dossier.stage,
+        "events": {"count": dossier.events, "head": dossier.head_hash.hex()},
+        "public_key_sha256": hashlib.sha256(keys.evidence_public_key).hexdigest(),
+        "files": [_entry(one) for one in dossier.exhibits],
+        "withheld": [{"path": path, "reason": reason} for path, reason in dossier.withheld],
+    }
+
+
+def _entry(one: Exhibit) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "what": one.what,
+        "at": moment(one.at),
+        "size_bytes": len(one.body),
+        "sha256": hashlib.sha256(one.body).hexdigest(),
+    }
