@@ -32,6 +32,7 @@
     │   ├── KeyExpired             SIGN-223
     │   ├── KeyNotYetValid         SIGN-224
     │   ├── EnterpriseForeign      SIGN-225
+    │   ├── KeyDoubted             SIGN-226
     │   └── RingError              SIGN-230
     │       ├── NoKeyReady         SIGN-231
     │       ├── DeadlinePassed     SIGN-232
@@ -277,6 +278,12 @@ class EnterpriseForeign(SigningKeyError):
     """The certificate of the key belongs to another enterprise than the one that files."""
 
     code = "SIGN-225"
+
+
+class KeyDoubted(SigningKeyError):
+    """The receiver refused what the key signed; a person must settle that, then readmit the key."""
+
+    code = "SIGN-226"
 
 
 class RingError(SigningKeyError):

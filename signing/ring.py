@@ -20,6 +20,7 @@ from signing.certificate import Certificate
 from signing.errors import (
     DeadlinePassed,
     EnterpriseForeign,
+    KeyDoubted,
     KeyExpired,
     KeyNotYetValid,
     NoKeyReady,
@@ -161,6 +162,7 @@ class _Member:
         self.share = 0
         self.error: SigningKeyError | None = None
         self.is_out = False
+        self.is_doubted = False
 
     def window_fault(self, now: datetime | None) -> SigningKeyError | None:
         """Why the certificate cannot sign now, None when it can."""
@@ -301,8 +303,12 @@ class Ring:
                 tried.add(member.key.name)
                 last = error
             else:
-                self._succeeded(member, _now_us() - started)
-                return result
+                if not member.is_doubted:
+                    self._succeeded(member, _now_us() - started)
+                    return result
+                # Set aside while it signed: nobody has that signature, another key makes one.
+                tried.add(member.key.name)
+                last = KeyDoubted(member.key.name)
             finally:
                 member.in_flight -= 1
                 self._dispatch()
@@ -310,7 +316,9 @@ class Ring:
     async def check(self) -> None:
         """Have every key that is not out sign a probe: failing ones rest, well ones return."""
         for member in self._members:
-            if member.is_out or member.in_flight or member.window_fault(self._moment()):
+            if member.is_out or member.is_doubted or member.in_flight:
+                continue
+            if member.window_fault(self._moment()):
                 continue
             member.in_flight += 1
             try:
@@ -339,6 +347,31 @@ class Ring:
             self._well_again(member)
         self._dispatch()
         return bool(found)
+
+    def doubt(self, serials: Collection[str]) -> None:
+        """Set aside the keys of exactly these certificates: who is sent to refuses what they sign.
+
+        No probe brings them back. One whose serial is no longer given signs again.
+        """
+        for member in self._members:
+            was, member.is_doubted = member.is_doubted, member.key.certificate.serial in serials
+            if member.is_doubted and not was:
+                member.failures += 1
+                member.error = KeyDoubted(member.key.name)
+                self._watch.failed(self.name, member.key.name, member.error)
+            elif was and not member.is_doubted:
+                self._well_again(member)
+        self._dispatch()
+
+    def is_ready_for(self, enterprises: Collection[str]) -> bool:
+        """Whether some key could sign for these codes now, if it were free."""
+        now = self._moment()
+        return any(
+            member.belongs_to(enterprises)
+            and member.is_in_use(now)
+            and self._health(member, now) is Health.READY
+            for member in self._members
+        )
 
     # --- choosing a key -------------------------------------------------------------------------
 
@@ -461,7 +494,7 @@ class Ring:
         moments = [
             max(member.may_sign_at_us, member.rests_until_us)
             for member in self._members
-            if not member.is_out and member.in_flight < member.given.at_once
+            if not (member.is_out or member.is_doubted) and member.in_flight < member.given.at_once
         ]
         later = [moment for moment in moments if moment > now]
         if later:
@@ -474,7 +507,7 @@ class Ring:
         return self._now() if self._now is not None else None
 
     def _health(self, member: _Member, moment: datetime | None) -> Health:
-        if member.is_out:
+        if member.is_out or member.is_doubted:
             return Health.OUT
         match member.window_fault(moment):
             case KeyExpired():
@@ -493,7 +526,7 @@ class Ring:
         self._well_again(member)
 
     def _well_again(self, member: _Member) -> None:
-        if member.failed_in_a_row or member.is_out:
+        if member.error is not None:
             self._watch.returned(self.name, member.key.name)
         member.failed_in_a_row = 0
         member.rests_until_us = 0

@@ -260,9 +260,8 @@ def read_message(
     rows = statement.run(connection, [(message_id,)])
     if not rows:
         return None
-    (_, guid, kind_name, tenant, profile_id, group, stage, created_at, attempt, wrapped, body) = (
-        rows[0]
-    )
+    _, guid, kind_name, tenant, profile_id, group, stage, created_at, *rest = rows[0]
+    attempt, signer, wrapped, body = rest
     kind = DeclarationKind(kind_name)
     opened = None
     if body is not None:
@@ -279,6 +278,7 @@ def read_message(
         attempt=attempt,
         body=opened,
         members=_members(connection, statements, message_id, kind),
+        certificate_serial=signer,
     )
 
 

@@ -74,6 +74,7 @@ MESSAGE_COLUMNS: Final = (
     "stage",
     "created_at",
     "attempt",
+    "certificate_serial",
     "wrapped_key",
     "body",
 )

@@ -503,6 +503,20 @@ channel_pause: Final = Table(
     PrimaryKeyConstraint("channel"),
 )
 
+key_aside: Final = Table(
+    "key_aside",
+    metadata,
+    # The serial of a key's certificate. It signs nothing while `ended_at` is NULL; afterwards the
+    # row says up to when answers about what it signed are old news.
+    id_column("serial"),
+    time_column("set_at"),
+    id_column("set_by"),
+    prose("reason"),
+    maybe_time("ended_at"),
+    maybe_id("ended_by"),
+    PrimaryKeyConstraint("serial"),
+)
+
 # --- sources ----------------------------------------------------------------------------------
 
 pulled_page: Final = Table(

@@ -16,7 +16,7 @@ from gateway.app.config import (
     refuse_stand_ins,
 )
 from gateway.app.console import build_console
-from gateway.app.keyring import open_rings
+from gateway.app.keyring import KeyRings, open_rings
 from gateway.app.master_key import read_master_key
 from gateway.app.metrics import EngineMetrics, FolderMetrics, MeasuredIngest, SigningMetrics
 from gateway.app.notifier import WebhookNotifier, egress_policy
@@ -49,9 +49,11 @@ from gateway.ports import (
     Notifier,
     Rng,
 )
+from gateway.ports.aside_keys import AsideKey
 from gateway.ports.partners import NoPartners, Partners
 from gateway.web.services import WebServices
 from store.admin import MasterAdmin
+from store.aside_keys import AsideBook
 from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
@@ -84,6 +86,7 @@ class Gateway:
     desk: Desk
     services: Services
     pauses: PauseBook
+    aside_keys: AsideBook
     packs: StoredPacks
     web: WebServices
 
@@ -157,14 +160,15 @@ async def assemble(
     # The engine comes later: it needs the cache.
     cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))  # noqa: PLW0108
     keys, pauses = KeyDirectory(store, clock, rng), PauseBook(store, clock)
+    aside = AsideBook(store, clock, _doubting(key_ring))
     live = LivePacks(builtin_matcher(), builtin_text)
     packs = StoredPacks(store, live.load)
-    for one in (packs, cache, keys, pauses):
+    for one in (packs, cache, keys, pauses, aside):
         await one.refresh()
     context = Context(
         clock=clock, rng=rng, crash=crash, executor=executor, store=store, master=cache,
         matcher=live, regime=regime(_REGIME).create(), channels=channels, keys=key_ring,
-        notifier=notifier, settings=flow_settings(settings), pauses=pauses,
+        notifier=notifier, settings=flow_settings(settings), pauses=pauses, aside_keys=aside,
         ways=_ways(settings, channels, clock, rng), partners=partners or NoPartners(),
     )  # fmt: skip
     registry = registry or CollectorRegistry()
@@ -205,9 +209,15 @@ async def assemble(
         desk=desk,
         services=services if ready is None else replace(services, ready=ready),
         pauses=pauses,
+        aside_keys=aside,
         packs=packs,
         web=build_console(settings, store, services, context, admin),
     )
+
+
+def _doubting(key_ring: KeyRing) -> Callable[[Mapping[str, AsideKey]], None] | None:
+    """Who has the rings do as the book of keys that are set aside says."""
+    return key_ring.doubt if isinstance(key_ring, KeyRings) else None
 
 
 def _engine(

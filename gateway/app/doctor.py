@@ -7,6 +7,7 @@ on. Nothing is changed, no network is used but the database's, and nothing secre
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,7 @@ from gateway.app.master_key import read_master_key
 from gateway.app.opening import Reader
 from gateway.domain.codec import from_micros
 from signing import KeyKind
+from store.aside_keys import load_aside
 from store.boxwork import queues
 from store.master import load_profiles, profile_of_doc
 from store.pauses import load_pauses
@@ -201,6 +203,7 @@ def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
         lambda: _work(connection, now),
         lambda: _profiles(connection, reader.settings),
         lambda: _pauses(connection),
+        lambda: _aside_keys(connection, reader.settings),
     )
     return [
         Look("database", Health.OK, "opens with this master key and has this program's schema"),
@@ -283,4 +286,22 @@ def _pauses(connection: Connection) -> Iterator[Look]:
             Health.WARN,
             f"paused since {from_micros(pause.at):%Y-%m-%d %H:%M} UTC: {pause.reason}",
             f"settle the reason, then `clearance channels resume {pause.channel}`",
+        )
+
+
+def _aside_keys(connection: Connection, settings: Settings) -> Iterator[Look]:
+    names: dict[str, str] = {}
+    for name, section in settings.keys.items():
+        with suppress(ConfigError):
+            certificate = certificate_of(name, section)
+            if certificate is not None:
+                names[certificate.serial] = name
+    for one in load_aside(connection).values():
+        name = names.get(one.serial, one.serial)
+        yield Look(
+            f"signing key {name}",
+            Health.BAD,
+            f"set aside since {from_micros(one.at):%Y-%m-%d %H:%M} UTC: its signatures were "
+            f"refused ({one.reason})",
+            f"settle that with customs, then `clearance keys readmit {name}`, or rotate",
         )

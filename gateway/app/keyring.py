@@ -82,6 +82,16 @@ class KeyRings:
         signed = await self.ring(ring).sign(body, urgency, enterprises=enterprises)
         return SignedMessage(signed.content, signed.certificate_serial, signed.profile.name)
 
+    def is_ready(self, ring: str, enterprises: Collection[str]) -> bool:
+        """Whether a key of the ring could sign for these codes now."""
+        found = self._rings.get(ring)
+        return found is not None and found.is_ready_for(enterprises)
+
+    def doubt(self, serials: Collection[str]) -> None:
+        """Set aside the keys of exactly these certificates, in every ring."""
+        for ring in self._rings.values():
+            ring.doubt(serials)
+
 
 def open_rings(
     sections: Mapping[str, KeySection],

@@ -29,6 +29,7 @@ from gateway.app.surroundings import (
 )
 from store.access import Access, Reading
 from store.admin import MasterAdmin
+from store.aside_keys import AsideBook
 from store.crypto import StoreKeys
 from store.errors import WrongMasterKey
 from store.keys import KeyDirectory
@@ -66,6 +67,7 @@ class Office:
     keys: KeyDirectory
     admin: MasterAdmin
     pauses: PauseBook
+    aside_keys: AsideBook
     clock: SystemClock
 
 
@@ -119,7 +121,8 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
         keys = KeyDirectory(store, clock, rng)
         await cache.refresh()
         admin = MasterAdmin(store, cache, store.keys, clock, rng)
-        yield Office(settings, store, cache, keys, admin, PauseBook(store, clock), clock)
+        pauses, aside = PauseBook(store, clock), AsideBook(store, clock)
+        yield Office(settings, store, cache, keys, admin, pauses, aside, clock)
 
 
 @asynccontextmanager

@@ -102,6 +102,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(gateway.cache.follow(clock)),
             tasks.create_task(gateway.keys.follow(clock)),
             tasks.create_task(gateway.pauses.follow(clock)),
+            tasks.create_task(gateway.aside_keys.follow(clock)),
             tasks.create_task(gateway.packs.follow(clock)),
             tasks.create_task(_outlasting(clock, checkpoints)),
             tasks.create_task(_outlasting(clock, keys_well)),

@@ -37,6 +37,8 @@ INVENTORY_DECLARED: Final = "inventory_declared"
 
 FUTURE_TOLERANCE_US: Final = 5 * 60 * 1_000_000
 EARLY_TOLERANCE_US: Final = 60 * 1_000_000
+SIGNATURE_REFUSED: Final = "signature_refused"
+"""The alarm of a declaration whose signature customs refuses: its key is in doubt, not the case."""
 _RELEASED_LEVEL: Final = 4
 
 # Partial order of the stages that customs' answers lead to; within a level the newest returnTime
@@ -340,7 +342,7 @@ def _back_to_sent(declaration: DeclarationState, fact: ReceiptFact) -> list[Even
 
 def _failed_signature(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     """A signature refusal speaks of the key, not of the case."""
-    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "signature_refused")]
+    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, SIGNATURE_REFUSED)]
 
 
 def _failed(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:

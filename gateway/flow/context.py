@@ -16,6 +16,7 @@ from gateway.ports import (
     Rng,
     Store,
 )
+from gateway.ports.aside_keys import AsideKeys, NeverAside
 from gateway.ports.partners import NoPartners, Partners
 from gateway.ports.pauses import NeverPaused, Pauses
 from gateway.ports.ways import OpenWays, Ways
@@ -65,5 +66,6 @@ class Context:
     notifier: Notifier
     settings: FlowSettings = FlowSettings()
     pauses: Pauses = field(default_factory=NeverPaused)
+    aside_keys: AsideKeys = field(default_factory=NeverAside)
     ways: Ways = field(default_factory=OpenWays)
     partners: Partners = field(default_factory=NoPartners)

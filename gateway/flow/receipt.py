@@ -8,11 +8,12 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain.declaration import DeclarationKind, Word
-from gateway.domain.events import Event
+from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
-from gateway.domain.lifecycle import receipt_events
+from gateway.domain.lifecycle import EARLY_TOLERANCE_US, SIGNATURE_REFUSED, receipt_events
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, plan
@@ -130,14 +131,49 @@ async def _apply_records(
     }
     found = await context.store.find_claims(sorted(lookups))
     now = context.clock.now()
-    return await context.store.submit_all(
+    outcomes = await context.store.submit_all(
         [_record_command(context, item, read, found, now) for item, read in files]
     )
+    doubts: dict[MessageId, _Doubt] = {}
+    for one in outcomes:
+        doubts |= {} if isinstance(one, Exception) else one
+    for message_id, doubt in doubts.items():
+        await _doubt_key(context, message_id, doubt)
+    return [one if isinstance(one, Exception) else None for one in outcomes]
+
+
+async def _doubt_key(context: Context, message_id: MessageId, doubt: "_Doubt") -> None:
+    """Set aside the key that signed a message whose signature customs refuses.
+
+    The cases wait: what the key signed goes again once it is readmitted, or signed by another key
+    (:func:`gateway.flow.transmit.check_answer`). A crash before this loses nothing: the same bytes
+    go again when their answer is overdue, and are refused again.
+    """
+    message = await context.store.load_message(message_id, with_body=False)
+    if message is None or message.certificate_serial is None:
+        return
+    if doubt.at < message.created_at - EARLY_TOLERANCE_US:
+        return  # It speaks of a message that these records were in before.
+    await context.aside_keys.set_aside(
+        message.certificate_serial, "gateway", doubt.code, signed_at=message.created_at
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Customs refuses the signature of a message: its code, and when (UTC microseconds)."""
+
+    code: str
+    at: int
+
+
+def _doubts_key(event: Event) -> bool:
+    return event.kind is EventKind.ALARM_RAISED and event.payload.get("alarm") == SIGNATURE_REFUSED
 
 
 def _record_command(
     context: Context, item: InboxItem, read: ReadFile, found: Found, now: int
-) -> Command[None]:
+) -> Command[dict[MessageId, "_Doubt"]]:
     """The command of one file; files about the same cases share a lane, and so a commit."""
     cases = {
         record.position: found[record.lookup]
@@ -154,9 +190,14 @@ def _record_command(
     )
 
 
-def decide_records(facts: _RecordFacts, views: Views, found: Found) -> Changes[None]:
-    """R2, pure: every record of one file, and what follows for its case."""
-    changes: Changes[None] = Changes(result=None)
+def decide_records(
+    facts: _RecordFacts, views: Views, found: Found
+) -> Changes[dict[MessageId, "_Doubt"]]:
+    """R2, pure: every record of one file, and what follows for its case.
+
+    Gives the messages whose signature was refused, with the code.
+    """
+    changes: Changes[dict[MessageId, _Doubt]] = Changes(result={})
     parked = 0
     holders = dict(found)
     for record in facts.read.records:
@@ -178,7 +219,7 @@ def _apply_record(
     record: ReadRecord,
     view: CaseView | None,
     holders: dict[Lookup, CaseId],
-    changes: Changes[None],
+    changes: Changes[dict[MessageId, "_Doubt"]],
 ) -> str | None:
     """Apply one record; the reason why it is parked, None when it was applied or repeats."""
     if record.fact is None:
@@ -204,6 +245,10 @@ def _apply_record(
     if claim is not None and claim not in holders:
         holders[claim] = view.key.case_id
         changes.claims.append((claim, view.key.case_id, view.key.tenant))
+    if declaration.message_id is not None and any(map(_doubts_key, decision.events)):
+        changes.result[declaration.message_id] = _Doubt(
+            record.fact.status, record.fact.returned_at_us
+        )
     if decision.events:
         _follow(context, profile, view, decision.events, changes, now)
     return None
@@ -222,7 +267,7 @@ def _follow(
     profile: FilingProfile,
     view: CaseView,
     events: Sequence[Event],
-    changes: Changes[None],
+    changes: Changes[Any],
     now: int,
 ) -> None:
     """Record events on a case, plan what they open, tell who waits."""
@@ -315,8 +360,8 @@ async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> l
     """A refusal of a whole message: split it, or park what asks for a person.
 
     Trouble on the way (3xxx) changes nothing: the answer's timer sends the same bytes again. A
-    security answer (1xxx) speaks of the key or the profile, so its channel is paused, what it says
-    is parked, and a person decides.
+    security answer (1xxx) speaks of the key or the profile, so its channel is paused, the key set
+    aside, what it says is parked, and a person decides.
     """
     message = await _refused_message(context, read)
     if message is None or message.attempt == 0:
@@ -324,6 +369,8 @@ async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> l
         return []
     if read.quarantine:
         await context.pauses.pause(item.channel, "gateway", f"security answer {read.code}")
+        doubt = _Doubt(read.code, item.received_at)
+        await _doubt_key(context, message.message_id, doubt)
         await _set_aside(context, item, read, "security_answer")
         return []
     split: list[StoredMessage] = []

@@ -84,6 +84,7 @@ def decide_signed(facts: _SignedFacts, views: Views, found: Found) -> Changes[St
         stage=MessageStage.SIGNED,
         attempt=1,
         body=facts.signed.body,
+        certificate_serial=facts.signed.certificate_serial,
         members=record_sending(message, views, 1, facts.now),
     )
     changes: Changes[StoredMessage] = Changes(result=sent)

@@ -8,15 +8,17 @@ reached.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, effect_id
+from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import build_message, profile_of, risen_app_time, send_effect
-from gateway.flow.sign import record_sending, sign_message
+from gateway.flow.sign import record_sending, sign_message, signing_enterprise
 from gateway.flow.status import stage_notices
 from gateway.ports import (
     AttemptClosed,
@@ -45,6 +47,7 @@ _WAITING: Final = frozenset(
 )
 # After 2, 4 and 8 times the wait for an answer.
 _LODGED_LOOKS: Final = 3
+_KEY_WAIT_S: Final = 30
 NOT_SENT: Final = frozenset({SendOutcome.REFUSED, SendOutcome.DECLINED})
 """The outcomes that surely handed nothing over."""
 _OUTCOME: Final = {
@@ -235,18 +238,20 @@ def _record_unanswered(message: StoredMessage, views: Views) -> list[StoredMembe
     return silent
 
 
-def answer_effect(message: StoredMessage, due_at: int, look: int = 0) -> Effect:
+def answer_effect(message: StoredMessage, due_at: int, look: int = 0, key_wait: int = 0) -> Effect:
     """The timer that looks whether a message was answered; ``look`` counts the later looks after
-    records of which customs has said no more than that they are lodged.
+    records of which customs has said no more than that they are lodged, ``key_wait`` those for a
+    key that may sign what customs refused.
     """
-    parts = (message.attempt, look) if look else (message.attempt,)
+    parts = (message.attempt, look) if look or key_wait else (message.attempt,)
+    parts = (*parts, key_wait) if key_wait else parts
     return Effect(
         effect_id=effect_id(CaseId(message.message_id), "answer", *parts),
         kind=EffectKind.ANSWER,
         group="answer",
         due_at=due_at,
         ref=message.message_id,
-        payload={"attempt": message.attempt, "look": look},
+        payload={"attempt": message.attempt, "look": look, "key_wait": key_wait},
     )
 
 
@@ -261,17 +266,41 @@ class _OverdueFacts:
     ids: tuple[MessageId, str]
     regime: Regime
     now: int
+    signer: "_Signer"
+
+
+class _Signer(StrEnum):
+    """How the key stands that signed a message: well, or set aside, with another to sign or not."""
+
+    WELL = "well"
+    REPLACED = "replaced"
+    AWAITED = "awaited"
+
+
+def _signer(context: Context, message: StoredMessage, profile: FilingProfile) -> _Signer:
+    if message.certificate_serial not in context.aside_keys.aside:
+        return _Signer.WELL
+    owner = signing_enterprise(profile, message.kind)
+    is_ready = context.keys.is_ready(profile.key_ring, owner)
+    return _Signer.REPLACED if is_ready else _Signer.AWAITED
 
 
 async def check_answer(context: Context, timer: Effect) -> SendOutcome | None:
-    """A message's answer is overdue: send the same bytes again, or call a person at the limit."""
+    """A message's answer is overdue: send the same bytes again, or call a person at the limit.
+
+    What customs refused for its signature goes again once its key was readmitted, or signed by
+    another key as soon as there is one; until then it waits and uses up no try.
+    """
     message = await load_live(context, MessageId(timer.ref), with_body=True)
     if message is None or message.body is None:
         await context.store.finish([(timer.effect_id, timer.attempt)], [])
         return None
     ids = (MessageId(context.rng.guid()), context.rng.guid())
     profile = profile_of(context, message)
-    facts = _OverdueFacts(message, profile, timer, ids, context.regime, context.clock.now())
+    facts = _OverdueFacts(
+        message, profile, timer, ids, context.regime, context.clock.now(),
+        _signer(context, message, profile),
+    )  # fmt: skip
     again = await context.store.submit(
         Command(
             decide=decide_overdue,
@@ -303,18 +332,24 @@ def decide_overdue(
         return changes
     if facts.timer.payload.get("attempt") != message.attempt:
         return changes
+    refused = _refused_signatures(message, views) if facts.signer is not _Signer.WELL else []
+    if refused and facts.signer is _Signer.AWAITED:
+        waits = int(facts.timer.payload.get("key_wait", 0)) + 1
+        look = int(facts.timer.payload.get("look", 0))
+        due_at = facts.now + min(_KEY_WAIT_S, facts.profile.resend_gap_s) * SECOND_US
+        changes.effects.append(answer_effect(message, due_at, look, waits))
+        return changes
     silent = _record_unanswered(message, views)
+    if refused:
+        changes.result = _moved_again(facts, views, silent, "signature refused", changes)
+        return changes
     tries = max((_tries(views, member, message.kind) for member in silent), default=0)
     if not silent or tries > facts.profile.resend_limit:
         _raise_alarm("no_answer", message, silent, views)
         _follow_lodged(facts, views, changes)
         return changes
     if any(_is_corrected(views, member, message.kind) for member in message.members):
-        changes.messages_staged.append(
-            MessageStaged(message.message_id, MessageStage.SPLIT, "resend")
-        )
-        moving = _Moving(message, facts.profile, views, facts.now, facts.regime)
-        changes.result = _moved(moving, silent, facts.ids, changes)
+        changes.result = _moved_again(facts, views, silent, "resend", changes)
         return changes
     attempt = message.attempt + 1
     record_sending(message, views, attempt, facts.now)
@@ -326,6 +361,30 @@ def decide_overdue(
     )
     changes.result = replace(message, attempt=attempt, stage=MessageStage.SIGNED)
     return changes
+
+
+def _refused_signatures(message: StoredMessage, views: Views) -> list[StoredMember]:
+    """The records of a message that wait because customs refuses its signature."""
+    return [
+        member
+        for member in message.members
+        if _is_waiting(views, member, message.kind, message.message_id)
+        and SIGNATURE_REFUSED in views[member.key.case_id].state.alarms
+    ]
+
+
+def _moved_again(
+    facts: _OverdueFacts,
+    views: Views,
+    silent: Sequence[StoredMember],
+    detail: str,
+    changes: Changes[Any],
+) -> StoredMessage:
+    """The silent records of a message in a new one, which is signed anew."""
+    message = facts.message
+    changes.messages_staged.append(MessageStaged(message.message_id, MessageStage.SPLIT, detail))
+    moving = _Moving(message, facts.profile, views, facts.now, facts.regime)
+    return _moved(moving, silent, facts.ids, changes)
 
 
 def _tries(views: Views, member: StoredMember, kind: DeclarationKind) -> int:
@@ -549,6 +608,7 @@ def _moved(
         created_at=moving.now,
         attempt=0,
         body=None,
+        certificate_serial=None,
         members=stored,
     )
 

@@ -277,7 +277,7 @@ class StoredMember:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as stored; ``body`` is None until T3."""
+    """A message as stored; ``body`` and ``certificate_serial`` (its signer's) are None until T3."""
 
     message_id: MessageId
     guid: str
@@ -290,6 +290,7 @@ class StoredMessage:
     attempt: int
     body: bytes | None
     members: tuple[StoredMember, ...]
+    certificate_serial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,10 @@ class KeyRing(Protocol):
         """
         ...
 
+    def is_ready(self, ring: str, enterprises: Collection[str]) -> bool:
+        """Whether a key of the ring could sign for these codes now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Received:

@@ -1,13 +1,15 @@
 """Signing keys and the master key: made, imported, listed, checked, rotated."""
 
+import getpass
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from sqlalchemy import make_url
 
 from gateway.app.beginning import write_private, write_signing_key
 from gateway.app.commands.frame import (
@@ -17,9 +19,11 @@ from gateway.app.commands.frame import (
     common,
     emit,
     out,
+    run,
     show_table,
     warn,
 )
+from gateway.app.commands.frame import at as at_text
 from gateway.app.config import (
     ConfigError,
     KeySection,
@@ -28,9 +32,11 @@ from gateway.app.config import (
 )
 from gateway.app.keyring import certificate_of, open_key
 from gateway.app.master_key import make_master_key
+from gateway.app.opening import open_office, open_reading
 from gateway.app.settings_file import add_section, set_values
 from gateway.app.surroundings import SystemClock, SystemRng
 from gateway.domain.codec import from_micros
+from gateway.ports.aside_keys import AsideKey
 from signing import (
     Certificate,
     KeyKind,
@@ -41,8 +47,10 @@ from signing import (
     sign,
     verify_own,
 )
+from signing.errors import KeyDoubted
 from signing.profiles import DXP_NAMESPACE
 from signing.ring import days_left, forecast, probe
+from store.aside_keys import load_aside
 
 _OVERLAP_DAYS = 7
 
@@ -182,6 +190,7 @@ class _Checked:
     code: str
     signed_ms: int | None
     warnings: tuple[str, ...]
+    serial: str | None = None
 
 
 def check(
@@ -195,10 +204,13 @@ def check(
     """Have every key sign a probe, and say what is wrong / 检查签名密钥
 
     Opens devices and sends their PIN once; a PIN that a device refused is not sent again before its
-    file was changed. Exit code 1 when a key cannot sign.
+    file was changed. A key that customs' answers set aside is told with its way back: settle the
+    cause, then `clearance keys readmit`. Exit code 1 when a key cannot sign.
     """
     settings = common(context).settings()
-    found = [_checked(name, section) for name, section in _chosen(settings, names or [])]
+    chosen = _chosen(settings, names or [])
+    aside = run(_aside(settings)) if _has_store(settings) else {}
+    found = [_doubted(_checked(name, section), aside) for name, section in chosen]
     if json:
         emit({"keys": [_checked_doc(one) for one in found]})
     else:
@@ -252,7 +264,60 @@ def _checked(name: str, section: KeySection) -> _Checked:
         side = "ended" if now > certificate.not_after else "is not valid yet: check the clock"
         return _Checked(name, ring, False, f"certificate {side}", "SIGN-223", took_ms, warnings)
     text = f"signs; {certificate.serial}, until {certificate.not_after:%Y-%m-%d}"
-    return _Checked(name, ring, True, text, "", took_ms, warnings)
+    return _Checked(name, ring, True, text, "", took_ms, warnings, certificate.serial)
+
+
+def _has_store(settings: Settings) -> bool:
+    """Whether there is a database to ask: keys may be checked before it is made."""
+    url = make_url(settings.store.url)
+    if not settings.store.master_key_file.exists():
+        return False
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
+
+async def _aside(settings: Settings) -> Mapping[str, AsideKey]:
+    async with open_reading(settings) as reader, reader.access.read() as reading:
+        return await reading.run_sync(load_aside)
+
+
+def _doubted(one: _Checked, aside: Mapping[str, AsideKey]) -> _Checked:
+    """The same key, told to be set aside where customs refuses what it signs."""
+    found = aside.get(one.serial or "")
+    if found is None:
+        return one
+    text = (
+        f"set aside since {at_text(found.at)}: its signatures were refused ({found.reason}); "
+        f"settle that with customs, then `clearance keys readmit {one.name}` "
+        "/ 签名被拒，密钥已停用，处理后执行 readmit 恢复"
+    )
+    return replace(one, is_well=False, text=text, code=KeyDoubted.code)
+
+
+def readmit(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="KEY", help="Its name / 密钥名称")],
+    *,
+    json: JSONOption = False,
+) -> None:
+    """Let a key sign again that customs' answers set aside / 恢复被停用的签名密钥
+
+    What waits for it goes again within a minute. Answers about what it signed before this moment
+    set it aside no more.
+    """
+    settings = common(context).settings()
+    ((_, section),) = _chosen(settings, [name])
+    certificate = certificate_of(name, section) or open_key(name, section).certificate
+    if not run(_readmit(settings, certificate.serial)):
+        raise Unusable(f"the key {name!r} is not set aside; see `clearance keys check`")
+    if json:
+        emit({"key": name, "serial": certificate.serial, "aside": False})
+    else:
+        out().print(f"key {name} signs again", markup=False)
+
+
+async def _readmit(settings: Settings, serial: str) -> bool:
+    async with open_office(settings) as office:
+        return await office.aside_keys.readmit(serial, getpass.getuser())
 
 
 def _warnings(certificate: Certificate, now: datetime) -> Iterator[str]:
@@ -388,6 +453,7 @@ def group() -> typer.Typer:
     made.command("import")(import_key)
     made.command("list")(listing)
     made.command("check")(check)
+    made.command("readmit")(readmit)
     made.command("rotate")(rotate)
     made.command("master")(master)
     return made

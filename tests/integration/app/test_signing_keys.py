@@ -9,10 +9,13 @@ from pathlib import Path
 
 import orjson
 import pytest
+from sqlalchemy import insert
 
 from adapters.sandbox.ukey import Control, Fault
 from signing import CEB_PROFILES, KeyKind, VerifyPolicy, load_file, new_development_key, verify
+from store.tables import key_aside
 from tests.integration.app.test_cli import Shell, shell, shop
+from tests.integration.app.test_operations import put
 from tests.support.ukey import card_of, running_control
 from tests.unit.signing.make import BODY
 
@@ -173,3 +176,21 @@ def test_operators_names_and_numbers_never_show(shop: Shell) -> None:
     assert "canary" in shown
     assert "张三" not in shown
     assert "110101199003070003" not in shown
+
+
+def test_a_key_that_customs_doubts_is_told_and_readmitted(shop: Shell) -> None:
+    serial = shop.json("keys", "list")["keys"][0]["serial"]
+    aside = insert(key_aside).values(
+        serial=serial, set_at=1_790_000_000_000_000, set_by="gateway", reason="-621028"
+    )
+    put(shop, aside)
+    done = shop.run("keys", "check", "--json")
+    (found,) = orjson.loads(done.stdout)["keys"]
+    assert (done.exit_code, found["well"], found["code"]) == (1, False, "SIGN-226")
+    assert "-621028" in found["finding"]
+    assert "keys readmit default" in found["finding"]
+    looks = orjson.loads(shop.run("doctor", "--json").stdout)["looks"]
+    assert any("-621028" in look["finding"] and "readmit default" in look["fix"] for look in looks)
+    assert shop.json("keys", "readmit", "default")["serial"] == serial
+    assert "not set aside" in shop.refused("keys", "readmit", "default")
+    assert shop.json("keys", "check")["keys"][0]["well"]

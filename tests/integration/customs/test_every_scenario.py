@@ -1,6 +1,7 @@
 """Every scenario of the sandbox customs through the whole gateway: each case ends where it should.
 
-EXCHANGE1xxx is left to its own test: a security answer pauses the channel for everybody.
+EXCHANGE1xxx and refused signatures are left to tests of their own: a security answer pauses the
+channel for everybody, a refused signature sets the key aside.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ from gateway.ports import CaseFilter
 from store.keys import KeyRole
 
 _S = CaseStage
-LISTED = [one for one in catalogue() if not (one.name == "EXCHANGE" and one.code[0] == "1")]
+SIGNATURE = {"301020", "621025", "621026", "621028", "621029"}
+LISTED = [
+    one
+    for one in catalogue()
+    if not (one.name == "EXCHANGE" and one.code[0] == "1") and one.code not in SIGNATURE
+]
 ENDS = {
     ScenarioName.REJECT: _S.REJECTED,
     ScenarioName.ORDERREJECT: _S.REJECTED,
@@ -45,7 +51,6 @@ ENDS = {
     ScenarioName.LOST: _S.SENT,
     ScenarioName.ORDERLOST: _S.WAITING_FILINGS,
 }
-SIGNATURE = {"301020", "621025", "621026", "621028", "621029"}
 HELD = {ScenarioName.REVOKE, ScenarioName.REINSPECT, ScenarioName.TURNBACK}
 
 
@@ -53,9 +58,6 @@ def expected(one: Listed) -> CaseStage:
     if one.name is ScenarioName.EXCHANGE and one.code[0] in "02":
         # Refused for good: the record is called bad once it stands alone.
         return _S.REJECTED
-    if one.code in SIGNATURE:
-        # The key is in doubt, not the case: it waits, with an alarm, for a person.
-        return _S.WAITING_FILINGS if one.code.startswith("301") else _S.SENT
     return ENDS.get(one.name, _S.RELEASED)
 
 

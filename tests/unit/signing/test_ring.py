@@ -357,3 +357,46 @@ def test_the_end_of_a_certificate_is_forecast() -> None:
 async def test_an_empty_ring_says_so() -> None:
     with pytest.raises(NoKeyReady):
         await Ring("empty", []).sign(BODY)
+
+
+async def test_a_doubted_key_signs_nothing_until_nobody_doubts_it() -> None:
+    notes = Notes()
+    devices = Device("a"), Device("b", real=file_key(0x0300000000099999))
+    made = ring(*devices, now=NOW, watch=notes)
+    doubted = devices[1].certificate.serial
+    made.doubt({doubted, "nobody's"})
+    made.doubt({doubted})
+    for number in range(4):
+        await made.sign(body(number))
+    await made.check()
+    assert [state.health for state in made.states()] == [Health.READY, Health.OUT]
+    assert made.states()[1].why == "SIGN-226"
+    assert not devices[1].given
+    made.doubt({doubted, devices[0].certificate.serial})
+    assert not made.is_ready_for(())
+    with pytest.raises(NoKeyReady):
+        await made.sign(BODY)
+    made.doubt(())
+    assert made.is_ready_for(())
+    for number in range(4):
+        await made.sign(body(number))
+    assert devices[1].given
+    assert [told for told in notes.told if told[0] != "signed"] == [
+        ("failed", "b", "SIGN-226"),
+        ("failed", "a", "SIGN-226"),
+        ("returned", "a"),
+        ("returned", "b"),
+    ]
+
+
+async def test_what_a_key_made_while_it_came_into_doubt_is_thrown_away() -> None:
+    first, second = Device("a"), Device("b", real=file_key(0x0300000000099999))
+    made = ring(first, second, now=NOW)
+    async with asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(made.sign(BODY))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert first.busy
+        made.doubt({first.certificate.serial})
+    assert asked.result().key_name == second.key_name
+    assert made.states()[0].uses == 0
