@@ -1,10 +1,12 @@
 """Inbox and outbox as an operator sees them: how much stands where, and since when."""
 
+import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
 from gateway.ports import EffectKind
+from store.crypto import StoreKeys
 from store.tables import case_, endpoint, inbox, outbox, parked
 
 
@@ -108,3 +110,29 @@ def queues(connection: Connection, now: int) -> Queues:
         endpoints_off=connection.execute(off).scalar_one(),
         open_cases=connection.execute(cases).scalar_one(),
     )
+
+
+def inbox_has(connection: Connection, channel: str, body: bytes) -> bool:
+    """Whether a channel gave exactly these bytes."""
+    digest = hashlib.sha256(body).digest()
+    found = select(inbox.c.receipt_id).where(inbox.c.channel == channel, inbox.c.sha256 == digest)
+    return connection.execute(found).first() is not None
+
+
+def inbox_since(connection: Connection, keys: StoreKeys, channel: str, since: int) -> list[bytes]:
+    """The bodies of the files that a channel gave since a moment (UTC microseconds). Reads through
+    the whole table: no index knows when a file came.
+    """
+    rows = connection.execute(
+        select(inbox.c.receipt_id, inbox.c.wrapped_key, inbox.c.body).where(
+            inbox.c.channel == channel,
+            inbox.c.received_at >= since,
+            inbox.c.wrapped_key.is_not(None),
+        )
+    )
+    return [
+        keys.unwrap("inbox", row.receipt_id, row.wrapped_key).open(
+            "inbox", row.receipt_id, row.body
+        )
+        for row in rows
+    ]

@@ -30,6 +30,7 @@ from gateway.app.commands.check import check, parked_work
 from gateway.app.commands.doctor import doctor
 from gateway.app.commands.evidence import evidence
 from gateway.app.commands.frame import Common, SpeakingGroup
+from gateway.app.commands.golive import golive
 from gateway.app.commands.preflight import preflight
 from gateway.app.commands.sandbox import sandbox
 from gateway.app.commands.seed import seed
@@ -110,6 +111,7 @@ def build() -> typer.Typer:
     app.command("verify")(verify)
     app.command("case")(case)
     app.command("evidence")(evidence)
+    app.command("golive")(golive)
     app.command("check")(check)
     app.command("parked")(parked_work)
     app.command("inbox")(boxes.inbox)

@@ -141,6 +141,7 @@ class ProfileFile(_Part):
     rule_pack: Word = "import-default"
     is_production: bool = False
     payment_places: Annotated[list[Word], Field(max_length=20)] = []
+    ramp_percent: Annotated[int, Field(ge=0, le=100)] = 100
 
 
 def read_profile(path: Path, tenant: TenantId) -> FilingProfile:

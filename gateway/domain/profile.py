@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsScope
-from gateway.domain.ids import Direction, ProfileId, TenantId
+from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
 from gateway.domain.papers import PaperKind
 from gateway.domain.party import is_enterprise_code, is_social_credit_code
 
@@ -126,6 +126,7 @@ class PaperFiling:
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 
+_RAMP_DIGITS: Final = 8
 _BY_US: Final = PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
 _BY_OTHERS: Final = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
 
@@ -187,6 +188,8 @@ class FilingProfile:
     rule_pack: str = "import-default"
     is_production: bool = False
     payment_places: tuple[str, ...] = ()
+    # Of a hundred orders, how many we declare; the others are matched and held (golive).
+    ramp_percent: int = 100
 
     @property
     def goods_scope(self) -> GoodsScope:
@@ -208,8 +211,16 @@ class FilingProfile:
         """The payment company of a code; the only one when none is named."""
         return _pick(self.payment_companies, code)
 
+    def declares(self, case_id: CaseId) -> bool:
+        """Whether the ramp of a going live covers a case; a case once covered stays so as the
+        share grows.
+        """
+        return int(case_id[:_RAMP_DIGITS], 16) % 100 < self.ramp_percent
+
     def check(self) -> None:
         """Raise :class:`InvalidValue` for the first field that cannot be right."""
+        if not 0 <= self.ramp_percent <= 100:
+            raise InvalidValue("ramp_percent", "must be between 0 and 100")
         for path, party in (
             ("platform", self.platform),
             ("merchant", self.merchant),

@@ -3,7 +3,7 @@ findings, and a warehouse's acknowledgements.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -245,7 +245,8 @@ def _let_go(view: CaseView, changes: Changes[Any], facts: _Asked, bench: Bench) 
     if view.state.hold is None:
         return
     view.record(Event(EventKind.CASE_UNHELD, {"by": facts.by}))
-    settle(view, changes, bench)
+    # The person decides for this case: it is declared, whatever the ramp covers.
+    settle(view, changes, replace(bench, profile=replace(bench.profile, ramp_percent=100)))
     for declaration in view.state.declarations:
         if declaration.stage is DeclarationStage.PLANNED:
             changes.effects.append(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
@@ -21,6 +21,10 @@ from gateway.ports import CaseView, Changes, CrashPoints, Effect, EffectKind, Lo
 from gateway.ports import Matcher as Matching
 
 _GOODS_PREFIX = "goods:"
+
+SHADOWED_BY: Final = "golive"
+"""Who holds the cases outside the ramp of a going live."""
+SHADOW_REASON: Final = "shadow: outside the ramp of {percent} % / 影子运行，灰度 {percent}% 之外"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,25 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
     _await_missing(view, changes, verdict.missing)
     if verdict.kind is VerdictKind.WAITING and verdict.until is not None:
         changes.effects.append(_deadline(view.key, verdict.until))
+    _shadow(view, bench.profile)
     plan_filings(view, changes, bench.profile, bench.now)
     plan(view, changes, bench, {sku: record.version for sku, record in goods.items()})
     bench.crash.reach("match.decided")
     stage_notices(view, changes, bench.master, before, bench.now)
+
+
+def _shadow(view: CaseView, profile: FilingProfile) -> None:
+    """Hold a case that the ramp of a going live leaves to whoever filed before us.
+
+    Only a case of which nothing was asked for yet: one that a person let go is declared.
+    """
+    state = view.state
+    if profile.declares(view.key.case_id) or state.hold is not None:
+        return
+    is_fresh = not state.declarations and not state.filings
+    if is_fresh and state.verdict is not None and state.verdict.kind is VerdictKind.MATCHED:
+        reason = SHADOW_REASON.format(percent=profile.ramp_percent)
+        view.record(Event(EventKind.CASE_HELD, {"by": SHADOWED_BY, "reason": reason}))
 
 
 def _judged_by(

@@ -88,6 +88,9 @@ async def apply_other(context: Context, item: InboxItem, read: ReadFile) -> list
 
     Gives messages to deliver after a split.
     """
+    if read.kind is ReadKind.LOOPBACK:
+        await _finish(context, item, read)
+        return []
     problem = _foreign(context, item.channel, read)
     if problem is None and read.kind is ReadKind.UNREADABLE:
         problem = read.problem or "unreadable"
@@ -342,6 +345,13 @@ def _done(facts: tuple[InboxItem, ReadFile], views: Views, found: Found) -> Chan
     return changes
 
 
+async def _finish(context: Context, item: InboxItem, read: ReadFile) -> None:
+    """Nothing more is to be done about a file."""
+    await context.store.submit(
+        Command(decide=_done, facts=(item, read), lane=item.receipt_id, stage="receipt")
+    )
+
+
 async def _refused_message(context: Context, read: ReadFile) -> StoredMessage | None:
     """The message that a refusal names: by CopMsgId, else by the guid in its copy."""
     if read.message_id is not None:
@@ -376,7 +386,5 @@ async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> l
     split: list[StoredMessage] = []
     if read.retry == "never":
         split = await split_refused(context, message, read.code)
-    await context.store.submit(
-        Command(decide=_done, facts=(item, read), lane=item.receipt_id, stage="receipt")
-    )
+    await _finish(context, item, read)
     return split

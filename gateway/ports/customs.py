@@ -59,6 +59,7 @@ class ReadKind(StrEnum):
     RECEIPTS = "receipts"
     REFUSAL = "refusal"
     TRANSPORT = "transport"
+    LOOPBACK = "loopback"
     UNREADABLE = "unreadable"
 
 
@@ -118,6 +119,10 @@ class Regime(Protocol):
 
     def file_name(self, message: StoredMessage) -> str:
         """The name under which a channel may store the envelope."""
+        ...
+
+    def loopback(self, profile: FilingProfile, loop_id: str, now: int) -> bytes:
+        """An envelope to the profile's own address: it comes back if the way is open both ways."""
         ...
 
     def read(self, receipt_id: ReceiptId, body: bytes) -> ReadFile:

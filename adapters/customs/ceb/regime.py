@@ -12,7 +12,7 @@ from adapters.customs.ceb import inventory, order, payment, waybill
 from adapters.customs.ceb.inventory import InventoryRecords
 from adapters.customs.ceb.order import OrderRecords
 from adapters.customs.ceb.payment import PaymentRecords
-from adapters.customs.ceb.receipts import ReceiptReader, contradictions
+from adapters.customs.ceb.receipts import LOOPBACK, ReceiptReader, contradictions
 from adapters.customs.ceb.records import RecordFaults, Records
 from adapters.customs.ceb.times import app_time, creat_time
 from adapters.customs.ceb.waybill import WaybillRecords
@@ -147,6 +147,17 @@ class CEBRegime:
     def file_name(self, message: StoredMessage) -> str:
         """``CEB311Message_<message id>.xml``; names are free by the rules of the exchange."""
         return f"{_MESSAGES[message.kind]}_{message.message_id}.xml"
+
+    def loopback(self, profile: FilingProfile, loop_id: str, now: int) -> bytes:
+        """A DxpMsg from the profile's DXP id to itself, with its own id as its only content."""
+        return wrap(
+            f"<Loopback>{loop_id}</Loopback>".encode(),
+            cop_msg_id=loop_id,
+            sender_id=profile.dxp_id,
+            receiver_ids=(profile.dxp_id,),
+            created=creat_time(now),
+            msg_type=LOOPBACK,
+        )
 
     def read(self, receipt_id: ReceiptId, body: bytes) -> ReadFile:
         """Read a received file: enveloped or bare, receipts, refusal or transport answer."""

@@ -20,6 +20,7 @@ from adapters.sandbox.customs.intake import (
     ExchangeRefusedError,
     Gate,
     MessageRefusedError,
+    NotForUsError,
     Opened,
 )
 from adapters.sandbox.customs.ledger import (
@@ -107,6 +108,8 @@ class CustomsAuthority:
         except ExchangeRefusedError as fault:
             self._note(fault.origin, now, f"DxpRep {fault.code}")
             self._outbox.answer(fault.code, fault.text, now, fault.origin)
+        except NotForUsError as fault:
+            self._outbox.give_back(envelope, now, fault.origin)
         except MessageRefusedError as fault:
             self._note(fault.origin, now, "CEB900")
             self._outbox.refuse(fault.reason, now, fault.origin, fault.kind)

@@ -31,6 +31,14 @@ class ExchangeRefusedError(Exception):
         )
 
 
+class NotForUsError(Exception):
+    """The envelope is addressed to its own sender: the network gives it back as it is."""
+
+    def __init__(self, origin: Envelope) -> None:
+        super().__init__(origin.sender)
+        self.origin = origin
+
+
 class MessageRefusedError(Exception):
     """The message is refused as a whole: answered with a CEB900."""
 
@@ -75,7 +83,7 @@ class SchemaBook:
 
 
 class Gate:
-    """Opens envelopes under the settings; raises one of the two refusals above."""
+    """Opens envelopes under the settings; raises what is above for those that go no further."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -97,6 +105,8 @@ class Gate:
         settings = self._settings
         if settings.enterprises is not None and envelope.sender not in settings.enterprises:
             raise ExchangeRefusedError("1999", envelope.sender, envelope)
+        if envelope.receivers == (envelope.sender,):
+            raise NotForUsError(envelope)
         if settings.customs_id not in envelope.receivers:
             raise ExchangeRefusedError("2001", ",".join(envelope.receivers), envelope)
         try:

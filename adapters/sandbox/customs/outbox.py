@@ -68,6 +68,10 @@ class Outbox:
         data = exchange_answer(code, text, at, origin, receiver=receiver)
         self._put("DxpRep", data, receiver, at)
 
+    def give_back(self, data: bytes, at: datetime, origin: Envelope) -> None:
+        """Deliver an envelope to its own sender, unchanged."""
+        self._put("DxpMsg", data, origin.sender, at)
+
     def collect(self, now: datetime) -> list[OutgoingFile]:
         """Return the files that are ready, closing those whose window has passed."""
         for key in [key for key, batch in self._open.items() if batch.closes <= now]:

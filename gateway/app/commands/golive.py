@@ -1,0 +1,147 @@
+"""Going live at a port: the report, the way, the ramp, and the way back."""
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from adapters.discovery import regime
+from gateway.app.commands.frame import (
+    EXIT_FAILED,
+    JSONOption,
+    TenantOption,
+    Unusable,
+    common,
+    emit,
+    out,
+    run,
+    show_table,
+)
+from gateway.app.commands.tenants import known_tenant
+from gateway.app.config import Settings
+from gateway.app.golive import RAMP, Readiness, readiness, with_ramp
+from gateway.app.opening import open_office, open_reading
+from gateway.domain.ids import ProfileId, TenantId
+from gateway.domain.profile import FilingProfile
+
+_REGIME: Final = "ceb"
+_STEPS: Final = (0, *RAMP)
+
+
+def golive(
+    context: typer.Context,
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="The filing profile / 方案")],
+    *,
+    tenant: TenantOption,
+    sample: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Newest cases to look at / 检查最近案件数")
+    ] = 200,
+    loopback: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="Send a message to ourselves and wait / 回环测试"
+        ),
+    ] = None,
+    ramp: Annotated[
+        int | None,
+        typer.Option(help="Declare this share: 5, 10, 50, 100; 0 rolls back / 灰度比例"),
+    ] = None,
+    json: JSONOption = False,
+) -> None:
+    """Say whether a port may go live; raise or lower the share / 口岸上线检查与灰度
+
+    The report looks at codes, certificate, clock, folders, goods records, and builds what live
+    copies would have declared; nothing of it is sent. Orders outside the share are matched and held
+    as a shadow: whoever filed them before goes on. What was declared already runs to its end.
+    Exit code 1 when something stands in the way.
+    """
+    settings = common(context).settings()
+    if ramp is not None:
+        _set_ramp(settings, tenant, profile, ramp, json=json)
+        return
+    found = run(_report(settings, tenant, profile, sample, loopback))
+    if json:
+        emit(_doc(found))
+    else:
+        _show(found)
+    if not found.is_ready:
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _report(
+    settings: Settings, tenant: str, name: str, sample: int, loop_s: float | None
+) -> Readiness:
+    async with open_reading(settings) as reader:
+        owner = await known_tenant(reader.access, tenant)
+        profile = _known(reader.cache.profile(owner, ProfileId(name)), name)
+        made = regime(_REGIME).create()
+        return await readiness(reader, made, profile, sample, loop_s=loop_s)
+
+
+def _known(found: FilingProfile | None, name: str) -> FilingProfile:
+    if found is None:
+        raise Unusable(f"the tenant has no filing profile {name!r}; see `clearance profiles list`")
+    return found
+
+
+def _set_ramp(settings: Settings, tenant: str, name: str, percent: int, *, json: bool) -> None:
+    if percent not in _STEPS:
+        raise Unusable(f"--ramp {percent}: use one of {', '.join(map(str, _STEPS))}")
+    before, after = run(_put(settings, TenantId(tenant), name, percent))
+    if json:
+        emit({"profile": name, "before": before, "ramp_percent": percent, "version": after.version})
+    else:
+        out().print(f"{name}: {before} % -> {percent} %, version {after.version}", markup=False)
+
+
+async def _put(
+    settings: Settings, tenant: TenantId, name: str, percent: int
+) -> tuple[int, FilingProfile]:
+    async with open_office(settings) as office:
+        owner = await known_tenant(office.access, tenant)
+        profile = _known(office.cache.profile(owner, ProfileId(name)), name)
+        stored = await office.admin.put_profile(with_ramp(profile, percent))
+        return profile.ramp_percent, stored
+
+
+# Any: a JSON object.
+def _doc(found: Readiness) -> dict[str, Any]:
+    shadow = found.shadow
+    return {
+        "profile": found.profile.profile_id,
+        "version": found.profile.version,
+        "ramp_percent": found.profile.ramp_percent,
+        "ready": found.is_ready,
+        "looks": [
+            {
+                "subject": one.subject,
+                "health": one.health.value,
+                "finding": one.text,
+                "fix": one.fix,
+            }
+            for one in found.looks
+        ],
+        "shadow": {
+            "cases": shadow.cases,
+            "verdicts": dict(shadow.verdicts),
+            "rules": dict(shadow.rules.most_common()),
+            "built": dict(shadow.built),
+            "unbuilt": shadow.unbuilt,
+            "skus": len(shadow.skus),
+            "unknown_skus": sorted(shadow.unknown_skus),
+        },
+    }
+
+
+def _show(found: Readiness) -> None:
+    show_table(
+        f"上线检查 Readiness of {found.profile.profile_id}, ramp {found.profile.ramp_percent} %",
+        ("对象 subject", "状态 health", "现状 finding", "处理 fix"),
+        [(one.subject, one.health.value, one.text, one.fix) for one in found.looks],
+    )
+    show_table(
+        "影子运行 Findings of live copies",
+        ("规则 rule", "案件 cases"),
+        found.shadow.rules.most_common(),
+    )
+    word = "ready 可以上线" if found.is_ready else "not ready 尚不可上线"
+    out().print(f"{found.profile.profile_id}: {word}", markup=False)
