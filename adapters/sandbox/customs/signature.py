@@ -1,4 +1,4 @@
-"""The authority's own check of a CEB signature (RSA-SHA1 profile).
+"""The authority's own check of a CEB signature (RSA-SHA1, and SM2-SM3 of 2022).
 
 Written from the signature specification alone: take the Signature out, canonicalise what is
 left, compare the digest, then verify the signature over SignedInfo as it stands in its
@@ -14,16 +14,19 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from lxml import etree
 
+from adapters.sandbox.customs import sm2
 from adapters.sandbox.customs.messages import DSIG
 
 C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 RSA_SHA1: Final = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
 SHA1: Final = "http://www.w3.org/2000/09/xmldsig#sha1"
+SM2_SM3: Final = "http://www.chinaport.gov.cn/2022/04/xmldsig#sm2-sm3"
+SM3: Final = "http://www.chinaport.gov.cn/2022/04/xmldsig#sm3"
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 
@@ -52,7 +55,7 @@ class SignatureVerifier:
         """
         signature = _only_signature(root)
         info = _child(signature, "SignedInfo")
-        _check_algorithms(info)
+        method = _signature_method(info)
         key_name, der = _key_info(signature)
         certificate = self._certificate(der)
         _check_certificate(key_name, der, certificate, registered, now)
@@ -60,16 +63,14 @@ class SignatureVerifier:
         value = _decode(_child(signature, "SignatureValue"), "SignatureValue")
         expected = _decode(_child(_child(info, "Reference"), "DigestValue"), "DigestValue")
         _remove(root, signature)
-        digest = hashlib.sha1(etree.tostring(root, method="c14n", with_comments=False)).digest()
+        body = etree.tostring(root, method="c14n", with_comments=False)
+        digest = sm2.sm3(body) if method == SM2_SM3 else hashlib.sha1(body).digest()
         if not hmac.compare_digest(digest, expected):
             raise SignatureRefusedError("1004", "digest differs from the message")
-        key = certificate.public_key()
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise SignatureRefusedError("1001", "certificate key is not RSA")
-        try:
-            key.verify(value, signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - the profile's own digest
-        except InvalidSignature as fault:
-            raise SignatureRefusedError("1001", "signature value does not verify") from fault
+        if method == SM2_SM3:
+            _check_sm2(der, value, signed)
+        else:
+            _check_rsa(certificate, value, signed)
 
     def _certificate(self, der: bytes) -> x509.Certificate:
         found = self._certificates.get(der)
@@ -81,6 +82,27 @@ class SignatureVerifier:
             if len(self._certificates) < 1000:
                 self._certificates[der] = found
         return found
+
+
+def _check_sm2(der: bytes, value: bytes, signed: bytes) -> None:
+    key = sm2.public_point(der)
+    if key is None:
+        raise SignatureRefusedError("1001", "certificate key is not SM2")
+    if not sm2.holds(key, value, signed):
+        raise SignatureRefusedError("1001", "signature value does not verify")
+
+
+def _check_rsa(certificate: x509.Certificate, value: bytes, signed: bytes) -> None:
+    try:
+        key = certificate.public_key()
+    except UnsupportedAlgorithm:
+        key = None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise SignatureRefusedError("1001", "certificate key is not RSA")
+    try:
+        key.verify(value, signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - the profile's own digest
+    except InvalidSignature as fault:
+        raise SignatureRefusedError("1001", "signature value does not verify") from fault
 
 
 def has_signature(root: etree._Element) -> bool:
@@ -109,7 +131,8 @@ def _decode(element: etree._Element, name: str) -> bytes:
         raise SignatureRefusedError("1001", f"{name} is not base64") from fault
 
 
-def _check_algorithms(info: etree._Element) -> None:
+def _signature_method(info: etree._Element) -> str:
+    """The signature method, in one of the two sets of algorithms that the specification lists."""
     reference = _child(info, "Reference")
     transforms = _child(reference, "Transforms")
     named = (
@@ -118,10 +141,11 @@ def _check_algorithms(info: etree._Element) -> None:
         _child(transforms, "Transform").get("Algorithm"),
         _child(reference, "DigestMethod").get("Algorithm"),
     )
-    if named != (C14N, RSA_SHA1, ENVELOPED, SHA1):
+    if named not in ((C14N, RSA_SHA1, ENVELOPED, SHA1), (C14N, SM2_SM3, ENVELOPED, SM3)):
         raise SignatureRefusedError("1001", f"algorithms not served: {named}")
     if reference.get("URI") != "":
         raise SignatureRefusedError("1001", 'Reference URI must be ""')
+    return str(named[1])
 
 
 def _key_info(signature: etree._Element) -> tuple[str, bytes]:

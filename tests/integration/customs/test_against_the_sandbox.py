@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from adapters.customs.ceb import CEBRegime
 from adapters.sandbox.customs import CustomsAuthority
@@ -10,16 +11,17 @@ from adapters.sandbox.customs.settings import Settings, Timing
 from gateway.domain.declaration import DeclarationKind, Word
 from gateway.domain.ids import ReceiptId
 from gateway.ports import DeclarationInput, ReadFile, ReadKind
-from signing import FileKey, load_pem, new_development_key, sign
+from signing import FileKey, KeyKind, load_pem, new_development_key, sign
 from tests.unit.customs import make
 
 NOW = datetime(2026, 3, 1, 1, 30, tzinfo=UTC)
 REGIME = CEBRegime()
 
 
-def a_key() -> FileKey:
+@cache
+def a_key(kind: KeyKind) -> FileKey:
     made = new_development_key(
-        subject="test", serial=1, not_before=NOW, not_after=NOW + timedelta(days=30)
+        subject="test", serial=1, not_before=NOW, not_after=NOW + timedelta(days=30), kind=kind
     )
     return load_pem(made.pem(), name="test")
 
@@ -27,11 +29,11 @@ def a_key() -> FileKey:
 class Exchange:
     """Sends messages to an authority and reads what comes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: KeyKind = KeyKind.RSA) -> None:
         self.authority = CustomsAuthority(
             1, Settings(any_certificate=True, timing=Timing.instant())
         )
-        self.key = a_key()
+        self.key = a_key(kind)
         self.now = NOW
 
     def send(self, kind: DeclarationKind, inputs: list[DeclarationInput]) -> list[ReadFile]:
@@ -61,8 +63,9 @@ def words(files: list[ReadFile]) -> set[tuple[str, Word]]:
 
 
 def test_an_order_and_its_inventory_are_released_and_every_receipt_fits() -> None:
-    for owner in (make.profile(), make.direct_profile()):
-        exchange = Exchange()
+    kinds = (KeyKind.RSA, KeyKind.SM2)
+    for owner, kind in zip((make.profile(), make.direct_profile()), kinds, strict=True):
+        exchange = Exchange(kind)
         waybill = make.waybill(1, transport_no="CK247", voyage_no="1", bill_no="B")
         order = make.given(DeclarationKind.ORDER, owner=owner)
         assert words(exchange.send(DeclarationKind.ORDER, [order])) == {

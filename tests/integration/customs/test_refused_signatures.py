@@ -1,5 +1,7 @@
 """Customs refuses a signature: the key is set aside, the cases wait, and clear with another key or
 once a person readmits the first. Nothing is lost and nothing is signed by a key in doubt.
+
+One key is RSA and one SM2, as in a rotation: customs checks both kinds of signatures itself.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepa
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage
 from gateway.ports import CaseFilter
-from signing import new_development_key
+from signing import KeyKind, new_development_key
 from store.keys import KeyRole
 from store.tables import message
 from tests.integration.customs.test_every_scenario import renumbered
@@ -32,13 +34,14 @@ FIRST, SECOND, PLAIN = "SIM-NEGATIVE621028-1", "SIM-NEGATIVE621025-2", "SIM-RELE
 WAITS = {CaseStage.SENT, CaseStage.WAITING_FILINGS, CaseStage.DECLARING, CaseStage.READY}
 
 
-def another_key(folder: Path) -> Path:
+def sm2_key(folder: Path) -> Path:
     now = datetime.now(UTC)
     made = new_development_key(
         subject="another",
         serial=0x0300000000000B0B,
         not_before=now - timedelta(days=1),
         not_after=now + timedelta(days=365),
+        kind=KeyKind.SM2,
     )
     path = folder / "another.pem"
     path.write_bytes(made.pem())
@@ -74,7 +77,7 @@ def inventories(folder: Path) -> list[tuple[str, str]]:
 
 async def test_a_refused_signature_sets_its_key_aside_and_no_case_is_lost(tmp_path: Path) -> None:
     settings = prepare(tmp_path)
-    keys = {**settings.keys, "b": KeySection(file=another_key(tmp_path), ring="default")}
+    keys = {**settings.keys, "b": KeySection(file=sm2_key(tmp_path), ring="default")}
     settings = settings.model_copy(update={"keys": keys})
     section = settings.channels["dxp"]
     assert isinstance(section, FolderSection)
