@@ -19,6 +19,7 @@ from gateway.app.commands import (
     processes,
     profiles,
     rules,
+    sandbox,
     schema,
     sources,
     tables,
@@ -32,7 +33,6 @@ from gateway.app.commands.evidence import evidence
 from gateway.app.commands.frame import Common, SpeakingGroup
 from gateway.app.commands.golive import golive
 from gateway.app.commands.preflight import preflight
-from gateway.app.commands.sandbox import sandbox
 from gateway.app.commands.seed import seed
 from gateway.app.commands.verify import verify
 from gateway.app.logs import LogForm, LogLevel, configure_logs
@@ -95,11 +95,10 @@ def build() -> typer.Typer:
     app.command("serve")(processes.serve)
     app.command("worker")(processes.worker)
     app.command("init")(processes.init)
-    app.command("sandbox")(sandbox)
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes,
-        rules, tables, schema, users,
+        rules, tables, schema, users, sandbox,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"

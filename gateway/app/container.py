@@ -160,9 +160,8 @@ async def assemble(
     # The engine comes later: it needs the cache.
     cache = MasterCache(store, store.keys, lambda tenant, cases: engine.recheck(tenant, cases))  # noqa: PLW0108
     keys, pauses = KeyDirectory(store, clock, rng), PauseBook(store, clock)
-    aside = AsideBook(store, clock, _doubting(key_ring))
     live = LivePacks(builtin_matcher(), builtin_text)
-    packs = StoredPacks(store, live.load)
+    packs, aside = StoredPacks(store, live.load), AsideBook(store, clock, _doubting(key_ring))
     for one in (packs, cache, keys, pauses, aside):
         await one.refresh()
     context = Context(
@@ -171,11 +170,11 @@ async def assemble(
         notifier=notifier, settings=flow_settings(settings), pauses=pauses, aside_keys=aside,
         ways=_ways(settings, channels, clock, rng), partners=partners or NoPartners(),
     )  # fmt: skip
-    registry = registry or CollectorRegistry()
     reads, ingest, desk = SqlReadModels(store, store.keys, cache), Ingest(context), Desk(context)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
     repairs = Repairs(context, reads, SqlFindings(store), StoredRepairs(store, store.keys, rng))
     admission = Admission(settings.intake.limits, lambda: store.waiting)
+    registry = registry or CollectorRegistry()
     engine = _engine(context, EngineMetrics(registry), cache, admin, repairs, admission)
     services = Services(
         authenticator=keys,
@@ -197,22 +196,12 @@ async def assemble(
         signing=offered(key_ring, settings.keys),
     )
     return Gateway(
-        settings=settings,
-        store=store,
-        cache=cache,
-        keys=keys,
-        admin=admin,
-        reads=reads,
-        context=context,
-        engine=engine,
-        ingest=ingest,
-        desk=desk,
+        settings=settings, store=store, cache=cache, keys=keys, admin=admin, reads=reads,
+        context=context, engine=engine, ingest=ingest, desk=desk,
         services=services if ready is None else replace(services, ready=ready),
-        pauses=pauses,
-        aside_keys=aside,
-        packs=packs,
+        pauses=pauses, aside_keys=aside, packs=packs,
         web=build_console(settings, store, services, context, admin),
-    )
+    )  # fmt: skip
 
 
 def _doubting(key_ring: KeyRing) -> Callable[[Mapping[str, AsideKey]], None] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gateway.app.commands.frame import JSONOption, Unusable, emit, out, run, show_table
+from gateway.app.commands.sandbox_ukey import ukey
 
 if TYPE_CHECKING:
     from adapters.sandbox.customs import CustomsAuthority
@@ -19,6 +20,7 @@ _PASSWORD: Final = "CLEARANCE_SANDBOX_AMQP_PASSWORD"  # noqa: S105 - the name of
 
 
 def sandbox(
+    context: typer.Context,
     *,
     listing: Annotated[
         bool, typer.Option("--list", help="List the scenarios and end / 列出场景")
@@ -44,8 +46,10 @@ def sandbox(
     """Be a customs office to test against / 沙箱海关，供联调使用
 
     An order's number selects what becomes of it; --list shows the numbers. Any sender and
-    certificate is taken, signatures are checked.
+    certificate is taken, signatures are checked. `clearance sandbox ukey` is a card to sign with.
     """
+    if context.invoked_subcommand is not None:
+        return
     # Loads the sandbox, which no other command needs.
     from adapters.sandbox.customs.catalogue import catalogue  # noqa: PLC0415
 
@@ -116,6 +120,14 @@ async def _broker(authority: "CustomsAuthority", url: str, clock: Callable[[], d
             "--amqp needs the extra amqp: pip install 'clearance-gateway[amqp]'"
         ) from error
     await run_broker(authority, url, Line(), password=os.environ.get(_PASSWORD), clock=clock)
+
+
+def group() -> typer.Typer:
+    """The command ``clearance sandbox`` and the strangers beside customs."""
+    made = typer.Typer(name="sandbox", invoke_without_command=True)
+    made.callback()(sandbox)
+    made.command("ukey")(ukey)
+    return made
 
 
 def _say(text: str) -> None:

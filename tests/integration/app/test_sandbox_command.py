@@ -11,9 +11,15 @@ from collections.abc import AsyncIterator
 import aiohttp
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from adapters.sandbox.customs.receipts import OutgoingFile
+from adapters.sandbox.ukey import Fault
+from gateway.app.cli import build
 from gateway.app.demo_world import free_port
+from signing import Pin, UKeySettings, open_ukey
+from signing.errors import DeviceMissing
+from signing.ring import probe
 from tests.unit.sandbox import wire
 
 
@@ -82,3 +88,48 @@ async def test_it_answers_over_http_and_shows_what_it_knows(
             async with session.post(f"{page}/clock", json=wrong) as refused:
                 assert refused.status == 422
     assert b"110101" not in orjson.dumps(ledger)
+
+
+def test_the_faults_of_a_ukey_are_listed_in_both_languages() -> None:
+    done = CliRunner().invoke(build(), ["sandbox", "ukey", "--list", "--json"])
+    faults = orjson.loads(done.stdout)["faults"]
+    assert {one["name"] for one in faults} == set(Fault)
+    assert all(one["zh"] != one["en"] for one in faults)
+    assert "hang" in CliRunner().invoke(build(), ["sandbox", "ukey", "--list"]).stdout
+    done = CliRunner().invoke(build(), ["sandbox", "ukey", "--fault", "burning"])
+    assert done.exit_code == 2
+    assert "--list" in done.stderr
+
+
+@pytest.mark.slow
+async def test_a_ukey_signs_and_fails_as_it_is_told() -> None:
+    port, control = free_port(), free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from gateway.app.cli import main; main()", "sandbox", "ukey",
+        "--port", str(port), "--control", str(control), "--pace-ms", "1", "--kind", "sm2",
+        "--pin", "1234", stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    page = f"http://127.0.0.1:{control}"
+    try:
+        async with asyncio.timeout(90), aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    await (await session.get(page)).read()
+                    break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.1)
+            settings = UKeySettings(f"ws://127.0.0.1:{port}", Pin("1234"))
+            key = await asyncio.to_thread(open_ukey, "card", settings)
+            await asyncio.to_thread(probe, key)
+            async with session.post(f"{page}/fault", json={"fault": "light-off"}) as told:
+                assert (await told.json())["fault"] == "light-off"
+            with pytest.raises(DeviceMissing):
+                await asyncio.to_thread(probe, key)
+            async with session.post(f"{page}/fault", json={"fault": "burning"}) as told:
+                assert told.status == 422
+            async with session.get(page) as told:
+                assert (await told.json())["signatures"] == 1
+            await asyncio.to_thread(key.close)
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.wait()

@@ -44,9 +44,9 @@ def leaves() -> list[tuple[str, Any]]:
     while waiting:
         name, command = waiting.pop()
         children = getattr(command, "commands", None)
-        if children is None:
+        if children is None or (name and getattr(command, "invoke_without_command", False)):
             found.append((name, command))
-        else:
+        if children is not None:
             waiting += [(f"{name} {child}".strip(), one) for child, one in children.items()]
     return found
 
