@@ -35,6 +35,7 @@ from gateway.app.commands.golive import golive
 from gateway.app.commands.preflight import preflight
 from gateway.app.commands.seed import seed
 from gateway.app.commands.verify import verify
+from gateway.app.commands.watch import watch
 from gateway.app.logs import LogForm, LogLevel, configure_logs
 
 _DISTRIBUTION: Final = "clearance-gateway"
@@ -111,6 +112,7 @@ def build() -> typer.Typer:
     app.command("case")(case)
     app.command("evidence")(evidence)
     app.command("golive")(golive)
+    app.command("watch")(watch)
     app.command("check")(check)
     app.command("parked")(parked_work)
     app.command("inbox")(boxes.inbox)

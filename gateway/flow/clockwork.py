@@ -11,6 +11,11 @@ def moment(now: int) -> datetime:
     return datetime.fromtimestamp(now // 1_000_000, UTC).replace(microsecond=now % 1_000_000)
 
 
+def local_text(now: int) -> str:
+    """The time in Beijing of a moment given in UTC microseconds, to the second."""
+    return f"{datetime.fromtimestamp(now // 1_000_000, BEIJING):%Y-%m-%d %H:%M:%S}"
+
+
 def local_date(now: int) -> date:
     """The day in Beijing at a moment given in UTC microseconds."""
     return datetime.fromtimestamp(now // 1_000_000, BEIJING).date()

@@ -201,3 +201,14 @@ async def test_evidence_holds_the_very_bytes_and_is_written_down(
         page = await log.entries(TENANT, LogFilter(action="evidence_taken"), None, 10)
     assert page.items[0].detail["reason"] == "dispute 17"
     assert len(page.items) == 2
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_watch_knows_how_long_steps_took(shell: Shell) -> None:
+    found = await shell.json("watch", "-t", TENANT)
+    reached = {(one["kind"], one["reached"]) for one in found["stage_times"]}
+    assert {("order", "stored"), ("inventory", "released")} <= reached
+    assert all(one["cases"] == 1 for one in found["stage_times"])
+    assert found["stuck"] == []
+    assert [(one["waiting"], one["empty_in_s"]) for one in found["at_customs"]] == [(0, "0.0")]
+    assert (await shell.run("watch", "-t", TENANT)).exit_code == 0

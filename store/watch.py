@@ -1,0 +1,154 @@
+"""Facts for the watchdog's report: answers with their times, open cases, queues. Reads only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, Row, func, select
+
+from gateway.domain.case import CaseStage, CaseState
+from gateway.domain.codec import state_from_doc
+from gateway.domain.declaration import DeclarationKind
+from gateway.domain.events import EventKind
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.lifecycle import FINAL_STAGES
+from store.read_models import IS_OPEN
+from store.tables import case_, event
+
+_MOST_EVENTS: Final = 50_000
+_MOST_CASES: Final = 20_000
+_S: Final = CaseStage
+TO_SEND: Final = frozenset({_S.MATCHED, _S.READY, _S.DECLARING})
+AT_CUSTOMS: Final = frozenset(
+    {
+        _S.WAITING_FILINGS, _S.SENT, _S.LODGED, _S.ACCEPTED, _S.IN_REVIEW, _S.APPROVED,
+        _S.INSPECTION, _S.SUSPENDED, _S.CANCELLING,
+    }
+)  # fmt: skip
+
+# Any: a row holds whatever its columns hold.
+_Row = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer: the profile it came under, to what, the word, and how long it took (us)."""
+
+    profile_id: str
+    kind: DeclarationKind
+    reached: str
+    took_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One open case that waits for customs."""
+
+    case_id: CaseId
+    order_no: str
+    profile_id: str
+    state: CaseState
+    updated_at: int
+
+
+def answers(connection: Connection, tenant: TenantId, since: int) -> list[Answered]:
+    """The first answers of each kind since a moment, of at most 50,000 newest events."""
+    kinds = (EventKind.DECLARATION_SENDING.value, EventKind.RECEIPT_RECORDED.value)
+    newest = (
+        select(event.c.case_id, event.c.seq, event.c.kind, event.c.payload, event.c.at)
+        .where(event.c.tenant == tenant, event.c.at >= since, event.c.kind.in_(kinds))
+        .order_by(event.c.pos.desc())
+        .limit(_MOST_EVENTS)
+        .subquery("newest")
+    )
+    rows = connection.execute(
+        select(newest, case_.c.profile_id)
+        .join(case_, case_.c.case_id == newest.c.case_id)
+        .order_by(newest.c.case_id, newest.c.seq)
+    )
+    return list(_answered(rows))
+
+
+def _answered(rows: Iterator[_Row] | Any) -> Iterator[Answered]:
+    """Each answer after its sending; the rows of a case follow each other (Any: a result)."""
+    sent: dict[tuple[str, int], int] = {}
+    seen: set[tuple[str, int, str]] = set()
+    case_id = ""
+    for row in rows:
+        if row.case_id != case_id:
+            case_id = row.case_id
+            sent.clear()
+            seen.clear()
+        payload = orjson.loads(row.payload)
+        if row.kind == EventKind.DECLARATION_SENDING.value:
+            sent.setdefault((payload["kind"], payload["version"]), row.at)
+            continue
+        key = payload.get("kind"), payload.get("version")
+        word = payload.get("word")
+        if key in sent and word and (*key, word) not in seen:
+            seen.add((*key, word))
+            yield Answered(row.profile_id, DeclarationKind(key[0]), word, row.at - sent[key])
+
+
+def waiting(connection: Connection, tenant: TenantId) -> list[Waiting]:
+    """Open cases at customs, oldest first, at most 20,000."""
+    rows = connection.execute(
+        select(
+            case_.c.case_id, case_.c.order_no, case_.c.profile_id, case_.c.doc, case_.c.updated_at
+        )
+        .where(
+            case_.c.tenant == tenant,
+            IS_OPEN,
+            case_.c.stage.in_(sorted(one.value for one in AT_CUSTOMS)),
+        )
+        .order_by(case_.c.created_at, case_.c.case_id)
+        .limit(_MOST_CASES)
+    )
+    return [
+        Waiting(
+            CaseId(row.case_id),
+            row.order_no,
+            row.profile_id,
+            state_from_doc(orjson.loads(row.doc)),
+            row.updated_at,
+        )
+        for row in rows
+    ]
+
+
+def open_counts(connection: Connection, tenant: TenantId) -> dict[tuple[str, CaseStage], int]:
+    """Open cases by profile and stage, the held ones left out: nobody works on those."""
+    rows = connection.execute(
+        select(case_.c.profile_id, case_.c.stage, func.count())
+        .where(case_.c.tenant == tenant, IS_OPEN, case_.c.is_held.is_(False))
+        .group_by(case_.c.profile_id, case_.c.stage)
+    )
+    return {(row[0], CaseStage(row[1])): row[2] for row in rows}
+
+
+def moved_counts(
+    connection: Connection, tenant: TenantId, since: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By profile, inventories sent since a moment, and cases that became final since."""
+    sent = connection.execute(
+        select(case_.c.profile_id, func.count(func.distinct(event.c.case_id)))
+        .join(case_, case_.c.case_id == event.c.case_id)
+        .where(
+            event.c.tenant == tenant,
+            event.c.at >= since,
+            event.c.kind == EventKind.DECLARATION_SENDING.value,
+            event.c.payload.like('%"kind":"inventory"%'),
+        )
+        .group_by(case_.c.profile_id)
+    )
+    final = connection.execute(
+        select(case_.c.profile_id, func.count())
+        .where(
+            case_.c.tenant == tenant,
+            case_.c.updated_at >= since,
+            case_.c.stage.in_(sorted(one.value for one in FINAL_STAGES)),
+        )
+        .group_by(case_.c.profile_id)
+    )
+    return {row[0]: row[1] for row in sent}, {row[0]: row[1] for row in final}
