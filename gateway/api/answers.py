@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.case import CaseStage, VerdictKind
 from gateway.domain.codes import CodeClass, Refile
-from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStage, Word
+from gateway.domain.declaration import AppType, BillStatus, DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Severity
 from gateway.domain.profile import Role
@@ -260,8 +260,20 @@ class MessageOut(Out):
     href: str
 
 
+class TaxBillOut(Out):
+    """A tax bill of customs (816, 818); amounts are null while only its status is known."""
+
+    bill_no: str
+    status: BillStatus
+    returned_at: str
+    tariff: str | None
+    vat: str | None
+    consumption: str | None
+    payment_no: str | None
+
+
 class ReceiptOut(Out):
-    """One receipt record of this case."""
+    """One receipt record of this case; ``findings`` say what was tolerated in reading it."""
 
     receipt: str
     at: Time
@@ -277,6 +289,7 @@ class ReceiptOut(Out):
     pre_no: str | None
     invt_no: str | None
     effect: str
+    findings: list[FindingOut]
 
 
 class EventOut(Out):
@@ -322,6 +335,7 @@ class CaseFull(CaseLine):
     declarations: list[DeclarationOut]
     messages: list[MessageOut]
     receipts: list[ReceiptOut]
+    tax_bills: list[TaxBillOut]
     timeline: list[EventOut]
     notices: list[NoticeOut]
 

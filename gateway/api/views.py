@@ -13,7 +13,7 @@ from gateway.api.codes import explained
 from gateway.api.services import KeyRole
 from gateway.domain.asking import REASONS
 from gateway.domain.case import CaseStage, Verdict
-from gateway.domain.codec import finding_to_doc, from_micros
+from gateway.domain.codec import finding_from_doc, finding_to_doc, from_micros
 from gateway.domain.declaration import DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Finding, finding_id
@@ -158,10 +158,11 @@ def detail_view(detail: CaseDetail, messages: Any, role: str, explain: Explain) 
             for message_id, kind, version, stage in messages
         ],
         "receipts": [
-            receipt_view(one)
+            receipt_view(one, explain)
             for one in detail.events
             if one.event.kind is EventKind.RECEIPT_RECORDED
         ],
+        "tax_bills": [bill._asdict() | {"status": bill.status.value} for bill in state.bills],
         "timeline": [event_view(one) for one in detail.events],
         "notices": [notice_view(one) for one in detail.notices],
     }
@@ -190,7 +191,7 @@ def declaration_view(one: DeclarationState) -> Doc:
     }
 
 
-def receipt_view(stored: StoredEvent) -> Doc:
+def receipt_view(stored: StoredEvent, explain: Explain) -> Doc:
     """One receipt record of a case, as its event keeps it."""
     payload = stored.event.payload
     return {
@@ -198,6 +199,9 @@ def receipt_view(stored: StoredEvent) -> Doc:
         "explained": explained(payload.get("status"), payload.get("codes") or []),
         "at": moment(stored.at),
         "href": f"/v1/receipts/{payload['receipt']}",
+        "findings": [
+            finding_view(finding_from_doc(one), explain) for one in payload.get("findings", ())
+        ],
         **{
             name: payload.get(name)
             for name in (

@@ -44,6 +44,7 @@ class Place(StrEnum):
     BEING_DECIDED = "being_decided"
     RELEASED = "released"
     CLOSED = "closed"
+    CANCELLED = "cancelled"
     GONE = "gone"
 
 
@@ -113,6 +114,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "Only what customs released can be returned.",
         "只有海关放行后才能办理退货。",
     ),
+    "cancelled": (
+        "Customs cancelled it; nothing of it is declared any more.",
+        "海关已撤销该清单，不再有有效申报。",
+    ),
     "returned_abroad": (
         "The goods go back abroad.",
         "货物退运出境。",
@@ -172,6 +177,12 @@ TABLE: Final[Mapping[Place, Mapping[Ask, Standing]]] = {
         Ask.CANCEL: _RELEASED,
         Ask.RETURN: _BY_HAND,
     },
+    Place.CANCELLED: {
+        Ask.CHANGE: Standing(_STOP, "held_for_change", holds=True),
+        Ask.REDECLARE: Standing(_LATE, "cancelled"),
+        Ask.CANCEL: Standing(_STOP, "cancelled", holds=True, safe_to_refund=True),
+        Ask.RETURN: _EARLY_RETURN,
+    },
     Place.GONE: dict.fromkeys(Ask, _GONE),
 }
 
@@ -193,6 +204,7 @@ _PLACES: Final[Mapping[DeclarationStage, Place]] = {
     _S.SUSPENDED: Place.BEING_DECIDED,
     _S.RELEASED: Place.RELEASED,
     _S.CLOSED: Place.CLOSED,
+    _S.CANCELLED: Place.CANCELLED,
     _S.RETURNED_ABROAD: Place.GONE,
 }
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
-from gateway.domain.declaration import DeclarationKind, DeclarationState
+from gateway.domain.declaration import BillStatus, DeclarationKind, DeclarationState
 from gateway.domain.filing import PartnerFiling
 from gateway.domain.findings import Finding
 from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
@@ -76,6 +78,45 @@ class Hold:
     reason: str
 
 
+class Wish(StrEnum):
+    """What somebody wants of an inventory that is with customs."""
+
+    CANCEL = "cancel"
+    CHANGE = "change"
+    REDECLARE = "redeclare"
+
+
+class Asked(NamedTuple):
+    """A wish that is still open: who has it and why.
+
+    ``after`` maps the kinds that are to be filed again first to the version they stood at.
+    """
+
+    wish: Wish
+    by: str
+    reason: str
+    after: Mapping[str, int] = MappingProxyType({})
+
+
+class TaxBill(NamedTuple):
+    """One tax bill of customs; amounts are CNY texts, None while only its status is known."""
+
+    bill_no: str
+    status: BillStatus
+    returned_at: str
+    tariff: str | None = None
+    vat: str | None = None
+    consumption: str | None = None
+    payment_no: str | None = None
+
+    @property
+    def total(self) -> Decimal | None:
+        """What the bill charges, None when it is void or its amounts are not known."""
+        if self.status is BillStatus.VOIDED or self.tariff is None:
+            return None
+        return Decimal(self.tariff) + Decimal(self.vat or 0) + Decimal(self.consumption or 0)
+
+
 class Verdict(NamedTuple):
     """The answer of matching: every finding, what is missing, and until when to wait for it.
 
@@ -105,6 +146,21 @@ class CaseState(NamedTuple):
     alarms: tuple[str, ...] = ()
     release_sequence: int = 0
     filings: tuple[PartnerFiling, ...] = ()
+    asked: Asked | None = None
+    bills: tuple[TaxBill, ...] = ()
+
+    @property
+    def billed_tax(self) -> Decimal | None:
+        """What customs' bills that stand charge together, in CNY; None when there is none."""
+        totals = [total for bill in self.bills if (total := bill.total) is not None]
+        return sum(totals, Decimal(0)) if totals else None
+
+    def inventory(self) -> DeclarationState | None:
+        """The newest version of the declaration that the parcel is released on."""
+        for declaration in reversed(self.declarations):
+            if declaration.kind.is_inventory:
+                return declaration
+        return None
 
     def declaration(self, kind: DeclarationKind) -> DeclarationState | None:
         """The newest version of one kind, None before the first is planned."""

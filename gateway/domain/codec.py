@@ -16,9 +16,19 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from gateway.domain.case import CaseState, Hold, PaperStamp, Verdict, VerdictKind
+from gateway.domain.case import (
+    Asked,
+    CaseState,
+    Hold,
+    PaperStamp,
+    TaxBill,
+    Verdict,
+    VerdictKind,
+    Wish,
+)
 from gateway.domain.declaration import (
     AppType,
+    BillStatus,
     DeclarationKind,
     DeclarationStage,
     DeclarationState,
@@ -366,6 +376,11 @@ def state_to_doc(state: CaseState) -> dict[str, Any]:
         doc["filings"] = [
             [*one[:4], one.stage.value, one.tries, one.is_change] for one in state.filings
         ]
+    if state.asked is not None:
+        wish, by, reason, after = state.asked
+        doc["asked"] = [wish.value, by, reason, dict(after)]
+    if state.bills:
+        doc["bills"] = [[bill.bill_no, bill.status.value, *bill[2:]] for bill in state.bills]
     return doc
 
 
@@ -387,6 +402,11 @@ def state_from_doc(doc: Mapping[str, Any]) -> CaseState:
         filings=tuple(
             PartnerFiling(PaperKind(kind), number, digest, since, FilingStage(stage), *rest)
             for kind, number, digest, since, stage, *rest in doc.get("filings", ())
+        ),
+        asked=Asked(Wish(asked[0]), *asked[1:]) if (asked := doc.get("asked")) else None,
+        bills=tuple(
+            TaxBill(number, BillStatus(status), *rest)
+            for number, status, *rest in doc.get("bills", ())
         ),
     )
 
@@ -414,6 +434,9 @@ _OPTIONAL: Final = (
 )
 
 
+_NO_REQUEST: Final = DeclarationState(DeclarationKind.ORDER, 1).request
+
+
 def _declaration_to_doc(one: DeclarationState) -> dict[str, Any]:
     doc: dict[str, Any] = {
         "kind": one.kind.value,
@@ -432,6 +455,8 @@ def _declaration_to_doc(one: DeclarationState) -> dict[str, Any]:
     for key, value in zip(_OPTIONAL, _optional(one), strict=True):
         if value is not None:
             doc[key] = value
+    if one.request:
+        doc["request"] = dict(one.request)
     return doc
 
 
@@ -455,4 +480,5 @@ def _declaration_from_doc(doc: Mapping[str, Any]) -> DeclarationState:
         codes=tuple(get("codes", ())),
         seen=tuple(get("seen", ())),
         deferred=get("deferred"),
+        request=get("request", _NO_REQUEST),
     )

@@ -18,12 +18,41 @@ class DeclarationKind(StrEnum):
     ORDER = "order"
     PAYMENT = "payment"
     WAYBILL = "waybill"
+    WAYBILL_STATUS = "waybill_status"
     INVENTORY = "inventory"
+    CANCELLATION = "cancellation"
+    RETURN = "return"
+    ENTRY_LIST = "entry_list"
+    EXPORT_ORDER = "export_order"
+    FUNDS_RECEIPT = "funds_receipt"
+    EXPORT_WAYBILL = "export_waybill"
+    SITE_ARRIVAL = "site_arrival"
+    DEPARTURE = "departure"
+    EXPORT_INVENTORY = "export_inventory"
+    EXPORT_CANCELLATION = "export_cancellation"
+    MASTER_LIST = "master_list"
+    SUMMARY_REQUEST = "summary_request"
+    EXPORT_RETURN = "export_return"
+    RETURN_TALLY = "return_tally"
 
     @property
     def is_paper(self) -> bool:
         """Whether it files one of the papers that customs holds against the inventory."""
-        return self is not DeclarationKind.INVENTORY
+        return self in (DeclarationKind.ORDER, DeclarationKind.PAYMENT, DeclarationKind.WAYBILL)
+
+    @property
+    def is_inventory(self) -> bool:
+        """Whether it is the declaration that customs releases a parcel on, of either direction."""
+        return self in (DeclarationKind.INVENTORY, DeclarationKind.EXPORT_INVENTORY)
+
+    @property
+    def cancels(self) -> "DeclarationKind | None":
+        """The kind that it asks customs to cancel, None for what cancels nothing."""
+        if self is DeclarationKind.CANCELLATION:
+            return DeclarationKind.INVENTORY
+        if self is DeclarationKind.EXPORT_CANCELLATION:
+            return DeclarationKind.EXPORT_INVENTORY
+        return None
 
 
 class AppType(StrEnum):
@@ -53,6 +82,7 @@ class DeclarationStage(StrEnum):
     CLOSED = "closed"
     REJECTED = "rejected"
     RETURNED_ABROAD = "returned_abroad"
+    CANCELLED = "cancelled"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
 
@@ -96,7 +126,8 @@ class DeclarationState(NamedTuple):
 
     ``returned_at`` is the newest applied returnTime (17 digits, customs' clock), ``sent_at`` UTC
     microseconds of the first attempt, ``seen`` the receipts recorded so far, ``deferred`` a release
-    that waits for its siblings.
+    that waits for its siblings. ``request`` is what a follow-up asks for beyond the papers: the
+    inventory's numbers, the reason, the lines that come back.
     """
 
     kind: DeclarationKind
@@ -116,6 +147,7 @@ class DeclarationState(NamedTuple):
     codes: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     deferred: Mapping[str, object] | None = None
+    request: Mapping[str, object] = _NOTHING
 
 
 class ReceiptFact(NamedTuple):
@@ -123,7 +155,9 @@ class ReceiptFact(NamedTuple):
 
     ``returned_at_us`` is UTC microseconds of ``returned_at``. ``checks`` maps what the receipt
     repeats of our declaration (agent, merchant, platform, customs office) to the value it gives,
-    None when absent.
+    None when absent. ``cop_no`` names one declaration among several of its kind, ``numbers`` are
+    further numbers that customs gave (``sum_no``, ``entry_list_no``). ``notes`` says what was
+    tolerated in reading: place → kind of oddity.
     """
 
     kind: DeclarationKind
@@ -139,3 +173,60 @@ class ReceiptFact(NamedTuple):
     pre_no: str | None = None
     invt_no: str | None = None
     checks: Mapping[str, str | None] = _NOTHING
+    cop_no: str | None = None
+    notes: Mapping[str, str] = _NOTHING
+    numbers: Mapping[str, str] = _NOTHING
+
+
+class BillStatus(StrEnum):
+    """Where a tax bill stands."""
+
+    DRAWN = "drawn"
+    CONSOLIDATED = "consolidated"
+    VOIDED = "voided"
+
+
+class BillFact(NamedTuple):
+    """What customs says of the tax on one inventory (816), or only of the bill's status (818).
+
+    ``tariff``, ``vat`` and ``consumption`` are CNY as decimal texts, None in a status.
+    """
+
+    bill_no: str
+    invt_no: str
+    status: BillStatus
+    returned_at: str
+    returned_at_us: int
+    receipt_id: str
+    position: int
+    guid: str
+    tariff: str | None = None
+    vat: str | None = None
+    consumption: str | None = None
+    payment_no: str | None = None
+    checks: Mapping[str, str | None] = _NOTHING
+    notes: Mapping[str, str] = _NOTHING
+
+
+class SummaryFact(NamedTuple):
+    """Which general declaration the inventories of a summary request went into (792).
+
+    It may come several times, each time knowing more numbers; ``invt_nos`` are the inventories.
+    """
+
+    sum_no: str
+    declaration_no: str
+    state: str
+    returned_at: str
+    returned_at_us: int
+    receipt_id: str
+    position: int
+    guid: str
+    invt_nos: tuple[str, ...] = ()
+    entry_no: str | None = None
+    checks: Mapping[str, str | None] = _NOTHING
+    notes: Mapping[str, str] = _NOTHING
+
+
+CustomsFact = ReceiptFact | BillFact | SummaryFact
+"""Everything that one record of a received file can say."""

@@ -1,23 +1,32 @@
 """The lifecycle: two tables, DECLARATION and CASE, and the fold of events into state.
 
-Nothing else changes state. A decision (``receipt_events``, ``plan_events``) reads a state and
-returns events; ``apply`` folds one event; ``case_stage`` reads the CASE table. Sources: DOMAIN
-sections 3 to 5.
+Nothing else changes state. A decision (``receipts.record_events``, ``planning.plan_events``) reads
+a state and returns events; ``apply`` folds one event; ``case_stage`` reads the CASE table. Sources:
+DOMAIN sections 3 to 5.
 """
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
-from gateway.domain.case import CaseStage, CaseState, Hold, PaperStamp, VerdictKind
+from gateway.domain.case import (
+    Asked,
+    CaseStage,
+    CaseState,
+    Hold,
+    PaperStamp,
+    TaxBill,
+    VerdictKind,
+    Wish,
+)
 from gateway.domain.codec import verdict_from_doc
 from gateway.domain.declaration import (
     AppType,
+    BillStatus,
     DeclarationKind,
     DeclarationStage,
     DeclarationState,
     Pinned,
-    ReceiptFact,
     Word,
 )
 from gateway.domain.errors import IllegalTransition
@@ -35,11 +44,8 @@ _INVENTORY: Final = DeclarationKind.INVENTORY
 
 INVENTORY_DECLARED: Final = "inventory_declared"
 
-FUTURE_TOLERANCE_US: Final = 5 * 60 * 1_000_000
-EARLY_TOLERANCE_US: Final = 60 * 1_000_000
 SIGNATURE_REFUSED: Final = "signature_refused"
 """The alarm of a declaration whose signature customs refuses: its key is in doubt, not the case."""
-_RELEASED_LEVEL: Final = 4
 
 # Partial order of the stages that customs' answers lead to; within a level the newest returnTime
 # wins.
@@ -60,27 +66,48 @@ LEVEL: Final[Mapping[DeclarationStage, int]] = {
 
 _PAPER_STAGES: Final[Mapping[Word, DeclarationStage]] = {
     Word.LODGED: _S.LODGED,
+    Word.ACCEPTED: _S.ACCEPTED,
     Word.STORED: _S.STORED,
     Word.REJECTED: _S.REJECTED,
 }
+_INVENTORY_STAGES: Final[Mapping[Word, DeclarationStage]] = {
+    Word.LODGED: _S.LODGED,
+    Word.ACCEPTED: _S.ACCEPTED,
+    Word.REVIEW: _S.IN_REVIEW,
+    Word.APPROVED: _S.APPROVED,
+    Word.INSPECTION: _S.INSPECTION,
+    Word.DETAINED: _S.DETAINED,
+    Word.SUSPENDED: _S.SUSPENDED,
+    Word.REJECTED: _S.REJECTED,
+    Word.RETURNED_ABROAD: _S.RETURNED_ABROAD,
+    Word.RELEASED: _S.RELEASED,
+    Word.CLOSED: _S.CLOSED,
+}
+_REQUEST_STAGES: Final[Mapping[Word, DeclarationStage]] = {
+    word: stage
+    for word, stage in _INVENTORY_STAGES.items()
+    if stage not in (_S.RELEASED, _S.CLOSED, _S.RETURNED_ABROAD)
+}
+
+# What is asked of customs about an inventory: approving it is the end of it.
+REQUESTS: Final = frozenset(
+    {
+        DeclarationKind.CANCELLATION,
+        DeclarationKind.RETURN,
+        DeclarationKind.EXPORT_CANCELLATION,
+        DeclarationKind.EXPORT_RETURN,
+    }
+)
 
 # The DECLARATION table: what a word leads to, per kind. A word that is missing here has a rule of
 # its own.
 DECLARATION: Final[Mapping[DeclarationKind, Mapping[Word, DeclarationStage]]] = {
-    **dict.fromkeys((_ORDER, _PAYMENT, _WAYBILL), _PAPER_STAGES),
-    _INVENTORY: {
-        Word.LODGED: _S.LODGED,
-        Word.ACCEPTED: _S.ACCEPTED,
-        Word.REVIEW: _S.IN_REVIEW,
-        Word.APPROVED: _S.APPROVED,
-        Word.INSPECTION: _S.INSPECTION,
-        Word.DETAINED: _S.DETAINED,
-        Word.SUSPENDED: _S.SUSPENDED,
-        Word.REJECTED: _S.REJECTED,
-        Word.RETURNED_ABROAD: _S.RETURNED_ABROAD,
-        Word.RELEASED: _S.RELEASED,
-        Word.CLOSED: _S.CLOSED,
-    },
+    kind: _INVENTORY_STAGES
+    if kind.is_inventory
+    else _REQUEST_STAGES
+    if kind in REQUESTS
+    else _PAPER_STAGES
+    for kind in DeclarationKind
 }
 
 # The CASE table: the stage of a case whose newest inventory stands at a stage.
@@ -101,6 +128,7 @@ CASE: Final[Mapping[DeclarationStage, CaseStage]] = {
     _S.REJECTED: CaseStage.REJECTED,
     _S.REFUSED: CaseStage.REJECTED,
     _S.RETURNED_ABROAD: CaseStage.RETURNED_ABROAD,
+    _S.CANCELLED: CaseStage.CANCELLED,
 }
 
 _REFUSED: Final = frozenset({_S.REJECTED, _S.REFUSED})
@@ -117,31 +145,78 @@ _CASE_BY_VERDICT: Final[Mapping[VerdictKind, CaseStage]] = {
     VerdictKind.BLOCKED: CaseStage.BLOCKED,
 }
 
+_CANNOT_GO_ON: Final = frozenset({CaseStage.MISMATCH, CaseStage.BLOCKED})
+_RELEASED_LEVEL: Final = 4
+
 FINAL_STAGES: Final = frozenset(
-    {CaseStage.RELEASED, CaseStage.CLOSED, CaseStage.RETURNED_ABROAD, CaseStage.CANCELLED}
+    {
+        CaseStage.RELEASED,
+        CaseStage.CLOSED,
+        CaseStage.RETURNED_ABROAD,
+        CaseStage.CANCELLED,
+        CaseStage.ABANDONED,
+    }
 )
 PERSON_STAGES: Final = frozenset(
     {CaseStage.MISMATCH, CaseStage.BLOCKED, CaseStage.REJECTED, CaseStage.DETAINED}
 )
 
 # Stages from which a new version of the same declaration may follow.
-_OVER: Final = frozenset({_S.REJECTED, _S.REFUSED, _S.WITHDRAWN})
+OVER: Final = frozenset({_S.REJECTED, _S.REFUSED, _S.WITHDRAWN, _S.CANCELLED})
+ENDED: Final = frozenset({_S.REJECTED, _S.REFUSED, _S.RETURNED_ABROAD, _S.CANCELLED})
 _AT_CUSTOMS: Final = frozenset(LEVEL)
+_ENDED_OR_PLANNED: Final = ENDED | {_S.PLANNED, _S.CLAIMED}
+_CANCELLABLE: Final = tuple(stage for stage, level in LEVEL.items() if level < _RELEASED_LEVEL)
+_NOTHING_ASKED: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def case_stage(state: CaseState) -> CaseStage:
     """The stage of a case: a pure fold of its verdict and declarations (the CASE table)."""
-    inventory = _standing(state, _INVENTORY)
+    inventory = _standing_inventory(state)
     if inventory is not None:
-        return CASE[inventory.stage]
+        return _stage_by_inventory(state, inventory)
+    if state.asked is not None and state.asked.wish is Wish.CANCEL:
+        return CaseStage.ABANDONED
+    by_verdict = CaseStage.COLLECTING
+    if state.verdict is not None:
+        by_verdict = _CASE_BY_VERDICT[state.verdict.kind]
     papers = [one for kind in _FILED_AS.values() if (one := _standing(state, kind)) is not None]
-    if papers:
-        stage = _stage_by_papers({one.stage for one in papers})
-        is_partner_awaited = stage is CaseStage.READY and _awaits_partner(state)
-        return CaseStage.WAITING_FILINGS if is_partner_awaited else stage
-    if state.verdict is None:
-        return CaseStage.COLLECTING
-    return _CASE_BY_VERDICT[state.verdict.kind]
+    if not papers:
+        return by_verdict
+    stage = _stage_by_papers({one.stage for one in papers})
+    if stage is not CaseStage.READY:
+        return stage
+    if by_verdict in _CANNOT_GO_ON:
+        # Customs has the papers, but the inventory is not declared on papers that do not agree.
+        return by_verdict
+    return CaseStage.WAITING_FILINGS if _awaits_partner(state) else stage
+
+
+def _stage_by_inventory(state: CaseState, inventory: DeclarationState) -> CaseStage:
+    stage = CASE[inventory.stage]
+    if inventory.stage in _ENDED_OR_PLANNED or LEVEL[inventory.stage] >= _RELEASED_LEVEL:
+        return stage
+    is_wanted = state.asked is not None and state.asked.wish is Wish.CANCEL
+    return CaseStage.CANCELLING if is_wanted or _is_cancelling(state) else stage
+
+
+def _is_cancelling(state: CaseState) -> bool:
+    """Whether customs was asked, or is about to be, to cancel the inventory that stands."""
+    last = state.declarations[-1]
+    return last.kind.cancels is not None and last.stage not in OVER
+
+
+def _standing_inventory(state: CaseState) -> DeclarationState | None:
+    """The inventory that a case stands by: a cancelled one gives way to what shall follow it."""
+    found = state.inventory()
+    if found is None or _standing(state, found.kind) is None:
+        return None
+    asked = state.asked
+    if found.stage is _S.CANCELLED and asked is not None and asked.wish is not Wish.CANCEL:
+        return None
+    if found.stage in _REFUSED and asked is not None:
+        return None
+    return found
 
 
 def _awaits_partner(state: CaseState) -> bool:
@@ -162,7 +237,7 @@ def _standing(state: CaseState, kind: DeclarationKind) -> DeclarationState | Non
     found = state.declaration(kind)
     if found is None or found.stage is _S.WITHDRAWN:
         return None
-    if found.stage in _OVER and _papers_moved(state, found):
+    if found.stage in OVER and _papers_moved(state, found):
         return None
     return found
 
@@ -178,261 +253,12 @@ def _papers_moved(state: CaseState, declaration: DeclarationState) -> bool:
 def frozen_reason(state: CaseState, kind: PaperKind) -> str | None:
     """Why a paper can no longer be changed by sending it again; None while it still can."""
     inventory = state.declaration(_INVENTORY)
-    if inventory is not None and inventory.stage not in (_S.PLANNED, *_OVER):
+    if inventory is not None and inventory.stage not in (_S.PLANNED, *OVER):
         return INVENTORY_DECLARED
     filed = state.declaration(_FILED_AS[kind])
     if filed is not None and filed.stage in (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED):
         return f"{kind.value}_awaits_answer"
     return None
-
-
-# --- decisions on receipts --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptDecision:
-    """What one receipt does to a case: events, or the reason why it is parked for a person."""
-
-    events: tuple[Event, ...] = ()
-    parked: str | None = None
-
-
-def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptDecision:
-    """Decide what one receipt record does to a case.
-
-    A receipt is unsigned, so it moves nothing unless it fits a live declaration in every field
-    that it repeats, and in time. A receipt seen before changes nothing and gives no
-    event.
-    """
-    declaration = state.declaration(fact.kind)
-    if declaration is None or declaration.sent_at is None:
-        return ReceiptDecision(parked="nothing_sent")
-    if f"{fact.status}@{fact.returned_at}" in declaration.seen:
-        return ReceiptDecision()
-    reason = _implausible(declaration, fact, now_us)
-    if reason is not None:
-        return ReceiptDecision(parked=reason)
-    if _is_older_version(state, declaration, fact):
-        return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
-    events = _word_events(declaration, fact)
-    return ReceiptDecision(tuple(events) + _freed(declaration, events))
-
-
-def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) -> str | None:
-    """Why a receipt cannot be about this declaration, None when it can."""
-    assert declaration.sent_at is not None
-    for name, value in fact.checks.items():
-        if value is not None:
-            return f"{name}_differs"
-    if fact.word is Word.UNKNOWN:
-        return "unknown_status"
-    if fact.word is Word.DRAFT_ONLY:
-        return "stored_as_draft"
-    if fact.returned_at_us > now_us + FUTURE_TOLERANCE_US:
-        return "returned_in_the_future"
-    if declaration.version == 1 and fact.returned_at_us < declaration.sent_at - EARLY_TOLERANCE_US:
-        return "returned_before_sent"
-    if declaration.invt_no and fact.invt_no and declaration.invt_no != fact.invt_no:
-        return "invt_no_differs"
-    if declaration.pre_no and fact.pre_no and declaration.pre_no != fact.pre_no:
-        return "pre_no_differs"
-    if fact.word is Word.RELEASED and fact.kind is _INVENTORY:
-        if not (fact.invt_no or declaration.invt_no):
-            return "released_without_invt_no"
-    return None
-
-
-def _is_older_version(state: CaseState, declaration: DeclarationState, fact: ReceiptFact) -> bool:
-    """Whether a receipt belongs to a version before this one: receipts name no version.
-
-    Customs' clock is held against itself: what is no newer than the last answer to an earlier
-    version belongs to that one. Our own clock may be wrong by seconds, so a stamp shortly before
-    this version was sent makes only an answer older that speaks of one try to lodge.
-    """
-    earlier = [
-        one
-        for one in state.declarations
-        if one.kind is declaration.kind and one.version < declaration.version
-    ]
-    if not earlier:
-        return False
-    if any(fact.returned_at <= one.returned_at for one in earlier if one.returned_at):
-        return True
-    assert declaration.sent_at is not None
-    sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
-    tolerance = 0 if fact.word in _OF_ONE_TRY else EARLY_TOLERANCE_US
-    return fact.returned_at_us < sent_second - tolerance
-
-
-def _word_events(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    rule = _WORD_RULES.get(fact.word, _ordinary)
-    return rule(declaration, fact)
-
-
-def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """A word with a row in the DECLARATION table: forwards by level, newest within one."""
-    target = DECLARATION[declaration.kind].get(fact.word)
-    if target is None:
-        return [
-            _recorded(declaration, fact, "not_for_this_kind"),
-            _alarm(declaration, "odd_status"),
-        ]
-    if target is _S.RELEASED and LEVEL.get(declaration.stage, 1) < 1:
-        # A closing that waits is a sibling too; a second release is none.
-        if declaration.deferred is None or declaration.deferred["word"] == Word.RELEASED:
-            return [_recorded(declaration, fact, "deferred")]
-    newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
-    if declaration.stage in (_S.REJECTED, _S.REFUSED, _S.RETURNED_ABROAD):
-        if not newer:
-            return [_recorded(declaration, fact, "no_effect")]
-        return [
-            _recorded(declaration, fact, "no_effect"),
-            _alarm(declaration, "answer_after_rejection"),
-        ]
-    here, there = LEVEL[declaration.stage], LEVEL[target]
-    if target is _S.CLOSED and here < _RELEASED_LEVEL:
-        # Closed is no release: it waits for the 800 that it must have overtaken.
-        if declaration.deferred is None:
-            return [_recorded(declaration, fact, "deferred")]
-        return [
-            _applied_now(declaration.deferred, _S.RELEASED),
-            _recorded(declaration, fact, "applied", target),
-        ]
-    if there > here or (there == here and newer):
-        return [_recorded(declaration, fact, "applied", target)]
-    if here >= _RELEASED_LEVEL and newer and target in (_S.INSPECTION, _S.DETAINED):
-        return _contradiction(declaration, fact)
-    return [_recorded(declaration, fact, "no_effect")]
-
-
-def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """100 and 700: legal from any stage below release, a critical alarm after it."""
-    target = DECLARATION[declaration.kind].get(fact.word)
-    if target is None:
-        return [
-            _recorded(declaration, fact, "not_for_this_kind"),
-            _alarm(declaration, "odd_status"),
-        ]
-    here = LEVEL.get(declaration.stage)
-    if here is None:
-        return [_recorded(declaration, fact, "no_effect")]
-    if here >= _RELEASED_LEVEL:
-        if declaration.returned_at is not None and fact.returned_at < declaration.returned_at:
-            return [_recorded(declaration, fact, "no_effect")]
-        return _contradiction(declaration, fact)
-    if fact.returned_at < (declaration.returned_at or ""):
-        return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "late_rejection")]
-    return [_recorded(declaration, fact, "applied", target)]
-
-
-def _contradiction(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    return [
-        _recorded(declaration, fact, "no_effect"),
-        _alarm(declaration, "contradiction_after_release"),
-        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": "contradiction_after_release"}),
-    ]
-
-
-def _back_to_sent(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """The e-port could not send, or failed in itself: the same bytes go again at the next gap."""
-    if LEVEL.get(declaration.stage, 9) <= 1:
-        return [_recorded(declaration, fact, "applied", _S.SENT)]
-    return [_recorded(declaration, fact, "no_effect")]
-
-
-def _failed_signature(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """A signature refusal speaks of the key, not of the case."""
-    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, SIGNATURE_REFUSED)]
-
-
-def _failed(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """A negative answer: it rejects only what customs never confirmed."""
-    if LEVEL.get(declaration.stage, 9) == 0:
-        return [_recorded(declaration, fact, "applied", _S.REJECTED)]
-    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "failed_after_lodged")]
-
-
-def _duplicate(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
-    """``exists already``: after the same bytes it proves that the first try arrived."""
-    if LEVEL.get(declaration.stage, 9) > 0:
-        return [_recorded(declaration, fact, "no_effect")]
-    if declaration.attempt > 1:
-        return [_recorded(declaration, fact, "applied", _S.LODGED)]
-    return [
-        _recorded(declaration, fact, "applied", _S.REJECTED),
-        _alarm(declaration, "exists_already"),
-    ]
-
-
-_WORD_RULES: Final[Mapping[Word, Callable[[DeclarationState, ReceiptFact], list[Event]]]] = {
-    Word.REJECTED: _against,
-    Word.RETURNED_ABROAD: _against,
-    Word.NOT_SENT: _back_to_sent,
-    Word.FAILED_SYSTEM: _back_to_sent,
-    Word.FAILED_SIGNATURE: _failed_signature,
-    Word.FAILED_LIMIT: _failed,
-    Word.FAILED_RIGHTS: _failed,
-    Word.FAILED: _failed,
-    Word.DUPLICATE: _duplicate,
-}
-
-_OF_ONE_TRY: Final = frozenset(_WORD_RULES) - {Word.REJECTED, Word.RETURNED_ABROAD}
-
-
-def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
-    """What waited is applied once what it overtook has come: a release after customs' progress
-    below it, a closing after the release.
-    """
-    waiting = declaration.deferred
-    if waiting is None or not events or events[0].payload.get("effect") != "applied":
-        return ()
-    level = LEVEL.get(events[0].payload["stage"], 0)
-    if waiting["word"] == Word.CLOSED:
-        return (_applied_now(waiting, _S.CLOSED),) if level == _RELEASED_LEVEL else ()
-    if 0 < level < _RELEASED_LEVEL:
-        return (_applied_now(waiting, _S.RELEASED),)
-    return ()
-
-
-def _applied_now(waiting: Mapping[str, Any], stage: DeclarationStage) -> Event:
-    """A receipt that waited, applied."""
-    payload = {**waiting, "effect": "applied", "stage": stage.value}
-    return Event(EventKind.RECEIPT_RECORDED, payload)
-
-
-def _recorded(
-    declaration: DeclarationState,
-    fact: ReceiptFact,
-    effect: str,
-    stage: DeclarationStage | None = None,
-) -> Event:
-    payload: dict[str, Any] = {
-        "kind": declaration.kind.value,
-        "version": declaration.version,
-        "status": fact.status,
-        "word": fact.word.value,
-        "returned_at": fact.returned_at,
-        "receipt": fact.receipt_id,
-        "position": fact.position,
-        "guid": fact.guid,
-        "effect": effect,
-    }
-    if stage is not None:
-        payload["stage"] = stage.value
-    if fact.codes:
-        payload["codes"] = list(fact.codes)
-    if fact.pre_no:
-        payload["pre_no"] = fact.pre_no
-    if fact.invt_no:
-        payload["invt_no"] = fact.invt_no
-    return Event(EventKind.RECEIPT_RECORDED, payload)
-
-
-def _alarm(declaration: DeclarationState, alarm: str) -> Event:
-    return Event(
-        EventKind.ALARM_RAISED,
-        {"alarm": alarm, "kind": declaration.kind.value, "version": declaration.version},
-    )
 
 
 # --- the fold ---------------------------------------------------------------------------------
@@ -475,8 +301,13 @@ def _fold_planned(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
         app_type=AppType(payload["app_type"]),
         cop_no=payload["cop_no"],
         pinned=Pinned(pinned["profile"], pinned["papers"], pinned["goods"]),
+        request=payload.get("request", _NOTHING_ASKED),
     )
-    return {"declarations": (*state.declarations, planned)}
+    fields: _Fields = {"declarations": (*state.declarations, planned)}
+    if kind.is_inventory:
+        # What was wanted of the inventory before is done with.
+        fields["asked"] = None
+    return fields
 
 
 def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
@@ -526,13 +357,18 @@ def _fold_unanswered(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
 
 
 def _fold_refused(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
-    return _changed(
+    return _without_wish(payload) | _changed(
         state,
         payload,
         (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED),
         stage=_S.REFUSED,
         codes=(payload["code"],),
     )
+
+
+def _without_wish(payload: Mapping[str, Any]) -> _Fields:
+    """A cancellation that customs refuses ends the wish behind it: the former state stands."""
+    return {"asked": None} if DeclarationKind(payload["kind"]).cancels is not None else {}
 
 
 def _fold_withdrawn(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
@@ -560,7 +396,8 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
         changes["pre_no"] = payload.get("pre_no") or found.pre_no
         changes["invt_no"] = payload.get("invt_no") or found.invt_no
     if stage is not _S.RELEASED:
-        return _put(state, found, changes)
+        over = _without_wish(payload) if stage is _S.REJECTED else {}
+        return over | _put(state, found, changes)
     changes["deferred"] = None
     fields = _put(state, found, changes)
     if found.stage is not _S.RELEASED:
@@ -578,12 +415,48 @@ def _newest(found: DeclarationState, payload: Mapping[str, Any]) -> str | None:
     return max(returned_at, found.returned_at or "")
 
 
+def _fold_cancelled(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    """Customs granted a cancellation: the inventory is over without having been rejected."""
+    return _changed(state, payload, _CANCELLABLE, stage=_S.CANCELLED, deferred=None)
+
+
+def _fold_asked(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    if payload.get("is_over"):
+        return {"asked": None}
+    asked = Asked(Wish(payload["ask"]), payload["by"], payload["reason"], payload.get("after", {}))
+    return {"asked": asked}
+
+
+def _fold_billed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    """A bill's amounts stay once known; its status is that of the newest word."""
+    number = payload["bill_no"]
+    known = next((bill for bill in state.bills if bill.bill_no == number), None)
+    made = TaxBill(
+        number,
+        BillStatus(payload["status"]),
+        payload["returned_at"],
+        payload.get("tariff"),
+        payload.get("vat"),
+        payload.get("consumption"),
+        payload.get("payment_no"),
+    )
+    if known is None:
+        return {"bills": (*state.bills, made)}
+    if made.tariff is None:
+        made = made._replace(tariff=known.tariff, vat=known.vat, consumption=known.consumption)
+    if known.returned_at > made.returned_at:
+        made = made._replace(status=known.status, returned_at=known.returned_at)
+    made = made._replace(payment_no=made.payment_no or known.payment_no)
+    return {"bills": tuple(made if bill is known else bill for bill in state.bills)}
+
+
 def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return {"hold": Hold(payload["by"], payload["reason"])}
 
 
 def _fold_unheld(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
-    return {"hold": None}
+    """Who lets a case go on wants nothing of it stopped any more."""
+    return {"hold": None, "asked": None}
 
 
 def _fold_alarm(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
@@ -631,7 +504,11 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Field
     EventKind.DECLARATION_UNANSWERED: _fold_unanswered,
     EventKind.DECLARATION_REFUSED: _fold_refused,
     EventKind.DECLARATION_WITHDRAWN: _fold_withdrawn,
+    EventKind.DECLARATION_CANCELLED: _fold_cancelled,
     EventKind.RECEIPT_RECORDED: _fold_receipt,
+    EventKind.TAX_BILLED: _fold_billed,
+    EventKind.SUMMARY_RECORDED: _fold_nothing,
+    EventKind.CASE_ASKED: _fold_asked,
     EventKind.CASE_HELD: _fold_held,
     EventKind.CASE_UNHELD: _fold_unheld,
     EventKind.ALARM_RAISED: _fold_alarm,

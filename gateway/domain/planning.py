@@ -13,11 +13,11 @@ from gateway.domain.declaration import (
 from gateway.domain.events import Event, EventKind
 from gateway.domain.filing import FilingStage
 from gateway.domain.ids import cop_no
+from gateway.domain.lifecycle import OVER
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile
 
 _S: Final = DeclarationStage
-_OVER: Final = frozenset({_S.REJECTED, _S.REFUSED, _S.WITHDRAWN})
 _COP_NO_GENERATION: Final = 1
 
 
@@ -90,7 +90,7 @@ def _may_follow(state: CaseState, declaration: DeclarationState) -> bool:
     """
     if declaration.stage is _S.WITHDRAWN:
         return True
-    if declaration.stage is _S.PLANNED or declaration.stage in _OVER:
+    if declaration.stage is _S.PLANNED or declaration.stage in OVER:
         return any(not _same_paper(state, declaration, kind) for kind in (state.papers or {}))
     return False
 

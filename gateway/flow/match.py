@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.domain.case import CaseKey, Verdict, VerdictKind
+from gateway.domain.case import CaseKey, CaseState, Verdict, VerdictKind
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import verdict_to_doc
 from gateway.domain.declaration import DeclarationKind
@@ -49,10 +49,13 @@ class Bench:
             local_date(self.now),
         )
 
-    def around(self) -> Circumstances:
-        """What else is known: the tables that were imported."""
+    def around(self, state: CaseState) -> Circumstances:
+        """What else is known: the tables that were imported, and what customs charged."""
         tables = self.master.tables(self.profile.tenant)
-        return NOTHING_KNOWN if not tables.infos else Circumstances(tables=tables)
+        billed = state.billed_tax
+        if billed is None and not tables.infos:
+            return NOTHING_KNOWN
+        return Circumstances(tables=tables, billed_tax=billed)
 
 
 def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
@@ -67,7 +70,7 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
         for kind, stamp in (view.state.papers or {}).items()
         if stamp.taken
     }
-    around = bench.around()
+    around = bench.around(view.state)
     verdict = bench.matcher(view.papers, bench.profile, goods, taken, bench.now, around)
     if view.state.verdict is None or verdict_to_doc(view.state.verdict) != verdict_to_doc(verdict):
         view.record(

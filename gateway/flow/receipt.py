@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.declaration import DeclarationKind, Word
+from gateway.domain.declaration import BillFact, DeclarationKind, ReceiptFact, Word
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
-from gateway.domain.lifecycle import EARLY_TOLERANCE_US, SIGNATURE_REFUSED, receipt_events
+from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
+from gateway.domain.receipts import EARLY_TOLERANCE_US, record_events, subject
 from gateway.flow.context import Context
-from gateway.flow.match import Bench, plan
+from gateway.flow.match import Bench, plan, settle
 from gateway.flow.status import alarms_call_for_stop, revoke_notice, stage_notices
 from gateway.flow.transmit import load_live, split_refused
 from gateway.flow.watchdog import siblings_effect
@@ -188,6 +189,8 @@ def _record_command(
         facts=_RecordFacts(item, read, cases, context, now),
         load=tuple(dict.fromkeys(cases.values())),
         lookups=[claim for one in read.records if (claim := _invt_no_claim(one)) is not None],
+        # A tax bill is held against the order.
+        with_papers=any(isinstance(one.fact, BillFact) for one in read.records),
         lane=min(cases.values(), default=str(item.receipt_id)),
         stage="receipt",
     )
@@ -230,7 +233,7 @@ def _apply_record(
     if view is None:
         return "unmatched"
     context, now = facts.context, facts.now
-    declaration = view.state.declaration(record.fact.kind)
+    declaration = subject(view.state, record.fact)
     if declaration is None:
         return "nothing_sent"
     profile = context.master.profile_version(
@@ -242,13 +245,17 @@ def _apply_record(
     if claim is not None and holders.get(claim, view.key.case_id) != view.key.case_id:
         return "invt_no_taken"
     checks = context.regime.checks(record, view.key, profile)
-    decision = receipt_events(view.state, record.fact._replace(checks=checks), now)
+    decision = record_events(view.state, record.fact._replace(checks=checks), now)
     if decision.parked is not None:
         return decision.parked
     if claim is not None and claim not in holders:
         holders[claim] = view.key.case_id
         changes.claims.append((claim, view.key.case_id, view.key.tenant))
-    if declaration.message_id is not None and any(map(_doubts_key, decision.events)):
+    if (
+        declaration.message_id is not None
+        and isinstance(record.fact, ReceiptFact)
+        and any(map(_doubts_key, decision.events))
+    ):
         changes.result[declaration.message_id] = _Doubt(
             record.fact.status, record.fact.returned_at_us
         )
@@ -260,7 +267,7 @@ def _apply_record(
 def _invt_no_claim(record: ReadRecord) -> Lookup | None:
     """A release claims its inventory number: customs gives each to one inventory only."""
     fact = record.fact
-    if fact is None or fact.word is not Word.RELEASED or not fact.invt_no:
+    if not isinstance(fact, ReceiptFact) or fact.word is not Word.RELEASED or not fact.invt_no:
         return None
     return Lookup("invt_no", fact.invt_no)
 
@@ -277,19 +284,27 @@ def _follow(
     before = view.state
     first_new = len(view.new_events)
     view.record(*events)
+    if events[0].kind is EventKind.TAX_BILLED:
+        settle(view, changes, _bench(context, profile, view, now))
+        return
+    if events[0].kind is not EventKind.RECEIPT_RECORDED:
+        return
     kind = DeclarationKind(events[0].payload["kind"])
     filed = view.state.declaration(kind)
     # Only what customs says of the papers opens the way for a declaration.
     if filed is not None and kind.is_paper:
-        current = context.master.profile(view.key.tenant, view.key.profile_id) or profile
-        bench = Bench(current, context.master, context.matcher, context.crash, now)
-        plan(view, changes, bench, filed.pinned.goods)
+        plan(view, changes, _bench(context, profile, view, now), filed.pinned.goods)
     stage_notices(view, changes, context.master, before, now)
     if any(event.payload.get("effect") == "deferred" for event in events):
         due_at = now + context.settings.release_siblings_us
         changes.effects.append(siblings_effect(view.key, due_at))
     if alarms_call_for_stop(view.new_events[first_new:]):
         revoke_notice(view, changes, context.master, now)
+
+
+def _bench(context: Context, profile: FilingProfile, view: CaseView, now: int) -> Bench:
+    current = context.master.profile(view.key.tenant, view.key.profile_id) or profile
+    return Bench(current, context.master, context.matcher, context.crash, now)
 
 
 def _parked(

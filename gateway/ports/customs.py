@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.domain.case import CaseKey
-from gateway.domain.declaration import DeclarationKind, DeclarationState, ReceiptFact
+from gateway.domain.declaration import CustomsFact, DeclarationKind, DeclarationState
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import (
     ReceiptId,
@@ -69,7 +69,7 @@ class ReadRecord:
 
     position: int
     lookup: Lookup | None
-    fact: ReceiptFact | None
+    fact: CustomsFact | None
     values: Mapping[str, str] = field(default_factory=dict)
     fault: str | None = None
 

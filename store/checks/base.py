@@ -72,7 +72,22 @@ class CheckSettings:
                 DeclarationKind.ORDER: "OrderHead",
                 DeclarationKind.PAYMENT: "PaymentHead",
                 DeclarationKind.WAYBILL: "LogisticsHead",
+                DeclarationKind.WAYBILL_STATUS: "LogisticsStatus",
                 DeclarationKind.INVENTORY: "InventoryHead",
+                DeclarationKind.CANCELLATION: "InvtCancel",
+                DeclarationKind.RETURN: "InvtRefundHead",
+                DeclarationKind.ENTRY_LIST: "DeliveryHead",
+                DeclarationKind.EXPORT_ORDER: "OrderHead",
+                DeclarationKind.FUNDS_RECEIPT: "Receipts",
+                DeclarationKind.EXPORT_WAYBILL: "Logistics",
+                DeclarationKind.SITE_ARRIVAL: "ArrivalHead",
+                DeclarationKind.DEPARTURE: "DepartureHead",
+                DeclarationKind.EXPORT_INVENTORY: "InventoryHead",
+                DeclarationKind.EXPORT_CANCELLATION: "InvtCancel",
+                DeclarationKind.MASTER_LIST: "WayBillHead",
+                DeclarationKind.SUMMARY_REQUEST: "SummaryApplyHead",
+                DeclarationKind.EXPORT_RETURN: "InvtRefundHead",
+                DeclarationKind.RETURN_TALLY: "InvtRefundDetail",
             }
         )
     )

@@ -6,7 +6,8 @@ from typing import Final
 from sqlalchemy import select
 
 from gateway.domain.case import CaseState
-from gateway.domain.declaration import AppType, DeclarationKind, DeclarationStage, DeclarationState
+from gateway.domain.declaration import AppType, DeclarationStage, DeclarationState
+from gateway.domain.lifecycle import REQUESTS
 from gateway.ports import Lookup
 from store.checks.base import AnyRow, CaseSpan, CheckName, Probe, Violation, case_spans, state_of
 from store.master import chunks
@@ -15,7 +16,12 @@ from store.unlinked import UNLINKED
 
 # What customs does not know, or knows no longer.
 _DEAD: Final = frozenset(
-    {DeclarationStage.REJECTED, DeclarationStage.REFUSED, DeclarationStage.WITHDRAWN}
+    {
+        DeclarationStage.REJECTED,
+        DeclarationStage.REFUSED,
+        DeclarationStage.WITHDRAWN,
+        DeclarationStage.CANCELLED,
+    }
 )
 
 
@@ -42,7 +48,10 @@ def _found(subject: str, evidence: str) -> Violation:
 
 
 def _twins(case_id: str, state: CaseState) -> Iterator[Violation]:
-    for kind in DeclarationKind:
+    for kind in dict.fromkeys(one.kind for one in state.declarations):
+        # Requests are asked several times, each under a number of its own.
+        if kind in REQUESTS:
+            continue
         live = [
             one.version
             for one in state.declarations
@@ -76,7 +85,7 @@ def _stands_on(row: AnyRow, state: CaseState) -> Sequence[Lookup]:
     live = [one for one in state.declarations if one.stage not in _DEAD]
     if not live:
         return ()
-    cop_nos = {one.cop_no for one in live if one.kind is DeclarationKind.INVENTORY}
+    cop_nos = {one.cop_no for one in live if not one.kind.is_paper}
     return (
         Lookup("order", f"{row.platform}|{row.order_no}"),
         *(Lookup("cop_no", number) for number in sorted(cop_nos)),

@@ -12,27 +12,30 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.domain.codes import CodeClass, find_rejection, label_of
-from gateway.domain.declaration import DeclarationKind, Word
+from gateway.domain.declaration import BillStatus, DeclarationKind, Word
 
 REJECTED_STATUS: Final = "100"
 
-_ORDER_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
-    {
-        "2": Word.LODGED,
-        "3": Word.LODGED,
-        "4": Word.NOT_SENT,
-        "100": Word.REJECTED,
-        "120": Word.STORED,
-        "399": Word.STORED,
-    }
+_DRAFT: Final = {"1": Word.DRAFT_ONLY}
+_E_PORT: Final = {
+    "2": Word.LODGED,
+    "3": Word.LODGED,
+    "4": Word.NOT_SENT,
+    "100": Word.REJECTED,
+}
+# Customs keeps it, and that is the end of it: 120 for some messages, 399 for others.
+_PAPER_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
+    {**_E_PORT, "120": Word.STORED, "399": Word.STORED}
+)
+_LIST_WORDS: Final[Mapping[str, Word]] = MappingProxyType({**_DRAFT, **_PAPER_WORDS})
+# Of these 399 is the end, 120 only a step on the way (traps of the export messages, 604).
+_LISTED_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
+    {**_DRAFT, **_E_PORT, "120": Word.ACCEPTED, "399": Word.STORED}
 )
 _INVENTORY_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
     {
-        "1": Word.DRAFT_ONLY,
-        "2": Word.LODGED,
-        "3": Word.LODGED,
-        "4": Word.NOT_SENT,
-        "100": Word.REJECTED,
+        **_DRAFT,
+        **_E_PORT,
         "120": Word.ACCEPTED,
         "300": Word.REVIEW,
         "399": Word.APPROVED,
@@ -47,14 +50,50 @@ _INVENTORY_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "899": Word.CLOSED,
     }
 )
-_STATUS_WORDS: Final[Mapping[DeclarationKind, Mapping[str, Word]]] = MappingProxyType(
+# 624 and 606: 120 says that the request was lodged, 399 that it is granted.
+_CANCELLATION_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
+    {**_DRAFT, **_E_PORT, "120": Word.ACCEPTED, "399": Word.APPROVED}
+)
+_RETURN_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
+    {**_CANCELLATION_WORDS, "300": Word.REVIEW, "800": Word.APPROVED}
+)
+# 505 hands the goods over to another department, as 501 to 503 do in an import.
+_EXPORT_RETURN_WORDS: Final[Mapping[str, Word]] = MappingProxyType(
     {
-        DeclarationKind.ORDER: _ORDER_WORDS,
-        DeclarationKind.PAYMENT: _ORDER_WORDS,
-        DeclarationKind.WAYBILL: _ORDER_WORDS,
-        DeclarationKind.INVENTORY: _INVENTORY_WORDS,
+        **_RETURN_WORDS,
+        "500": Word.INSPECTION,
+        "505": Word.DETAINED,
+        "600": Word.SUSPENDED,
     }
 )
+_K: Final = DeclarationKind
+_STATUS_WORDS: Final[Mapping[DeclarationKind, Mapping[str, Word]]] = MappingProxyType(
+    {
+        _K.ORDER: _PAPER_WORDS,
+        _K.PAYMENT: _PAPER_WORDS,
+        _K.WAYBILL: _PAPER_WORDS,
+        _K.WAYBILL_STATUS: _PAPER_WORDS,
+        _K.INVENTORY: _INVENTORY_WORDS,
+        _K.CANCELLATION: _CANCELLATION_WORDS,
+        _K.RETURN: _RETURN_WORDS,
+        _K.ENTRY_LIST: _LIST_WORDS,
+        _K.EXPORT_ORDER: _LIST_WORDS,
+        _K.FUNDS_RECEIPT: _LIST_WORDS,
+        _K.EXPORT_WAYBILL: _LISTED_WORDS,
+        _K.SITE_ARRIVAL: _LISTED_WORDS,
+        _K.DEPARTURE: _LISTED_WORDS,
+        _K.EXPORT_INVENTORY: _INVENTORY_WORDS,
+        _K.EXPORT_CANCELLATION: _CANCELLATION_WORDS,
+        _K.MASTER_LIST: _LIST_WORDS,
+        _K.SUMMARY_REQUEST: _LISTED_WORDS,
+        _K.EXPORT_RETURN: _EXPORT_RETURN_WORDS,
+        _K.RETURN_TALLY: _LISTED_WORDS,
+    }
+)
+BILL_STATUSES: Final[Mapping[str, BillStatus]] = MappingProxyType(
+    {"1": BillStatus.DRAWN, "2": BillStatus.CONSOLIDATED, "3": BillStatus.VOIDED}
+)
+"""The states of a tax bill (816, 818)."""
 
 _CLASS_WORDS: Final[Mapping[CodeClass, Word]] = MappingProxyType(
     {

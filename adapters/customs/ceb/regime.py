@@ -36,8 +36,8 @@ from schemas.plan import MessagePlan, load_plan
 from schemas.validate import ValidatorPool
 from schemas.writer import Subscribe, Transfer
 
-EDITIONS: Final = ("202205",)
-"""Schema editions this regime declares under, newest last."""
+EDITIONS: Final = ("2018", "202205")
+"""Schema editions this regime declares under, newest last; the profile says which."""
 
 _MESSAGES: Final[Mapping[DeclarationKind, str]] = {
     DeclarationKind.ORDER: order.MESSAGE,

@@ -224,6 +224,10 @@ def receipt_text(event: Doc) -> str:
     said += [f"{name} {data[name]}" for name in _REASONS if data.get(name)]
     if data.get("codes"):
         said.append("codes " + ", ".join(data["codes"]))
+    for finding in data.get("findings", ()):
+        said.append(
+            "tolerated " + ", ".join(f"{at} {why}" for at, why in finding["params"].items())
+        )
     return "; ".join(said)
 
 

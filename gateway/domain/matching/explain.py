@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from gateway.domain.findings import Finding
 from gateway.domain.matching.catalogue import find_rule
@@ -22,6 +23,32 @@ class _Named(dict[str, str]):
         return f"{{{key}}}"
 
 
+class _Elsewhere(NamedTuple):
+    """The words of a finding that no rule of the catalogue makes."""
+
+    zh: str
+    en: str
+
+
+# What a schema finds before anything is sent, and what was tolerated in a receipt.
+_ELSEWHERE: Final[Mapping[str, _Elsewhere]] = {
+    "SCHEMA-FAULT": _Elsewhere(
+        "报文不符合海关规范：{where}。请更正该字段后重新核对。",
+        "The message breaks customs' schema: {where}. Correct the field, then check again.",
+    ),
+    "RECEIPT-TOLERATED": _Elsewhere(
+        "回执与海关规范略有出入，已容忍：{where}。原文已逐字节保留，无需处理。",
+        "The receipt differs from customs' schema in ways that were tolerated: {where}. Its bytes"
+        " are kept as they came; nothing needs to be done.",
+    ),
+}
+
+
+def _where(finding: Finding) -> str:
+    reason = finding.params.get("reason")
+    return ", ".join(f"{path} ({finding.params.get(path, reason)})" for path in finding.paths)
+
+
 def explain(finding: Finding, locale: str) -> str:
     """Cause and fix of a finding in ``zh`` or ``en``; any other locale reads English.
 
@@ -30,7 +57,10 @@ def explain(finding: Finding, locale: str) -> str:
     info = find_rule(finding.rule)
     paths = ", ".join(finding.paths)
     if info is None:
-        return f"{finding.rule}: {paths}"
+        words = _ELSEWHERE.get(finding.rule)
+        if words is None:
+            return f"{finding.rule}: {paths}"
+        return (words.zh if locale == Locale.ZH else words.en).format(where=_where(finding))
     text = text_of(info, locale)
     if finding.state == "unverifiable":
         if locale == Locale.ZH:

@@ -8,7 +8,7 @@ from functools import cache
 from adapters.customs.ceb import CEBRegime
 from adapters.sandbox.customs import CustomsAuthority
 from adapters.sandbox.customs.settings import Settings, Timing
-from gateway.domain.declaration import DeclarationKind, Word
+from gateway.domain.declaration import DeclarationKind, ReceiptFact, Word
 from gateway.domain.ids import ReceiptId
 from gateway.ports import DeclarationInput, ReadFile, ReadKind
 from signing import FileKey, KeyKind, load_pem, new_development_key, sign
@@ -56,7 +56,7 @@ def words(files: list[ReadFile]) -> set[tuple[str, Word]]:
         assert file.kind is ReadKind.RECEIPTS
         assert file.sender_id == "DXPEDCCEB0000002"
         for record in file.records:
-            assert record.fact is not None
+            assert isinstance(record.fact, ReceiptFact)
             assert record.lookup is not None
             found.add((record.lookup.value, record.fact.word))
     return found

@@ -142,7 +142,7 @@ class TestRightToFile:
 
 
 def test_receipts_of_both_papers_find_their_case() -> None:
-    from gateway.domain.declaration import Word
+    from gateway.domain.declaration import ReceiptFact, Word
     from gateway.domain.ids import ReceiptId
     from gateway.ports import Lookup
     from tests.unit.customs import receipts
@@ -174,7 +174,7 @@ def test_receipts_of_both_papers_find_their_case() -> None:
         read = regime.read(ReceiptId("r"), receipts.message(name, [f"<{record}>{body}</{record}>"]))
         (one,) = read.records
         assert one.lookup == lookup
-        assert one.fact is not None
+        assert isinstance(one.fact, ReceiptFact)
         assert (one.fact.kind, one.fact.word) == (kind, Word.STORED)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.customs.ceb import CEBRegime
 from adapters.customs.ceb.codes import says_duplicate, transport_answer, word_of
-from gateway.domain.declaration import DeclarationKind, Word
+from gateway.domain.declaration import DeclarationKind, ReceiptFact, Word
 from gateway.domain.ids import ReceiptId
 from gateway.ports import Lookup, ReadFile, ReadKind, ReadRecord
 from tests.unit.customs import make
@@ -34,7 +34,7 @@ def one(body: bytes) -> ReadRecord:
 
 def word(body: bytes) -> Word:
     fact = one(body).fact
-    assert fact is not None
+    assert isinstance(fact, ReceiptFact)
     return fact.word
 
 
@@ -144,7 +144,7 @@ class TestFacts:
         assert record.lookup == Lookup("order", "3105961A01|HT2026-000007")
         assert record.fault is None
         fact = record.fact
-        assert fact is not None
+        assert isinstance(fact, ReceiptFact)
         assert (fact.kind, fact.word, fact.codes) == (ORDER, Word.STORED, ("1800",))
         assert (fact.receipt_id, fact.position) == (RECEIPT, 0)
         assert fact.returned_at == files.TIME
@@ -155,28 +155,29 @@ class TestFacts:
     def test_an_inventory_receipt(self) -> None:
         record = one(files.inventories(files.inventory_return(7, "800", "[Code:2600;Desc:放行]")))
         assert record.lookup == Lookup("cop_no", "CG0000000000000007")
-        assert record.fact is not None
+        assert isinstance(record.fact, ReceiptFact)
         assert record.fact.word is Word.RELEASED
         assert record.fact.invt_no == "31052026I000000007"
         assert record.fact.pre_no == "B00000000000000007"
 
     def test_numbers_not_yet_given_are_none(self) -> None:
         record = one(files.inventories(files.inventory_return(status="2", invtNo="", preNo="")))
-        assert record.fact is not None
+        assert isinstance(record.fact, ReceiptFact)
         assert (record.fact.pre_no, record.fact.invt_no) == (None, None)
 
     def test_personal_data_in_return_info_goes_nowhere(self) -> None:
         info = "[Code:13127;Desc:姓名不一致],[InvtHead.buyerName:王小明,OrderHead.buyerName王大明]"
         found = read(files.inventories(files.inventory_return(status="100", info=info)))
-        assert found.records[0].fact is not None
-        assert found.records[0].fact.codes == ("13127",)
-        assert "王" not in repr(tuple(found.records[0].fact))
+        fact = found.records[0].fact
+        assert isinstance(fact, ReceiptFact)
+        assert fact.codes == ("13127",)
+        assert "王" not in repr(tuple(fact))
         assert "王" not in repr(found)
 
     def test_codes_in_any_case_and_more_than_one(self) -> None:
         info = "[code:1327;desc:甲;乙,丙][CODE:1332;Desc:丁][Code:1327;Desc:戊]"
         fact = one(files.orders(files.order_return(status="100", info=info))).fact
-        assert fact is not None
+        assert isinstance(fact, ReceiptFact)
         assert fact.codes == ("1327", "1332")
 
     def test_positions_count_the_records_of_the_file(self) -> None:
@@ -201,7 +202,7 @@ class TestTolerance:
 
     def test_an_odd_guid_is_dropped(self) -> None:
         fact = one(files.orders(files.order_return(guid="王小明"))).fact
-        assert fact is not None
+        assert isinstance(fact, ReceiptFact)
         assert fact.guid == ""
         assert one(files.orders(files.order_return(guid=""))).fact is not None
 
@@ -210,7 +211,7 @@ class TestTolerance:
 
     def test_a_return_time_of_seconds(self) -> None:
         fact = one(files.orders(files.order_return(returnTime="20260301093005"))).fact
-        assert fact is not None
+        assert isinstance(fact, ReceiptFact)
         assert fact.returned_at == "20260301093005000"
         assert fact.returned_at_us == 1_772_328_605_000_000
 
@@ -331,7 +332,7 @@ class TestHostile:
             (b"<a/>", "SCHEMA-601"),
             (b" " * (10 * 1024 * 1024 + 1), "SCHEMA-101"),
             (files.message("CEB622Message", []), "no_records"),
-            (files.message("CEB514Message", ["<PaymentReturn/>"]), "unsupported_message"),
+            (files.message("CEB515Message", ["<PaymentReturn/>"]), "unsupported_message"),
             (files.message("CEB622Message", ["<x/>"], "urn:other"), "SCHEMA-601"),
             (files.message("CEB900Message", []), "no_records"),
             (files.envelope(b"not xml"), "SCHEMA-107"),
@@ -389,7 +390,7 @@ class TestHostile:
     def test_text_behind_the_last_bracket_hides_no_code(self) -> None:
         info = "[Code:1327;Desc:甲] 更多 [Code:1332;Desc:未完"
         fact = one(files.orders(files.order_return(status="100", info=info))).fact
-        assert fact is not None
+        assert isinstance(fact, ReceiptFact)
         assert fact.codes == ("1327",)
 
 

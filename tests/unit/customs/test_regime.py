@@ -18,9 +18,10 @@ from schemas.loader import LARGE, parse
 from tests.unit.customs import make
 
 ORDER, INVENTORY = DeclarationKind.ORDER, DeclarationKind.INVENTORY
+PAPERS = (ORDER, DeclarationKind.PAYMENT, DeclarationKind.WAYBILL, INVENTORY)
 
 
-@pytest.mark.parametrize("kind", list(DeclarationKind))
+@pytest.mark.parametrize("kind", PAPERS)
 def test_building_is_canonical_and_repeatable(kind: DeclarationKind) -> None:
     inputs = [make.given(kind, number) for number in range(1, 4)]
     first = CEBRegime().build(kind, make.GUID, inputs)
@@ -29,7 +30,7 @@ def test_building_is_canonical_and_repeatable(kind: DeclarationKind) -> None:
     assert etree.tostring(parse(first.body), method="c14n") == first.body
 
 
-@pytest.mark.parametrize("kind", list(DeclarationKind))
+@pytest.mark.parametrize("kind", PAPERS)
 def test_a_hundred_records_make_one_message(kind: DeclarationKind) -> None:
     owner = make.profile()
     inputs = [make.given(kind, number, owner=owner) for number in range(1, 101)]
@@ -143,7 +144,7 @@ def test_threads_share_one_regime() -> None:
     jobs = [
         (kind, [make.given(kind, number), *([bad] if number == 3 and kind is ORDER else [])])
         for number in range(8)
-        for kind in DeclarationKind
+        for kind in PAPERS
     ]
     expected = [CEBRegime().build(kind, make.GUID, inputs) for kind, inputs in jobs]
     with ThreadPoolExecutor(4) as pool:

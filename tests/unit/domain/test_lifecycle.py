@@ -32,15 +32,14 @@ from gateway.domain.errors import IllegalTransition
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import Direction, ProfileId, TenantId, case_id
 from gateway.domain.lifecycle import (
-    FUTURE_TOLERANCE_US,
     apply,
     case_stage,
     frozen_reason,
-    receipt_events,
 )
 from gateway.domain.papers import PaperKind
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling
+from gateway.domain.receipts import FUTURE_TOLERANCE_US, receipt_events
 from tests.unit.domain.papers import profile
 
 TENANT = TenantId("t1")

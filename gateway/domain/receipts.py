@@ -1,0 +1,459 @@
+"""What one record that customs sent does to a case: pure decisions, given as events.
+
+Nothing moves unless the record fits what was declared, in every field that it repeats and in time:
+what customs sends is unsigned. The tables that say where a word leads are in
+:mod:`gateway.domain.lifecycle`. Sources: DOMAIN sections 3 to 5.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.domain.case import CaseState
+from gateway.domain.codec import finding_to_doc
+from gateway.domain.declaration import (
+    BillFact,
+    CustomsFact,
+    DeclarationKind,
+    DeclarationStage,
+    DeclarationState,
+    ReceiptFact,
+    SummaryFact,
+    Word,
+)
+from gateway.domain.events import Event, EventKind
+from gateway.domain.findings import Finding, Severity
+from gateway.domain.lifecycle import DECLARATION, ENDED, LEVEL, REQUESTS, SIGNATURE_REFUSED
+
+_S: Final = DeclarationStage
+
+FUTURE_TOLERANCE_US: Final = 5 * 60 * 1_000_000
+EARLY_TOLERANCE_US: Final = 60 * 1_000_000
+TOLERATED: Final = "RECEIPT-TOLERATED"
+"""The rule of the findings that say what the reader of a receipt tolerated."""
+
+_RELEASED_LEVEL: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptDecision:
+    """What one receipt does to a case: events, or the reason why it is parked for a person."""
+
+    events: tuple[Event, ...] = ()
+    parked: str | None = None
+
+
+def record_events(state: CaseState, fact: CustomsFact, now_us: int) -> ReceiptDecision:
+    """Decide what one record of a received file does to a case, whatever it is about."""
+    match fact:
+        case ReceiptFact():
+            return receipt_events(state, fact, now_us)
+        case BillFact():
+            return _bill_events(state, fact, now_us)
+        case SummaryFact():
+            return _summary_events(state, fact, now_us)
+
+
+def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptDecision:
+    """Decide what one receipt record does to a case.
+
+    A receipt is unsigned, so it moves nothing unless it fits a live declaration in every field
+    that it repeats, and in time. A receipt seen before changes nothing and gives no
+    event.
+    """
+    declaration = answered(state, fact)
+    if declaration is None or declaration.sent_at is None:
+        return ReceiptDecision(parked="nothing_sent")
+    if f"{fact.status}@{fact.returned_at}" in declaration.seen:
+        return ReceiptDecision()
+    reason = _implausible(declaration, fact, now_us)
+    if reason is not None:
+        return ReceiptDecision(parked=reason)
+    if _is_older_version(state, declaration, fact):
+        return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
+    events = _word_events(declaration, fact)
+    events = [*events, *_freed(declaration, events), *_follow_up(state, declaration, events)]
+    return ReceiptDecision(tuple(events))
+
+
+def answered(state: CaseState, fact: ReceiptFact) -> DeclarationState | None:
+    """The declaration that a receipt is about: the newest of its kind, or of its copNo."""
+    for declaration in reversed(state.declarations):
+        if declaration.kind is fact.kind and fact.cop_no in (None, declaration.cop_no):
+            return declaration
+    return None
+
+
+def subject(state: CaseState, fact: CustomsFact) -> DeclarationState | None:
+    """The declaration under which a record is judged: the one that it answers or speaks of."""
+    match fact:
+        case ReceiptFact():
+            return answered(state, fact)
+        case BillFact():
+            return next(
+                (
+                    one
+                    for one in reversed(state.declarations)
+                    if one.kind.is_inventory and one.invt_no == fact.invt_no
+                ),
+                None,
+            )
+        case SummaryFact():
+            return state.declaration(DeclarationKind.SUMMARY_REQUEST)
+
+
+def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) -> str | None:
+    """Why a receipt cannot be about this declaration, None when it can."""
+    assert declaration.sent_at is not None
+    for name, value in fact.checks.items():
+        if value is not None:
+            return f"{name}_differs"
+    if fact.word is Word.UNKNOWN:
+        return "unknown_status"
+    if fact.word is Word.DRAFT_ONLY:
+        return "stored_as_draft"
+    if fact.returned_at_us > now_us + FUTURE_TOLERANCE_US:
+        return "returned_in_the_future"
+    if declaration.version == 1 and fact.returned_at_us < declaration.sent_at - EARLY_TOLERANCE_US:
+        return "returned_before_sent"
+    if declaration.invt_no and fact.invt_no and declaration.invt_no != fact.invt_no:
+        return "invt_no_differs"
+    if declaration.pre_no and fact.pre_no and declaration.pre_no != fact.pre_no:
+        return "pre_no_differs"
+    if fact.word is Word.RELEASED and fact.kind.is_inventory:
+        if not (fact.invt_no or declaration.invt_no):
+            return "released_without_invt_no"
+    return None
+
+
+def _is_older_version(state: CaseState, declaration: DeclarationState, fact: ReceiptFact) -> bool:
+    """Whether a receipt belongs to a version before this one: receipts name no version.
+
+    Customs' clock is held against itself: what is no newer than the last answer to an earlier
+    version belongs to that one. Our own clock may be wrong by seconds, so a stamp shortly before
+    this version was sent makes only an answer older that speaks of one try to lodge.
+    """
+    earlier = [
+        one
+        for one in state.declarations
+        if one.kind is declaration.kind
+        and one.cop_no == declaration.cop_no
+        and one.version < declaration.version
+    ]
+    if not earlier:
+        return False
+    if any(fact.returned_at <= one.returned_at for one in earlier if one.returned_at):
+        return True
+    assert declaration.sent_at is not None
+    sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
+    tolerance = 0 if fact.word in _OF_ONE_TRY else EARLY_TOLERANCE_US
+    return fact.returned_at_us < sent_second - tolerance
+
+
+def _word_events(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    rule = _WORD_RULES.get(fact.word, _ordinary)
+    return rule(declaration, fact)
+
+
+def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """A word with a row in the DECLARATION table: forwards by level, newest within one."""
+    target = DECLARATION[declaration.kind].get(fact.word)
+    if target is None:
+        return [
+            _recorded(declaration, fact, "not_for_this_kind"),
+            _alarm(declaration, "odd_status"),
+        ]
+    if target is _S.RELEASED and LEVEL.get(declaration.stage, 1) < 1:
+        # A closing that waits is a sibling too; a second release is none.
+        if declaration.deferred is None or declaration.deferred["word"] == Word.RELEASED:
+            return [_recorded(declaration, fact, "deferred")]
+    newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
+    if has_ended(declaration):
+        if not newer or target is declaration.stage:
+            return [_recorded(declaration, fact, "no_effect")]
+        return [
+            _recorded(declaration, fact, "no_effect"),
+            _alarm(declaration, _LATE_ALARMS[_end(declaration)]),
+        ]
+    here, there = LEVEL[declaration.stage], LEVEL[target]
+    if target is _S.CLOSED and here < _RELEASED_LEVEL:
+        # Closed is no release: it waits for the 800 that it must have overtaken.
+        if declaration.deferred is None:
+            return [_recorded(declaration, fact, "deferred")]
+        return [
+            _applied_now(declaration.deferred, _S.RELEASED),
+            _recorded(declaration, fact, "applied", target),
+        ]
+    if there > here or (there == here and newer):
+        return [_recorded(declaration, fact, "applied", target)]
+    if here >= _RELEASED_LEVEL and newer and target in (_S.INSPECTION, _S.DETAINED):
+        return _contradiction(declaration, fact)
+    return [_recorded(declaration, fact, "no_effect")]
+
+
+def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """100 and 700: legal from any stage below release, a critical alarm after it."""
+    target = DECLARATION[declaration.kind].get(fact.word)
+    if target is None:
+        return [
+            _recorded(declaration, fact, "not_for_this_kind"),
+            _alarm(declaration, "odd_status"),
+        ]
+    if has_ended(declaration):
+        if declaration.stage is not _S.APPROVED or fact.returned_at < (
+            declaration.returned_at or ""
+        ):
+            return [_recorded(declaration, fact, "no_effect")]
+        return [
+            _recorded(declaration, fact, "no_effect"),
+            _alarm(declaration, "rejected_after_approval"),
+        ]
+    here = LEVEL.get(declaration.stage)
+    if here is None:
+        return [_recorded(declaration, fact, "no_effect")]
+    if here >= _RELEASED_LEVEL:
+        if declaration.returned_at is not None and fact.returned_at < declaration.returned_at:
+            return [_recorded(declaration, fact, "no_effect")]
+        return _contradiction(declaration, fact)
+    if fact.returned_at < (declaration.returned_at or ""):
+        return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "late_rejection")]
+    return [_recorded(declaration, fact, "applied", target)]
+
+
+def _contradiction(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    return [
+        _recorded(declaration, fact, "no_effect"),
+        _alarm(declaration, "contradiction_after_release"),
+        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": "contradiction_after_release"}),
+    ]
+
+
+def _back_to_sent(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """The e-port could not send, or failed in itself: the same bytes go again at the next gap."""
+    if LEVEL.get(declaration.stage, 9) <= 1:
+        return [_recorded(declaration, fact, "applied", _S.SENT)]
+    return [_recorded(declaration, fact, "no_effect")]
+
+
+def has_ended(declaration: DeclarationState) -> bool:
+    """Whether customs has said its last word on a declaration; a request ends with its approval."""
+    is_granted = declaration.kind in REQUESTS and declaration.stage is _S.APPROVED
+    return is_granted or declaration.stage in ENDED
+
+
+def _end(declaration: DeclarationState) -> DeclarationStage:
+    return declaration.stage if declaration.stage is _S.CANCELLED else _S.REJECTED
+
+
+_LATE_ALARMS: Final[Mapping[DeclarationStage, str]] = {
+    _S.CANCELLED: "answer_after_cancellation",
+    _S.REJECTED: "answer_after_rejection",
+}
+
+
+def _failed_signature(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """A signature refusal speaks of the key, not of the case."""
+    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, SIGNATURE_REFUSED)]
+
+
+def _failed(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """A negative answer: it rejects only what customs never confirmed."""
+    if LEVEL.get(declaration.stage, 9) == 0:
+        return [_recorded(declaration, fact, "applied", _S.REJECTED)]
+    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "failed_after_lodged")]
+
+
+def _duplicate(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
+    """``exists already``: after the same bytes it proves that the first try arrived."""
+    if LEVEL.get(declaration.stage, 9) > 0:
+        return [_recorded(declaration, fact, "no_effect")]
+    if declaration.attempt > 1:
+        return [_recorded(declaration, fact, "applied", _S.LODGED)]
+    return [
+        _recorded(declaration, fact, "applied", _S.REJECTED),
+        _alarm(declaration, "exists_already"),
+    ]
+
+
+_WORD_RULES: Final[Mapping[Word, Callable[[DeclarationState, ReceiptFact], list[Event]]]] = {
+    Word.REJECTED: _against,
+    Word.RETURNED_ABROAD: _against,
+    Word.NOT_SENT: _back_to_sent,
+    Word.FAILED_SYSTEM: _back_to_sent,
+    Word.FAILED_SIGNATURE: _failed_signature,
+    Word.FAILED_LIMIT: _failed,
+    Word.FAILED_RIGHTS: _failed,
+    Word.FAILED: _failed,
+    Word.DUPLICATE: _duplicate,
+}
+
+_OF_ONE_TRY: Final = frozenset(_WORD_RULES) - {Word.REJECTED, Word.RETURNED_ABROAD}
+
+
+def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
+    """What waited is applied once what it overtook has come: a release after customs' progress
+    below it, a closing after the release.
+    """
+    waiting = declaration.deferred
+    if waiting is None or not events or events[0].payload.get("effect") != "applied":
+        return ()
+    level = LEVEL.get(events[0].payload["stage"], 0)
+    if waiting["word"] == Word.CLOSED:
+        return (_applied_now(waiting, _S.CLOSED),) if level == _RELEASED_LEVEL else ()
+    if 0 < level < _RELEASED_LEVEL:
+        return (_applied_now(waiting, _S.RELEASED),)
+    return ()
+
+
+def _applied_now(waiting: Mapping[str, Any], stage: DeclarationStage) -> Event:
+    """A receipt that waited, applied."""
+    payload = {**waiting, "effect": "applied", "stage": stage.value}
+    return Event(EventKind.RECEIPT_RECORDED, payload)
+
+
+def _recorded(
+    declaration: DeclarationState,
+    fact: ReceiptFact,
+    effect: str,
+    stage: DeclarationStage | None = None,
+) -> Event:
+    payload: dict[str, Any] = {
+        "kind": declaration.kind.value,
+        "version": declaration.version,
+        "status": fact.status,
+        "word": fact.word.value,
+        "returned_at": fact.returned_at,
+        "receipt": fact.receipt_id,
+        "position": fact.position,
+        "guid": fact.guid,
+        "effect": effect,
+    }
+    if stage is not None:
+        payload["stage"] = stage.value
+    if fact.codes:
+        payload["codes"] = list(fact.codes)
+    if fact.pre_no:
+        payload["pre_no"] = fact.pre_no
+    if fact.invt_no:
+        payload["invt_no"] = fact.invt_no
+    if fact.numbers:
+        payload["numbers"] = dict(fact.numbers)
+    if fact.notes:
+        payload["findings"] = [tolerated(fact.notes)]
+    return Event(EventKind.RECEIPT_RECORDED, payload)
+
+
+def tolerated(notes: Mapping[str, str]) -> dict[str, Any]:
+    """What the reader tolerated in one record, as the document of a finding of severity note.
+
+    ``notes`` maps a place in the record to the kind of oddity; no value stands in it.
+    """
+    return finding_to_doc(
+        Finding(TOLERATED, Severity.NOTE, dict.fromkeys(notes), params=dict(notes))
+    )
+
+
+def _alarm(declaration: DeclarationState, alarm: str) -> Event:
+    return Event(
+        EventKind.ALARM_RAISED,
+        {"alarm": alarm, "kind": declaration.kind.value, "version": declaration.version},
+    )
+
+
+# --- what follows for the inventory ----------------------------------------------------------
+
+
+def _follow_up(state: CaseState, declaration: DeclarationState, events: list[Event]) -> list[Event]:
+    """A granted cancellation ends its inventory, unless customs released that meanwhile."""
+    subject = declaration.kind.cancels
+    if subject is None or events[0].payload.get("stage") != _S.APPROVED.value:
+        return []
+    number = declaration.request.get("of")
+    found = next(
+        (one for one in state.declarations if one.kind is subject and one.version == number), None
+    )
+    if found is None or found.stage in ENDED:
+        return []
+    if LEVEL.get(found.stage, 0) >= _RELEASED_LEVEL:
+        return _stop(declaration, "cancelled_after_release")
+    payload = {"kind": subject.value, "version": found.version, "by": declaration.version}
+    return [Event(EventKind.DECLARATION_CANCELLED, payload)]
+
+
+def _stop(declaration: DeclarationState, alarm: str) -> list[Event]:
+    return [
+        _alarm(declaration, alarm),
+        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": alarm}),
+    ]
+
+
+# --- tax bills and summaries -----------------------------------------------------------------
+
+
+def _bill_events(state: CaseState, fact: BillFact, now_us: int) -> ReceiptDecision:
+    """A tax bill, or its status, stored on the case of its inventory; an older word changes
+    nothing.
+    """
+    inventory = subject(state, fact)
+    if inventory is None:
+        return ReceiptDecision(parked="nothing_declared_under_invt_no")
+    reason = _odd_fact(fact, now_us)
+    if reason is not None:
+        return ReceiptDecision(parked=reason)
+    known = next((bill for bill in state.bills if bill.bill_no == fact.bill_no), None)
+    has_news = known is None or (fact.tariff is not None and known.tariff is None)
+    if known is not None and not has_news:
+        if fact.returned_at < known.returned_at:
+            return ReceiptDecision()
+        if (known.status, known.returned_at) == (fact.status, fact.returned_at):
+            return ReceiptDecision()
+    payload = _of_fact(fact) | {
+        "version": inventory.version,
+        "bill_no": fact.bill_no,
+        "invt_no": fact.invt_no,
+        "status": fact.status.value,
+    }
+    for name in ("tariff", "vat", "consumption", "payment_no"):
+        value = getattr(fact, name)
+        if value is not None:
+            payload[name] = value
+    return ReceiptDecision((Event(EventKind.TAX_BILLED, payload),))
+
+
+def _summary_events(state: CaseState, fact: SummaryFact, now_us: int) -> ReceiptDecision:
+    """A result of a summary request; it updates what came before under the same numbers."""
+    request = subject(state, fact)
+    if request is None:
+        return ReceiptDecision(parked="nothing_sent")
+    reason = _odd_fact(fact, now_us)
+    if reason is not None:
+        return ReceiptDecision(parked=reason)
+    payload = _of_fact(fact) | {
+        "version": request.version,
+        "sum_no": fact.sum_no,
+        "declaration_no": fact.declaration_no,
+        "state": fact.state,
+        "invt_nos": list(fact.invt_nos),
+    }
+    if fact.entry_no:
+        payload["entry_no"] = fact.entry_no
+    return ReceiptDecision((Event(EventKind.SUMMARY_RECORDED, payload),))
+
+
+def _odd_fact(fact: BillFact | SummaryFact, now_us: int) -> str | None:
+    for name, value in fact.checks.items():
+        if value is not None:
+            return f"{name}_differs"
+    return "returned_in_the_future" if fact.returned_at_us > now_us + FUTURE_TOLERANCE_US else None
+
+
+def _of_fact(fact: BillFact | SummaryFact) -> dict[str, Any]:
+    payload: dict[str, Any] = {
+        "returned_at": fact.returned_at,
+        "receipt": fact.receipt_id,
+        "position": fact.position,
+        "guid": fact.guid,
+    }
+    if fact.notes:
+        payload["findings"] = [tolerated(fact.notes)]
+    return payload
