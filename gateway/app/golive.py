@@ -319,28 +319,31 @@ async def send_loopback(
     settings = reader.settings.model_copy(update={"channels": {profile.channel: section}})
     started = reader.clock.now()
     loop_id = SystemRng().guid()
+    envelope = regime.loopback(profile, loop_id, started)
     executor = ThreadExecutor(1)
     try:
         async with open_channels(settings, executor) as channels:
-            envelope = regime.loopback(profile, loop_id, started)
-            sent = await channels[profile.channel].send(f"LOOPBACK_{loop_id}.xml", envelope)
+            channel = channels[profile.channel]
+            sent = await channel.send(f"LOOPBACK_{loop_id}.xml", envelope)
             if sent is not SendOutcome.HANDED_OVER:
                 return None
-            until = started + int(loop_s * _SECOND_US)
-            while (now := reader.clock.now()) < until:
-                if await _came_back(reader, profile.channel, envelope):
-                    return (now - started) / _SECOND_US
-                await asyncio.sleep(_POLL_S)
-            if await _came_in_another(reader, profile.channel, loop_id, started):
-                return loop_s
+            if await _is_back(reader, profile.channel, envelope, loop_s):
+                return (reader.clock.now() - started) / _SECOND_US
     finally:
         executor.close()
-    return None
+    came = await _came_in_another(reader, profile.channel, loop_id, started)
+    return loop_s if came else None
 
 
-async def _came_back(reader: Reader, channel: str, envelope: bytes) -> bool:
-    async with reader.access.read() as reading:
-        return await reading.run_sync(lambda on: inbox_has(on, channel, envelope))
+async def _is_back(reader: Reader, channel: str, envelope: bytes, loop_s: float) -> bool:
+    """Whether the running gateway receives exactly these bytes within so many seconds."""
+    until = reader.clock.now() + int(loop_s * _SECOND_US)
+    while reader.clock.now() < until:
+        async with reader.access.read() as reading:
+            if await reading.run_sync(lambda on: inbox_has(on, channel, envelope)):
+                return True
+        await asyncio.sleep(_POLL_S)
+    return False
 
 
 async def _came_in_another(reader: Reader, channel: str, loop_id: str, since: int) -> bool:
