@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy import Connection, make_url
 
-from gateway.app.config import ConfigError, FolderSection, Settings, refuse_stand_ins
+from gateway.app.config import ConfigError, FolderSection, KeySection, Settings, refuse_stand_ins
 from gateway.app.keyring import certificate_of
 from gateway.app.master_key import read_master_key
 from gateway.app.opening import Reader
@@ -24,7 +24,7 @@ from gateway.domain.codec import from_micros
 from signing import KeyKind
 from store.aside_keys import load_aside
 from store.boxwork import queues
-from store.master import load_profiles, profile_of_doc
+from store.master import find_enterprise, load_profiles, profile_of_doc
 from store.pauses import load_pauses
 from store.wellness import wellness
 
@@ -202,6 +202,7 @@ def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
         lambda: _clocks(connection, now),
         lambda: _work(connection, now),
         lambda: _profiles(connection, reader.settings),
+        lambda: _rings(connection, reader.settings),
         lambda: _pauses(connection),
         lambda: _aside_keys(connection, reader.settings),
     )
@@ -277,6 +278,45 @@ def _profiles(connection: Connection, settings: Settings) -> Iterator[Look]:
                 f"names the key ring {profile.key_ring!r}, which is not configured",
                 f"add [keys.{profile.key_ring}] or change the profile",
             )
+
+
+def _rings(connection: Connection, settings: Settings) -> Iterator[Look]:
+    """Whether the keys of each profile's ring belong to the enterprises that it signs for."""
+    owners = {name: _owners(name, section) for name, section in settings.keys.items()}
+    newest = {one: profile_of_doc(doc, at) for one, at, _, doc in load_profiles(connection)}
+    for profile_id, profile in newest.items():
+        members = [n for n, one in settings.keys.items() if (one.ring or n) == profile.key_ring]
+        for role, party in (("agent", profile.agent), ("transfer", profile.transfer)):
+            found = find_enterprise(connection, party.code)
+            codes = {party.code, *((found.code, found.social_credit_code) if found else ())}
+            known = [name for name in members if owners[name]]
+            if any(not owners[name].isdisjoint(codes) for name in known):
+                continue
+            if known and len(known) == len(members):
+                yield Look(
+                    f"profile {profile_id}",
+                    Health.BAD,
+                    f"its key ring {profile.key_ring!r} has no key of its {role} {party.code}",
+                    f"import its key into that ring, or correct keys.{known[0]}.enterprise",
+                )
+    for name, owner in owners.items():
+        if not owner and settings.environment == "production":
+            yield Look(
+                f"signing key {name}",
+                Health.WARN,
+                "nobody says whose it is: its certificate names no enterprise",
+                f"set keys.{name}.enterprise to the customs code and the social credit code",
+            )
+
+
+def _owners(name: str, section: KeySection) -> frozenset[str]:
+    """The codes of a key's enterprise: as the settings say, else as its certificate does."""
+    if section.enterprise:
+        return section.enterprise
+    with suppress(ConfigError):
+        certificate = certificate_of(name, section)
+        return frozenset() if certificate is None else certificate.enterprise_codes()
+    return frozenset()
 
 
 def _pauses(connection: Connection) -> Iterator[Look]:

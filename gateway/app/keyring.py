@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.app.config import ConfigError, KeySection, passphrase
@@ -223,13 +224,10 @@ def _ukey(section: KeySection) -> UKeySettings:
         pin=pin,
         call_timeout_ms=section.timeout_ms,
         converts_der=section.converts_der,
+        enterprises=section.enterprise,
         tls=_tls(section),
     )
-    if section.url is None:
-        return made
-    return UKeySettings(
-        section.url, pin, made.open_timeout_ms, section.timeout_ms, section.converts_der, made.tls
-    )
+    return made if section.url is None else replace(made, url=section.url)
 
 
 def _remote(name: str, section: KeySection) -> Key:

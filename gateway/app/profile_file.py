@@ -55,6 +55,7 @@ EnterpriseCode = Annotated[str, AfterValidator(_enterprise)]
 Office = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 Code1 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]$")]
 Code3 = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -142,6 +143,7 @@ class ProfileFile(_Part):
     is_production: bool = False
     payment_places: Annotated[list[Word], Field(max_length=20)] = []
     ramp_percent: Annotated[int, Field(ge=0, le=100)] = 100
+    cut_offs: Annotated[list[TimeOfDay], Field(max_length=24)] = []
 
 
 def read_profile(path: Path, tenant: TenantId) -> FilingProfile:

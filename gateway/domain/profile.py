@@ -1,5 +1,6 @@
 """Enterprises, mandates and filing profiles: who files what, where, for whom."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -127,8 +128,17 @@ class PaperFiling:
 
 
 _RAMP_DIGITS: Final = 8
+_TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_MINUTE_US: Final = 60 * 1_000_000
+_DAY_US: Final = 24 * 60 * _MINUTE_US
+_BEIJING_US: Final = 8 * 60 * _MINUTE_US
 _BY_US: Final = PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
 _BY_OTHERS: Final = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
+
+
+def _minute_of(time: str) -> int:
+    hours, _, minutes = time.partition(":")
+    return int(hours) * 60 + int(minutes)
 
 
 @cache
@@ -190,6 +200,8 @@ class FilingProfile:
     payment_places: tuple[str, ...] = ()
     # Of a hundred orders, how many we declare; the others are matched and held (golive).
     ramp_percent: int = 100
+    # When the warehouse closes a wave, every day, as HH:MM of Beijing.
+    cut_offs: tuple[str, ...] = ()
 
     @property
     def goods_scope(self) -> GoodsScope:
@@ -210,6 +222,18 @@ class FilingProfile:
     def payment_company(self, code: str | None) -> Party | None:
         """The payment company of a code; the only one when none is named."""
         return _pick(self.payment_companies, code)
+
+    def cut_off_after(self, moment: int) -> int:
+        """The first cut-off of the warehouse after a moment, both in UTC microseconds.
+
+        Without cut-offs it is the end of the day in Beijing: a declaration is of its day.
+        """
+        local = moment + _BEIJING_US
+        midnight = local - local % _DAY_US
+        minutes = sorted(map(_minute_of, self.cut_offs)) or [0]
+        today = (midnight + minute * _MINUTE_US for minute in minutes)
+        tomorrow = midnight + _DAY_US + minutes[0] * _MINUTE_US
+        return next((one for one in today if one > local), tomorrow) - _BEIJING_US
 
     def declares(self, case_id: CaseId) -> bool:
         """Whether the ramp of a going live covers a case; a case once covered stays so as the
@@ -234,6 +258,8 @@ class FilingProfile:
             )
         if self.mode.is_bonded and (self.area is None or not self.account_book):
             raise InvalidValue("area", "bonded modes need area and account_book (emsNo)")
+        if not all(map(_TIME.fullmatch, self.cut_offs)):
+            raise InvalidValue("cut_offs", 'must be times of day such as "16:30"')
         if not 2 <= len(self.cop_no_prefix) <= 4:
             raise InvalidValue("cop_no_prefix", "must have 2 to 4 characters")
         if len(self.subscriptions) > 5:

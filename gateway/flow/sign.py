@@ -4,9 +4,7 @@ A signature that was not stored was never sent; at most one signed version of a 
 stored.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
@@ -27,12 +25,6 @@ from gateway.ports import (
 )
 from signing import Priority, Urgency
 
-# Cancellations and returns will go before both, answers to customs' questions before all.
-_PRIORITY: Final[Mapping[DeclarationKind, Priority]] = {
-    DeclarationKind.ORDER: Priority.PAPER,
-    DeclarationKind.INVENTORY: Priority.INVENTORY,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class _SignedFacts:
@@ -50,7 +42,7 @@ async def sign_message(context: Context, message: StoredMessage, body: bytes) ->
     signed = await context.keys.sign(
         profile.key_ring,
         body,
-        Urgency(_PRIORITY.get(message.kind, Priority.PAPER), cut_off=message.created_at),
+        urgency_of(profile, message.kind, message.created_at),
         enterprises=signing_enterprise(profile, message.kind),
     )
     context.crash.reach("sign.signed")
@@ -66,13 +58,26 @@ async def sign_message(context: Context, message: StoredMessage, body: bytes) ->
     )
 
 
+def urgency_of(profile: FilingProfile, kind: DeclarationKind, planned_at: int) -> Urgency:
+    """What goes first when keys are busy, for a UKey signs four messages a second.
+
+    Cancellations and returns, then inventories by the cut-off of their warehouse, then papers in
+    the order they came.
+    """
+    if kind.is_paper:
+        return Urgency(Priority.PAPER, cut_off=planned_at)
+    if kind is DeclarationKind.INVENTORY:
+        return Urgency(Priority.INVENTORY, cut_off=profile.cut_off_after(planned_at))
+    return Urgency(Priority.CHANGE, cut_off=planned_at)
+
+
 def signing_enterprise(profile: FilingProfile, kind: DeclarationKind) -> frozenset[str]:
     """The codes of the enterprise whose key signs a kind of message.
 
     An inventory is signed by its agent (agentCode), papers by the enterprise that transmits them
     (BaseTransfer.copCode).
     """
-    party = profile.transfer if kind is DeclarationKind.ORDER else profile.agent
+    party = profile.transfer if kind.is_paper else profile.agent
     return frozenset({party.code})
 
 

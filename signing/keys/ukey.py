@@ -26,6 +26,7 @@ from signing.errors import (
     DeviceFailed,
     DeviceMissing,
     DeviceSlow,
+    EnterpriseForeign,
     KeyFailed,
     PinLocked,
     PinWrong,
@@ -66,6 +67,8 @@ class UKeySettings:
     open_timeout_ms: int = 3_000
     call_timeout_ms: int = 10_000
     converts_der: bool = False
+    enterprises: frozenset[str] = frozenset()
+    """Codes of the enterprise whose card it must be; empty where nobody said."""
     tls: ssl.SSLContext | None = None
 
 
@@ -241,7 +244,8 @@ class UKey:
 def open_ukey(name: str, settings: UKeySettings) -> UKey:
     """Ask the control for certificate and number and return the key.
 
-    Raises as `UKeyAgent.call`, `CertificateUnreadable`, or `KeyUnsupported`.
+    Raises as `UKeyAgent.call`, `CertificateUnreadable`, `KeyUnsupported`, and `EnterpriseForeign`
+    for a card of another enterprise.
     """
     agent = UKeyAgent(settings)
     try:
@@ -250,6 +254,7 @@ def open_ukey(name: str, settings: UKeySettings) -> UKey:
         numbers = agent.call("SpcGetCertNo")
         number = str(numbers[0]).strip() if numbers else ""
         profile_for(certificate)
+        _require_owner(agent, settings.enterprises)
         if int(number or "0", 16) != certificate.parsed.serial_number:
             raise DeviceMissing("its number is not its certificate's")
     except ValueError as error:
@@ -259,6 +264,19 @@ def open_ukey(name: str, settings: UKeySettings) -> UKey:
         agent.close()
         raise
     return UKey(name, agent, settings, certificate, number.lower())
+
+
+def _require_owner(agent: UKeyAgent, enterprises: frozenset[str]) -> None:
+    """Compare the card's own enterprise id with the wanted ones; an old control may know none."""
+    if not enterprises:
+        return
+    try:
+        told = agent.call("SpcGetEntID")
+    except CallRefused:
+        return
+    code = str(told[0]).strip() if told else ""
+    if code and code not in enterprises:
+        raise EnterpriseForeign("the card's own enterprise id")
 
 
 def enterprise_of(agent: UKeyAgent) -> tuple[str, str]:

@@ -194,3 +194,20 @@ def test_a_key_that_customs_doubts_is_told_and_readmitted(shop: Shell) -> None:
     assert shop.json("keys", "readmit", "default")["serial"] == serial
     assert "not set aside" in shop.refused("keys", "readmit", "default")
     assert shop.json("keys", "check")["keys"][0]["well"]
+
+
+def test_the_doctor_compares_rings_with_the_profiles_that_they_sign_for(shop: Shell) -> None:
+    settings = shop.folder / "clearance.toml"
+    agent = tomllib.loads((shop.folder / "profile-1210.toml").read_text("utf-8"))["agent"]["code"]
+
+    def findings(codes: list[str]) -> list[str]:
+        before = settings.read_text("utf-8")
+        owner = f"[keys.default]\nenterprise = {orjson.dumps(codes).decode()}"
+        settings.write_text(before.replace("[keys.default]", owner))
+        found = orjson.loads(shop.run("doctor", "--json").stdout)["looks"]
+        settings.write_text(before)
+        return [one["finding"] for one in found if "has no key of its" in one["finding"]]
+
+    (finding, *_) = findings(["4403000009"])
+    assert agent in finding
+    assert findings([agent]) == []

@@ -18,6 +18,7 @@ from signing.errors import (
     DeviceFailed,
     DeviceMissing,
     DeviceSlow,
+    EnterpriseForeign,
     KeyFailed,
     KeyFileUnreadable,
     PinLocked,
@@ -216,3 +217,16 @@ def test_pin_files_are_read_with_care(tmp_path: Path) -> None:
     with pytest.raises(KeyFileUnreadable, match="empty"):
         Pin.from_file(tmp_path / "empty")
     assert PIN not in repr(UKeySettings(pin=Pin(PIN)))
+
+
+def test_a_card_of_another_enterprise_is_refused_by_its_own_id() -> None:
+    control = Control(card_of(new_key()))
+    with running_control(control):
+        pin = Pin(PIN)
+        own = UKeySettings(control.url, pin, enterprises=frozenset({"3301000001", "91330100X"}))
+        open_ukey("own", own).close()
+        with pytest.raises(EnterpriseForeign):
+            open_ukey("other", UKeySettings(control.url, pin, enterprises=frozenset({"44"})))
+        control.card.enterprise_id = ""
+        open_ukey("silent", UKeySettings(control.url, pin, enterprises=frozenset({"44"}))).close()
+    assert control.pin_tries == 0
