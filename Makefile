@@ -43,7 +43,7 @@ $(VENV)/.test: $(VENV)/.base .requirements/test.txt
 venv: $(VENV)/.base ## the environment to run the gateway
 venv-test: $(VENV)/.test ## the environment to test it
 
-deps: ## system packages the tests use (PostgreSQL, RabbitMQ, xmlsec1, openssl, SoftHSM2, curl); installs them if it may
+deps: ## system packages the tests use (PostgreSQL, RabbitMQ, Chromium, xmlsec1, openssl, ...); installs them if it may
 	@.deps/install
 
 lock: venv-test ## compile the locks anew from pyproject.toml
