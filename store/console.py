@@ -170,6 +170,22 @@ class SqlConsole:
         ).paper
         return case_id, str(order.paid) if isinstance(order, Order) else ""
 
+    async def stages(self, tenant: TenantId, cases: Sequence[CaseId]) -> Mapping[CaseId, str]:
+        """Where each case stands now."""
+
+        def load(connection: Connection) -> dict[CaseId, str]:
+            found: dict[CaseId, str] = {}
+            for some in chunks(cases):
+                rows = connection.execute(
+                    select(case_.c.case_id, case_.c.stage).where(
+                        case_.c.case_id.in_(some), case_.c.tenant == tenant
+                    )
+                )
+                found |= {CaseId(row.case_id): row.stage for row in rows}
+            return found
+
+        return await self._read(load)
+
     async def unanswered(self, tenant: TenantId) -> Sequence[Unanswered]:
         """Declarations that were sent and not answered, oldest first."""
         return await self._read(lambda on: list(_unanswered(on, tenant)))

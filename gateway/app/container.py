@@ -200,7 +200,7 @@ async def assemble(
         context=context, engine=engine, ingest=ingest, desk=desk,
         services=services if ready is None else replace(services, ready=ready),
         pauses=pauses, aside_keys=aside, packs=packs,
-        web=build_console(settings, store, services, context, admin),
+        web=build_console(settings, store, services, context, admin, packs),
     )  # fmt: skip
 
 

@@ -109,6 +109,7 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(_outlasting(clock, measure)),
             tasks.create_task(_outlasting(clock, admission)),
             tasks.create_task(purge()),
+            tasks.create_task(gateway.web.backlog.run()),
         ]
         engine: list[asyncio.Task[None]] = []
 

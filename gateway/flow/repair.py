@@ -43,8 +43,8 @@ MOST: Final = 500
 REPAIR: Final = "repair"
 SELLER: Final = "seller"
 _DECIDERS: Final = frozenset({"supervisor", "operator"})
-# The number of a paper is its identity: a paper with another number is another paper.
-_IDENTITIES: Final = frozenset({"payment.transaction_id", "waybill.waybill_no"})
+IDENTITIES: Final = frozenset({"payment.transaction_id", "waybill.waybill_no"})
+"""The number of a paper is its identity: a paper with another number is another paper."""
 _HOUR_US: Final = 3600 * SECOND_US
 
 
@@ -216,7 +216,7 @@ class Repairs:
         fix = next((one for one in finding.fixes if one.path == wanted.path), None)
         if fix is None:
             raise NotPossible("path", "is none of the fixes of this finding")
-        if kind_of_path(fix.path) is None or fix.path in _IDENTITIES:
+        if kind_of_path(fix.path) is None or fix.path in IDENTITIES:
             raise NotPossible("path", "is not corrected here; its owner sends it anew")
         order_no = detail.row.key.order_no
         items = [RepairItem(wanted.case_id, order_no, wanted.finding, fix.path, wanted.value)]

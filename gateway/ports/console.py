@@ -218,6 +218,10 @@ class ConsoleReads(Protocol):
         """What was paid in each case, as text with its currency."""
         ...
 
+    async def stages(self, tenant: TenantId, cases: Sequence[CaseId]) -> Mapping[CaseId, str]:
+        """Where each case stands now."""
+        ...
+
     async def unanswered(self, tenant: TenantId) -> Sequence[Unanswered]:
         """Declarations that were sent and not answered, oldest first."""
         ...

@@ -19,6 +19,8 @@ from gateway.web.views.cases import Cases
 from gateway.web.views.desk import Desk
 from gateway.web.views.live import Live
 from gateway.web.views.operations import Operations
+from gateway.web.views.packs import Packs
+from gateway.web.views.repairs import RepairDesk
 from gateway.web.views.review import Review
 from gateway.web.views.settings import Settings
 from gateway.web.views.signin import SignIn
@@ -60,7 +62,7 @@ def routes(services: WebServices, live: Live) -> Sequence[Route]:
     actions, review, cases = Actions(services), Review(services), Cases(services)
     today, operations = Today(services), Operations(services)
     settings, desk = Settings(services), Desk(services, actions)
-    bulk = Bulk(services, actions)
+    bulk, repairs, packs = Bulk(services, actions), RepairDesk(services), Packs(services)
     return (
         Route("GET", "/", today.show),
         Route("GET", "/review", review.listing, is_list=True),
@@ -74,9 +76,15 @@ def routes(services: WebServices, live: Live) -> Sequence[Route]:
         Route("GET", f"{_CASE}/declaration/{{number}}", cases.declaration),
         Route("GET", f"{_CASE}/attempts", cases.attempts),
         Route("GET", f"{_CASE}/audit", cases.audit),
+        Route("GET", f"{_CASE}/changes", live.changes),
         Route("GET", f"{_CASE}/do/{{action}}", actions.show),
         Route("POST", f"{_CASE}/do/{{action}}", actions.do),
         Route("POST", f"{_CASE}/assign", actions.assign, DESK),
+        Route("GET", f"{_CASE}/repair", repairs.show, DESK),
+        Route("POST", f"{_CASE}/repair", repairs.propose, DESK),
+        Route("GET", "/repairs", repairs.listing, is_list=True),
+        Route("GET", "/repairs/{repair_id}", repairs.one, is_list=True),
+        Route("POST", "/repairs/{repair_id}", repairs.decide, _RESENDERS),
         Route("POST", "/bulk/preview", bulk.preview, DESK),
         Route("POST", "/bulk", bulk.start, DESK),
         Route("GET", "/bulk/{run_id}", bulk.show, is_list=True),
@@ -91,6 +99,11 @@ def routes(services: WebServices, live: Live) -> Sequence[Route]:
         Route("POST", "/approvals/{approval_id}", desk.decide, CHECKERS),
         Route("GET", "/rules", desk.rules, is_list=True),
         Route("GET", "/rules/{rule}", desk.rule),
+        Route("GET", "/packs", packs.listing, is_list=True),
+        Route("GET", "/packs/edit", packs.edit, _RESENDERS),
+        Route("POST", "/packs/edit", packs.send, _RESENDERS),
+        Route("GET", "/packs/{label}", packs.one),
+        Route("POST", "/packs/{label}", packs.move, _RESENDERS),
         Route("GET", "/adapters", operations.adapters),
         Route("POST", "/channels/{channel}", operations.switch_channel, OPERATORS),
         Route("GET", "/keys", operations.keys),

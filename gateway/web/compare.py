@@ -5,11 +5,13 @@ What is personal is compared in full and shown masked.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Final
 
 from lxml import etree
 
+from gateway.domain.codec import to_micros
 from gateway.domain.findings import Finding
 from gateway.domain.money import Money, plain
 from gateway.domain.papers import (
@@ -60,10 +62,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value as shown; None where the source has none. ``can_reveal`` names its path."""
+    """One value as shown; None where the source has none. ``can_reveal`` names its path.
+
+    ``at`` is the value of a time (UTC microseconds).
+    """
 
     value: str | None
     path: str = ""
+    at: int | None = None
     can_reveal: bool = False
     parts: tuple[Part, ...] = ()
     source: str = ""
@@ -127,9 +133,59 @@ FIELDS: Final = (
     Field(_G["transport"], "net", N_("Net weight (kg)"), "", "", "net_weight_kg", "netWeight",
           "number"),
     Field(_G["transport"], "packs", N_("Parcels"), "", "", "pack_count", "packNo", "number"),
-    Field(_G["time"], "ordered_at", N_("Ordered at"), "ordered_at", "", ""),
-    Field(_G["time"], "paid_at", N_("Paid at"), "", "paid_at", ""),
+    Field(_G["time"], "ordered_at", N_("Ordered at"), "ordered_at", "", "",
+          how="time"),
+    Field(_G["time"], "paid_at", N_("Paid at"), "", "paid_at", "", how="time"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A field of a paper as people name it: which paper, what it is called, which line.
+
+    ``shown`` says how its value is masked.
+    """
+
+    paper: str
+    label: str
+    line: str = ""
+    shown: str = "open"
+
+
+_LINE_FIELDS: Final = {
+    "sku": N_("Article"),
+    "name": N_("Name of goods"),
+    "quantity": N_("Quantity"),
+    "price": N_("Unit price"),
+    "total": N_("Line total"),
+}
+_MORE: Final = {
+    "payment.identity_check": N_("Identity check of the payment company"),
+    "order.buyer.id_type": N_("Kind of the buyer's document"),
+    "waybill.carrier_name": N_("Carrier's name"),
+    "order.lines": N_("Goods"),
+}
+_PLACES: Final = {
+    f"{kind}.{path}": Place(kind, one.label, shown=one.shown)
+    for one in FIELDS
+    for kind, path in (("order", one.order), ("payment", one.payment), ("waybill", one.waybill))
+    if path
+}
+
+
+def place_of(path: str) -> Place:
+    """The field that a path of a finding names; an unknown one is called by its path."""
+    known = _PLACES.get(path)
+    if known is not None:
+        return known
+    kind, _, rest = path.partition(".")
+    names = rest.split(".")
+    if len(names) == 3 and names[0] == "lines" and names[2] in _LINE_FIELDS:
+        return Place(kind, _LINE_FIELDS[names[2]], names[1])
+    return Place(kind if kind in _KINDS else "", _MORE.get(path, rest or path))
+
+
+_KINDS: Final = frozenset(kind.value for kind in PaperKind)
 
 
 def rows(
@@ -205,6 +261,7 @@ def _cell(
     first: str | None,
 ) -> Cell:
     shown = masked(value, field.shown)
+    is_time = field.how == "time"
     can_reveal = field.shown != "open" and isinstance(value, str) and bool(path)
     parts: tuple[Part, ...] = ()
     if field.shown == "open" and field.how == "text" and isinstance(value, str):
@@ -213,8 +270,9 @@ def _cell(
     source = ""
     if revision is not None and revision.facts and value is not None:
         fact = revision.facts[-1]
-        source = f"{fact.source} · {fact.raw_id[:12]}"
-    return Cell(shown, path, can_reveal, parts, source)
+        source = f"{fact.source} · {fact.raw_id[:12]} {fact.offset}+{fact.length}"
+    at = to_micros(datetime.fromisoformat(value)) if is_time and isinstance(value, str) else None
+    return Cell(shown, path, at, can_reveal, parts, source)
 
 
 def _parts(before: str, after: str) -> Iterator[Part]:
@@ -410,4 +468,14 @@ def _spans(root: "etree._Element", ours: set[object]) -> set[int]:
     return found
 
 
-__all__ = ["Cell", "Part", "Row", "declared_values", "revealed", "rows", "xml_lines"]
+__all__ = [
+    "Cell",
+    "Part",
+    "Place",
+    "Row",
+    "declared_values",
+    "place_of",
+    "revealed",
+    "rows",
+    "xml_lines",
+]

@@ -19,7 +19,9 @@ from gateway.domain.codec import from_micros
 from gateway.domain.findings import finding_id
 from gateway.web import words
 from gateway.web.call import BASE
+from gateway.web.compare import place_of
 from gateway.web.language import translations
+from gateway.web.mending import can_mend
 
 HTMX: Final = "htmx.min.js"
 HTMX_SHA256: Final = "491955cd1810747d7d7b9ccb936400afb760e06d25d53e4572b64b6563b2784e"
@@ -129,6 +131,8 @@ def _environment(renderer: Renderer) -> Environment:
         words=words,
         base=BASE,
         finding_key=finding_id,
+        place_of=place_of,
+        can_mend=lambda finding: any(map(can_mend, finding.fixes)),
         asset={name: one.address for name, one in assets().items()},
         language=renderer.language,
     )

@@ -7,11 +7,15 @@ from typing import Any, Protocol
 from gateway.domain.findings import Finding
 from gateway.domain.ids import EndpointId, TenantId
 from gateway.flow.desk import Desk
+from gateway.flow.pack_trial import PackTrial
+from gateway.flow.packs import PackOffice
+from gateway.flow.repair import Repairs
 from gateway.ports import AnswerBook, Clock, Endpoint, Executor, MasterData, ReadModels, Rng
 from gateway.ports.console import ConsoleReads, ConsoleWrites
 from gateway.ports.mailbox import Mailbox
 from gateway.ports.pauses import Pause
 from gateway.ports.people import ConsoleLog, People
+from gateway.web.backlog import Backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,9 @@ class WebServices:
     work: ConsoleWrites
     cases: ReadModels
     desk: Desk
+    repairs: Repairs
+    packs: PackOffice
+    trial: PackTrial
     master: MasterData
     endpoints: EndpointOwner
     mailbox: Mailbox
@@ -155,3 +162,4 @@ class WebServices:
     explain: Callable[[Finding, str], str]
     tenants: Callable[[], Awaitable[Sequence[tuple[str, str]]]]
     settings: ConsoleSettings = ConsoleSettings()
+    backlog: Backlog = field(default_factory=Backlog)

@@ -156,6 +156,10 @@ ENTRIES: Final[dict[str, str]] = {
     "user_changed": N_("Person changed"),
     "password_changed": N_("Password changed"),
     "chain_checked": N_("Chain checked"),
+    "repair_proposed": N_("Repair proposed"),
+    "pack_proposed": N_("Rule pack proposed"),
+    "pack_moved": N_("Rule pack moved"),
+    "pack_tried": N_("Rule pack tried on history"),
 }
 NOTICE_STATES: Final[dict[str, tuple[str, str]]] = {
     "open": (N_("Waiting"), "info"),
@@ -178,6 +182,59 @@ ITEM_STATES: Final[dict[str, tuple[str, str]]] = {
     "failed": (N_("Failed"), "bad"),
     "not_eligible": (N_("Not eligible"), "quiet"),
     "unknown": (N_("Unknown"), "warn"),
+}
+REPAIR_STAGES: Final[dict[str, tuple[str, str]]] = {
+    "proposed": (N_("Needs somebody else"), "warn"),
+    "asked": (N_("Its owner was asked"), "info"),
+    "applied": (N_("Applied"), "good"),
+    "refused": (N_("Dropped"), "quiet"),
+}
+REPAIR_ITEMS: Final[dict[str, tuple[str, str]]] = {
+    "open": (N_("Not tried yet"), "quiet"),
+    "repaired": (N_("Mended"), "good"),
+    "remains": (N_("The finding stands still"), "warn"),
+    "failed": (N_("Not possible"), "bad"),
+}
+REPAIR_REASONS: Final[dict[str, str]] = {
+    "unknown_case": N_("There is no such case."),
+    "stands_no_more": N_("This finding does not stand any more."),
+    "no_paper": N_("The paper to be corrected is not here."),
+    "frozen": N_("The inventory is with customs: this paper can no longer change."),
+    "value_needed": N_("The right value has to be written: nothing here tells it."),
+    "value_invalid": N_("This value does not fit the field."),
+    "nothing_changes": N_("The paper says this already."),
+    "internal": N_("It could not be stored; try again."),
+}
+NEEDS: Final[dict[str, str]] = {
+    "owner": N_("the owner of the paper confirms"),
+    "second_person": N_("a second person approves"),
+}
+OWNERS: Final[dict[str, str]] = {
+    "seller": N_("Seller"),
+    "payment_company": N_("Payment company"),
+    "carrier": N_("Carrier"),
+    "declarant": N_("Declarant"),
+}
+FIX_KINDS: Final[dict[str, str]] = {
+    "form": N_("Spelling only: staff may apply it"),
+    "fact": N_("A fact: its owner must confirm it"),
+}
+CONFIDENCE: Final[dict[str, str]] = {
+    "high": N_("very likely"),
+    "medium": N_("likely"),
+    "low": N_("to be asked"),
+}
+PACK_STAGES: Final[dict[str, tuple[str, str]]] = {
+    "proposed": (N_("Proposed"), "info"),
+    "shadow": (N_("In the shadow"), "warn"),
+    "active": (N_("In force"), "good"),
+    "retired": (N_("Retired"), "quiet"),
+}
+VERDICTS: Final[dict[str, str]] = {
+    "matched": N_("Matched"),
+    "waiting": N_("Waiting"),
+    "mismatch": N_("Mismatch"),
+    "blocked": N_("Blocked"),
 }
 STEPS: Final[dict[str, str]] = {
     "matched": N_("Papers in to compared"),
@@ -208,6 +265,14 @@ DONE: Final[dict[str, str]] = {
     "password": N_("The password was changed; every other session has ended."),
     "tenant": N_("You now look at another tenant."),
     "extended": N_("You stay signed in."),
+    "repair_applied": N_("The repair was applied; what became of each case stands below."),
+    "repair_proposed": N_("The repair is kept as a proposal; what it still needs stands below."),
+    "repair_asked": N_("The owner was asked; a person is told when no answer comes in time."),
+    "repair_refused": N_("The repair was dropped; nothing was changed."),
+    "pack_proposed": N_("The version is kept as a proposal; another person puts it in force."),
+    "pack_shadow": N_("The version is asked beside the one in force; it decides nothing."),
+    "pack_active": N_("The version is in force from the next verdict on."),
+    "pack_retired": N_("The version is out of use."),
 }
 # Why somebody does something: a code that is kept beside the note.
 REASONS: Final[dict[str, str]] = {
@@ -219,6 +284,7 @@ REASONS: Final[dict[str, str]] = {
     "done_elsewhere": N_("It was settled elsewhere"),
     "audit": N_("Audit or evidence"),
     "support": N_("Customer support"),
+    "spelling": N_("Spelled as on the other paper"),
     "other": N_("Another reason, see the note"),
 }
 FAULTS: Final[dict[str, str]] = {
@@ -246,4 +312,14 @@ FAULTS: Final[dict[str, str]] = {
     "nothing_selected": N_("Select at least one case."),
     "too_many": N_("At most 500 cases at once."),
     "assignee": N_("There is no such person here."),
+    "finding": N_("This finding does not stand any more."),
+    "path": N_("This field is not corrected here; its owner sends the paper anew."),
+    "stage": N_("Somebody else has ended it meanwhile; load the page again."),
+    "approval": N_("This needs somebody else, or the ground on which the owner confirms."),
+    "value": N_("Write the right value."),
+    "by": N_("Whoever proposed a version does not put it in force: hand it to another person."),
+    "pack": N_("There is no such version in this scope."),
+    "version": N_("This version is there already with another text: raise the version."),
+    "port": N_("A port has four digits; leave it empty for all ports."),
+    "text": N_("Write the pack."),
 }

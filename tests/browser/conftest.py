@@ -45,6 +45,7 @@ class Person:
     context: BrowserContext
     page: Page
     faults: list[str] = field(default_factory=list)
+    keystrokes: int = 0
 
     def go(self, path: str) -> Page:
         self.page.goto(self.served.address + "/console" + path)
@@ -52,7 +53,19 @@ class Person:
 
     def press(self, *keys: str) -> None:
         for key in keys:
+            self.keystrokes += 1
             self.page.keyboard.press(key)
+
+    def tab_to(self, text: str) -> None:
+        """Press Tab until what has the focus says ``text``."""
+        for _ in range(200):
+            self.press("Tab")
+            if text in self.page.evaluate("document.activeElement.innerText || ''"):
+                return
+        raise AssertionError(f"no Tab leads to {text!r}")
+
+    def arrive(self, pattern: str) -> None:
+        self.page.wait_for_url(f"**/console{pattern}", wait_until="load")
 
     @property
     def path(self) -> str:
@@ -82,7 +95,9 @@ def person(
 
 
 def _noted(somebody: Person, kind: str, text: str) -> None:
-    if kind in ("error", "warning"):
+    # Pages that say what is missing in a form, or that there is nothing, are no faults.
+    is_answer = any(f"status of {code}" in text for code in (401, 404, 409, 422))
+    if kind in ("error", "warning") and not is_answer:
         somebody.faults.append(f"{somebody.page.url}: {kind}: {text}")
 
 

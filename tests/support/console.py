@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,12 @@ from gateway.app.config import ConsoleSection, Settings
 from gateway.app.container import Gateway
 from gateway.app.demo import feed, standing
 from gateway.app.demo_orders import DemoOrder
-from gateway.app.demo_world import TENANT, furnish, prepare, quick, strangers
+from gateway.app.demo_world import TENANT, demo_profile, furnish, prepare, quick, strangers
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage
 from gateway.domain.ids import TenantId
 from gateway.domain.lifecycle import FINAL_STAGES, PERSON_STAGES
+from gateway.domain.profile import FilingProfile
 from gateway.ports.people import Role
 from store.keys import KeyRole
 
@@ -45,6 +46,10 @@ class Served:
     def feed(self, orders: Sequence[DemoOrder]) -> None:
         self.run(feed(self.address, self.seller, orders))
 
+    async def asked(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The same for a test that has a loop of its own."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+
     def settle(self) -> None:
         """Wait until nothing moves any more."""
         self.run(_settled(self.gateway))
@@ -62,10 +67,12 @@ async def people(gateway: Gateway) -> None:
 
 
 @asynccontextmanager
-async def _world(settings: Settings, lively: bool, orders: Sequence[DemoOrder]) -> Any:
+async def _world(
+    settings: Settings, lively: bool, orders: Sequence[DemoOrder], profile: FilingProfile
+) -> AsyncIterator[Served]:
     async with running(settings, work=lively) as (gateway, serving):
         assert serving is not None
-        await furnish(gateway)
+        await furnish(gateway, profile)
         await people(gateway)
         key = await gateway.keys.new(TENANT, KeyRole.SELLER, "test")
         loop = asyncio.get_running_loop()
@@ -95,7 +102,6 @@ class _Holder:
     ready: threading.Event = field(default_factory=threading.Event)
     served: Served | None = None
     fault: BaseException | None = None
-    stop: Callable[[], Awaitable[None]] | None = None
 
 
 @contextmanager
@@ -104,25 +110,24 @@ def serving(
     orders: Sequence[DemoOrder],
     *,
     lively: bool = False,
-    settings: Callable[[Settings], Settings] = lambda one: one,
+    profile: FilingProfile | None = None,
+    console: ConsoleSection | None = None,
 ) -> Iterator[Served]:
     """Serve until the block ends. ``lively``: customs, a warehouse and a seller answer."""
     holder = _Holder()
     ended = threading.Event()
 
     async def main() -> None:
-        section = ConsoleSection()
-        made = settings(prepare(folder).model_copy(update={"console": section}))
-        async with _world(made, lively, orders) as served:
+        made = prepare(folder).model_copy(update={"console": console or ConsoleSection()})
+        async with _world(made, lively, orders, profile or demo_profile()) as served:
             holder.served = served
             holder.ready.set()
-            while not ended.is_set():
-                await asyncio.sleep(0.05)
+            await asyncio.to_thread(ended.wait)
 
     def work() -> None:
         try:
             asyncio.run(main())
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:
             holder.fault = error
         finally:
             holder.ready.set()

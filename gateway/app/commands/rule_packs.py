@@ -1,7 +1,7 @@
 """Rule packs on the command line: tried, proposed, put beside the live one, activated."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -27,15 +27,13 @@ from gateway.app.preflight_rows import read_rows
 from gateway.app.preflighting import Nothing, preflight_files
 from gateway.app.surroundings import SystemClock
 from gateway.domain.case import Verdict
-from gateway.domain.events import EventKind
-from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.ids import TenantId
 from gateway.domain.lessons import Lesson
 from gateway.domain.matching import builtin_text
-from gateway.domain.papers import Order, PaperKind
-from gateway.flow.clockwork import local_date
 from gateway.flow.learning import learn
+from gateway.flow.pack_trial import PackTrial
 from gateway.flow.packs import Differences, PackOffice, difference
-from gateway.ports import CaseDetail, CaseFilter, Matcher
+from gateway.ports import Matcher
 from gateway.ports.packs import PackScope, PackStage, StoredPack
 from store.packs import StoredPacks, load_packs
 
@@ -212,51 +210,14 @@ async def _on_files(files: Sequence[Path], candidate: Matcher) -> Differences:
 async def _on_history(settings: Settings, tenant: str, period: int, text: str) -> Differences:
     async with open_reading(settings) as reader:
         owner = await known_tenant(reader.access, tenant)
-        async with reader.access.read() as reading:
-            live = live_matcher(await reading.run_sync(load_packs))
-        names = [one.rule_pack for one in reader.cache.profiles(owner)]
-        candidate = candidate_matcher(text, names)
-        found = Differences()
-        wanted = CaseFilter(updated_since=reader.clock.now() - period)
-        async for detail in _cases_with_papers(reader, owner, wanted):
-            found.add(_judged(reader, detail, live, candidate))
-        return found
+        trial = await _trial(reader)
+        return await trial.on_history(owner, text, reader.clock.now() - period)
 
 
-async def _cases_with_papers(
-    reader: Reader, owner: TenantId, wanted: CaseFilter
-) -> AsyncIterator[CaseDetail]:
-    after = None
-    while True:
-        page = await reader.reads.cases(owner, wanted, after, _PAGE)
-        for row in page.items:
-            detail = await reader.reads.case(owner, row.key.case_id)
-            if detail is not None and detail.papers:
-                yield detail
-        after = page.after
-        if after is None:
-            return
-
-
-def _judged(
-    reader: Reader, detail: CaseDetail, live: Matcher, candidate: Matcher
-) -> Mapping[str, Any] | None:
-    key = detail.row.key
-    profile = reader.cache.profile(key.tenant, key.profile_id)
-    if profile is None:
-        return None
-    now = reader.clock.now()
-    order = detail.papers.get(PaperKind.ORDER)
-    paper = None if order is None else order.paper
-    skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
-    goods = reader.cache.goods(key.tenant, profile.goods_scope, skus, local_date(now))
-    taken = {
-        kind.value: CaseId(stamp.taken)
-        for kind, stamp in (detail.state.papers or {}).items()
-        if stamp.taken
-    }
-    verdicts = [ask(detail.papers, profile, goods, taken, now) for ask in (live, candidate)]
-    return difference(verdicts[0], verdicts[1])
+async def _trial(reader: Reader) -> PackTrial:
+    async with reader.access.read() as reading:
+        live = live_matcher(await reading.run_sync(load_packs))
+    return PackTrial(reader.reads, reader.cache, reader.clock, live, builtin_text)
 
 
 async def _propose(settings: Settings, tenant: str, port: str, text: str, by: str) -> StoredPack:
@@ -284,33 +245,16 @@ async def _packs(settings: Settings, tenant: str) -> Sequence[StoredPack]:
 
 
 async def _differences(settings: Settings, tenant: str, label: str) -> Differences:
-    """Walk the stream of events: every verdict given while the shadow stood there."""
+    """Every verdict given while the shadow stood there."""
     async with open_reading(settings) as reader:
         owner: TenantId = await known_tenant(reader.access, tenant)
         async with reader.access.read() as reading:
-            packs = [one for one in await reading.run_sync(load_packs) if one.label == label]
-        since = min((one.decided_at or one.proposed_at for one in packs), default=None)
-        if since is None:
+            known = await reading.run_sync(load_packs)
+        packs = [one for one in known if one.label == label and one.scope.tenant == owner]
+        if not packs:
             raise Unusable(f"there is no {label}; see `clearance rules packs`")
-        found = Differences()
-        async for payload in _verdicts_since(reader, owner, since):
-            shadow = payload.get("shadow")
-            found.add(shadow if shadow is not None and shadow["pack"] == label else None)
-        return found
-
-
-async def _verdicts_since(
-    reader: Reader, owner: TenantId, since: int
-) -> AsyncIterator[Mapping[str, Any]]:
-    after = None
-    while True:
-        page = await reader.reads.events(owner, after, 1_000)
-        for stored in page.items:
-            if stored.event.kind is EventKind.CASE_MATCHED and stored.at >= since:
-                yield stored.event.payload
-        if not page.items or page.after is None or page.after == after:
-            return
-        after = page.after
+        first = min(packs, key=lambda one: one.decided_at or one.proposed_at)
+        return await (await _trial(reader)).of_shadow(first)
 
 
 # --- showing ----------------------------------------------------------------------------------

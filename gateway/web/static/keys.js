@@ -1,7 +1,7 @@
 // Keys: everything here can also be done with a link or a button of the page.
 const body = document.body;
 const base = body.dataset.base;
-const places = { t: "/", r: "/review", c: "/cases", u: "/unknown", p: "/approvals", d: "/deliveries", w: "/notices", a: "/audit" };
+const places = { t: "/", r: "/review", c: "/cases", u: "/unknown", p: "/approvals", f: "/repairs", d: "/deliveries", w: "/notices", k: "/packs", a: "/audit" };
 const one = (selector) => document.querySelector(selector);
 const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
 let at = -1;
@@ -44,16 +44,46 @@ function go(selector) {
   return Boolean(link);
 }
 
-function step(selector, by) {
-  const tabs = [...document.querySelectorAll(selector)];
-  const here = tabs.findIndex((tab) => tab.hasAttribute("aria-current"));
-  const next = tabs[here + by];
+function step(by) {
+  if (go(by < 0 ? "[data-previous]" : "[data-next]")) return;
+  const tabs = [...document.querySelectorAll("[data-tab]")];
+  const next = tabs[tabs.findIndex((tab) => tab.hasAttribute("aria-current")) + by];
   if (next) next.click();
 }
 
-function submitMine() {
-  const form = one("[data-mine]");
-  if (form) form.requestSubmit();
+// An action on the row that is at hand, else on the case of the page.
+function act(key, action) {
+  const row = rows()[at];
+  if (!one("[data-case]") && !one(".right") && row && row.dataset.row) {
+    const back = encodeURIComponent(location.pathname.slice(base.length) + location.search);
+    location.assign(`${base}/cases/${row.dataset.row}/do/${action}?back=${back}`);
+  } else go(`[data-key="${key}"]`);
+}
+
+function resolve() {
+  const row = rows()[at];
+  const link = row && row.querySelector("[data-resolve]");
+  if (link) link.click();
+  else go('[data-key="e"]');
+}
+
+function mine() {
+  const row = rows()[at];
+  const form = one("[data-row-mine]");
+  const own = one("[data-mine]");
+  if (own) own.requestSubmit();
+  else if (form && row && row.dataset.row) {
+    form.action = `${base}/cases/${row.dataset.row}/assign`;
+    form.requestSubmit();
+  }
+}
+
+function again() {
+  const list = one("#list") || one("#case");
+  if (!list || !window.htmx) { location.reload(); return; }
+  const target = `#${list.id}`;
+  window.htmx.ajax("GET", location.pathname + location.search, { target, select: target, swap: "outerHTML" });
+  document.dispatchEvent(new CustomEvent("console:loaded"));
 }
 
 const actions = {
@@ -63,10 +93,10 @@ const actions = {
   x: () => tick(rows()[at]),
   "*": () => { const all = one("[data-all]"); if (all) { all.checked = true; all.focus(); } },
   d: () => go("[data-toggle-differences]"),
-  "[": () => step("[data-tab]", -1), "]": () => step("[data-tab]", 1),
-  m: submitMine,
-  s: () => go('[data-key="s"]'), e: () => go('[data-key="e"]'), n: () => go('[data-key="n"]'),
-  ".": () => location.reload(),
+  "[": () => step(-1), "]": () => step(1),
+  e: resolve, m: mine,
+  a: () => act("a", "assign"), s: () => act("s", "snooze"), n: () => act("n", "note"),
+  ".": again,
   y: () => navigator.clipboard && navigator.clipboard.writeText(location.href),
   g: () => { waitsForPlace = true; setTimeout(() => { waitsForPlace = false; }, 1200); },
 };
@@ -74,7 +104,7 @@ const actions = {
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
     const form = event.target.closest("form") || one("form[data-confirm]");
-    if (form && form.method === "post") { event.preventDefault(); form.requestSubmit(); }
+    if (form && form.method === "post") { event.preventDefault(); form.requestSubmit(form.querySelector("button.primary")); }
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -90,6 +120,19 @@ document.addEventListener("keydown", (event) => {
   if (action) { event.preventDefault(); action(); }
 });
 
+// After a swap the row at hand is found anew, and where one is now is said.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "run") return;
+  at = -1;
+  const said = one("[data-said]");
+  if (said) said.textContent = document.title;
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status >= 400) event.detail.shouldSwap = false;
+});
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.requestConfig.verb === "get") location.assign(event.detail.pathInfo.requestPath);
+});
 document.addEventListener("change", (event) => { if (event.target.matches("input[type=checkbox]")) count(); });
 for (const [selector, dialog] of [["[data-help]", "#help"], ["[data-palette]", "#palette"]]) {
   const button = one(selector);

@@ -8,15 +8,28 @@ let source = null;
 let polling = 0;
 let sleeping = 0;
 
-function tell(count) {
+function tell(cases, count) {
+  const open = document.querySelector("[data-case]");
+  if (open) {
+    if (cases.includes(open.dataset.case)) changed(open);
+    return;
+  }
   moved += count;
   news.hidden = false;
   news.textContent = news.dataset.text.replace("{}", moved);
 }
 
+// An open case: what changed and by whom, asked for as a partial.
+async function changed(open) {
+  await window.htmx.ajax("GET", `${base}/cases/${open.dataset.case}/changes?seq=${open.dataset.seq}`, { target: news, swap: "innerHTML" });
+  news.hidden = news.textContent.trim() === "";
+}
+
+document.addEventListener("console:loaded", () => { moved = 0; news.hidden = true; });
+
 function listen() {
   source = new EventSource(`${base}/events`);
-  source.addEventListener("moved", (event) => tell(JSON.parse(event.data).count));
+  source.addEventListener("moved", (event) => { const told = JSON.parse(event.data); tell(told.cases, told.count); });
   source.addEventListener("ready", () => { clearInterval(polling); polling = 0; });
   source.addEventListener("error", () => { if (!polling) poll(); });
 }

@@ -64,7 +64,8 @@ ACTIONS: Final = {
         Action("hold", N_("Hold the case"), (
             N_("Nothing more of this case is sent until the hold is lifted."),
             N_("The reason stands in its history."),
-        ), _DESK_AND_OPERATORS, N_("Hold it")),
+            N_("With a time, it comes back to the queue then; only a person lifts the hold."),
+        ), _DESK_AND_OPERATORS, N_("Hold it"), frozenset({"reason", "note", "until"})),
         Action("release", N_("Lift the hold"), (
             N_("The case is compared again at once."),
             N_("What is planned is declared."),
@@ -85,6 +86,9 @@ ACTIONS: Final = {
             N_("The finding counts as settled; the papers stay as they are."),
             N_("What your role may not bear, and dear cases, go to a second person."),
         ), DESK, N_("Settle it")),
+        Action("assign", N_("Assign the case"), (
+            N_("The case is in their queue; nothing is declared or stopped by it."),
+        ), DESK, N_("Assign it"), frozenset({"assignee"})),
         Action("snooze", N_("Snooze"), (
             N_("The case leaves the queue and comes back by itself."),
         ), DESK, N_("Snooze it"), frozenset({"hours"})),
@@ -119,6 +123,7 @@ class Actions:
             "change": self._ask,
             "cancel": self._ask,
             "accept": self._accept,
+            "assign": self._assign,
             "snooze": self._snooze,
             "note": self._note,
             "reveal": self._reveal,
@@ -129,18 +134,18 @@ class Actions:
     async def show(self, call: Call) -> Answer:
         """What an action will do, and the form that does it."""
         action, detail = await self._asked(call)
-        return self._form(call, action, detail, {})
+        return await self._shown(call, action, detail, {})
 
     async def do(self, call: Call) -> Answer:
         """Do it, or show the form again with what is missing."""
         action, detail = await self._asked(call)
         faults = self._faults(call, action)
         if faults:
-            return self._form(call, action, detail, faults)
+            return await self._shown(call, action, detail, faults)
         self._fresh(call, detail)
         answer = await self._does[action.name](call, detail)
         if isinstance(answer, str):
-            return self._form(call, action, detail, {"": answer})
+            return await self._shown(call, action, detail, {"": answer})
         return answer
 
     async def assign(self, call: Call) -> Answer:
@@ -173,7 +178,27 @@ class Actions:
             raise Missing
         return action, (await self._loaded(call))[1]
 
-    def _form(self, call: Call, action: Action, detail: CaseDetail, faults: dict[str, str]) -> Page:
+    async def _shown(
+        self, call: Call, action: Action, detail: CaseDetail, faults: dict[str, str]
+    ) -> Page:
+        """The form of an action, with the people it may name."""
+        people: list[tuple[str, str]] = []
+        if "assignee" in action.asks:
+            people = [
+                (one.login, one.name)
+                for one in await self._services.people.users()
+                if one.is_active and one.role in DESK and one.sees(call.tenant)
+            ]
+        return self._form(call, action, detail, faults, people)
+
+    def _form(
+        self,
+        call: Call,
+        action: Action,
+        detail: CaseDetail,
+        faults: dict[str, str],
+        people: list[tuple[str, str]],
+    ) -> Page:
         finding = _finding(detail, call.query("finding") or call.field("finding"))
         locale = "en" if call.language == "en" else "zh"
         model = {
@@ -189,6 +214,7 @@ class Actions:
             "act": action,
             "reasons": REASONS,
             "hours": HOURS,
+            "people": people,
             "version": detail.row.version,
             "seq": detail.state.seq,
             "finding": finding,
@@ -224,6 +250,8 @@ class Actions:
             await self._services.desk.hold(call.tenant, case_id, call.actor, _why(call), version)
         except TooLate:
             return "too_late"
+        if call.field("hours") in HOURS:
+            await self._put_off(call, case_id)
         return Go(_back(call, case_id), "hold")
 
     async def _release(self, call: Call, detail: CaseDetail) -> Answer | str:
@@ -318,12 +346,23 @@ class Actions:
         return (await self._services.reads.marks(call.tenant)).get(case_id, Mark())
 
     async def _snooze(self, call: Call, detail: CaseDetail) -> Answer | str:
-        case_id = detail.row.key.case_id
+        await self._put_off(call, detail.row.key.case_id)
+        return Go(_back(call, detail.row.key.case_id), "snooze")
+
+    async def _put_off(self, call: Call, case_id: CaseId) -> None:
+        """Take a case out of the queue until the time that was chosen."""
         mark = await self._mark(call, case_id)
         until = call.now + HOURS[call.field("hours")] * _HOUR_US
         await self._services.work.mark(call.tenant, case_id, Mark(mark.assignee, until))
         await self._services.log.note(call.tenant, call.actor, "snoozed", case_id, {"until": until})
-        return Go(_back(call, case_id), "snooze")
+
+    async def _assign(self, call: Call, detail: CaseDetail) -> Answer | str:
+        who = call.field("assignee")
+        users = {one.login: one for one in await self._services.people.users()}
+        if who not in users or not users[who].sees(call.tenant) or not users[who].is_active:
+            return "assignee"
+        await self.give(call, detail.row.key.case_id, who)
+        return Go(_back(call, detail.row.key.case_id), "assign")
 
     async def _note(self, call: Call, detail: CaseDetail) -> Answer | str:
         case_id = detail.row.key.case_id

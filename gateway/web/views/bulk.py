@@ -22,6 +22,7 @@ BULK: Final = {
     "accept_notes": N_("Settle the findings that are only notes"),
     "assign": N_("Make them mine"),
 }
+_OPEN: Final = frozenset({"waiting", "failed", "unknown"})
 
 
 class Bulk:
@@ -90,20 +91,23 @@ class Bulk:
             call.tenant, call.actor, "bulk_started", run.run_id,
             {"action": action, "cases": len(items)},
         )  # fmt: skip
-        await self._work(call, run)
+        self._go_on(call, run, frozenset({"waiting"}))
         return Go(f"/bulk/{run.run_id}")
 
+    def _go_on(self, call: Call, run: BulkRun, statuses: frozenset[str]) -> None:
+        """Work on after the answer: the page of the run follows it."""
+        self._services.backlog.add(run.run_id, lambda: self._work(call, run, statuses))
+
     async def retry(self, call: Call) -> Answer:
-        """Try again what failed, and nothing else."""
+        """Try again what failed, and what a process that ended left open; nothing else."""
         run = await self._services.work.run(call.tenant, call.match("run_id"))
         if run is None or run.by != call.actor:
             raise Missing
-        await self._work(call, run, frozenset({"failed", "unknown"}))
+        if not self._services.backlog.has(run.run_id):
+            self._go_on(call, run, _OPEN)
         return Go(f"/bulk/{run.run_id}")
 
-    async def _work(
-        self, call: Call, run: BulkRun, statuses: frozenset[str] = frozenset({"waiting"})
-    ) -> None:
+    async def _work(self, call: Call, run: BulkRun, statuses: frozenset[str]) -> None:
         for item in run.items:
             if item.status not in statuses:
                 continue
@@ -163,7 +167,10 @@ class Bulk:
             [(one.order_no, one.status, one.detail) for one in run.items],
         )
         model = {"run": run, "counts": counts}
-        return Page("bulk_run.html", N_("Bulk action"), model, grid=grid, extra={"actions": BULK})
+        is_working = self._services.backlog.has(run.run_id)
+        may_retry = not is_working and run.by == call.actor and bool(_OPEN & counts.keys())
+        extra = {"actions": BULK, "is_working": is_working, "may_retry": may_retry}
+        return Page("bulk_run.html", N_("Bulk action"), model, grid=grid, extra=extra)
 
 
 def _ineligible(one: QueueItem, action: str) -> str:

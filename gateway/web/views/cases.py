@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway.domain.case import CaseStage
+from gateway.domain.codec import to_micros
 from gateway.domain.declaration import DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.findings import finding_id
@@ -128,8 +129,12 @@ class Cases:
         found = rows(detail.papers, declared, verdict.findings if verdict else ())
         only = call.query("only") == "differences"
         shown = [row for row in found if not only or row.agreement in ("differs", "missing")]
+        model = {"rows": shown, "only": only, "hidden": len(found) - len(shown)}
         return self._page(
-            detail, "diff", {"rows": shown, "only": only, "hidden": len(found) - len(shown)}
+            detail,
+            "diff",
+            model,
+            {"origin": call.query("origin") == "yes", "sources": _sources(detail)},
         )
 
     async def _body(self, call: Call, one: DeclarationState) -> bytes | None:
@@ -243,6 +248,15 @@ class Cases:
             for one in detail.events
         ]
         return self._page(detail, "audit", {"chain": chain, "events": events, "entries": log.items})
+
+
+def _sources(detail: CaseDetail) -> dict[str, tuple[str, int]]:
+    """Who said each paper last, and when it came."""
+    return {
+        kind.value: (revision.facts[-1].source, to_micros(revision.facts[-1].received_at))
+        for kind, revision in detail.papers.items()
+        if revision.facts
+    }
 
 
 _STAGES: Final = {stage.value: stage for stage in CaseStage}

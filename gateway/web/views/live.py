@@ -7,8 +7,9 @@ import orjson
 from aiohttp import web
 
 from gateway.ports.console import HistoryFilter
-from gateway.web.call import Answer, Call, Stream
+from gateway.web.call import Answer, Call, Page, Stream
 from gateway.web.services import WebServices
+from gateway.web.words import N_
 
 _EVERY_S: Final = 2
 _LONGEST_S: Final = 600
@@ -43,6 +44,23 @@ class Live:
                 await response.write(f"event: {kind}\ndata: {text}\n\n".encode())
 
         return Stream(write)
+
+    async def changes(self, call: Call) -> Answer:
+        """What changed of an open case since it was shown, and by whom."""
+        case_id, seen = call.match("case_id"), call.query("seq")
+        events = await self._services.reads.history(
+            call.tenant, HistoryFilter(case_id=case_id), _MOST
+        )
+        since = int(seen) if seen.isdecimal() else 0
+        model = {
+            "case": case_id,
+            "changes": [
+                {"at": one.at, "kind": one.event.kind.value, "by": one.event.payload.get("by")}
+                for one in events
+                if one.seq > since
+            ],
+        }
+        return Page("partials/changes.html", N_("The case has changed"), model)
 
     async def _newest(self, call: Call) -> dict[str, int]:
         events = await self._services.reads.history(call.tenant, HistoryFilter(), 200)

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.domain.findings import Finding, Severity
+from gateway.domain.findings import Finding, Fix, Severity, finding_id
 from gateway.domain.ids import CaseId
 from gateway.domain.matching.catalogue import find_rule
 from gateway.domain.matching.explain import text_of
 from gateway.ports.console import Mark, QueueItem
 from gateway.web.call import Answer, Call, Grid, Page
+from gateway.web.compare import Place, place_of
+from gateway.web.mending import can_mend, rank
 from gateway.web.services import WebServices
 from gateway.web.words import N_
 
@@ -44,7 +46,9 @@ class Line:
     rule: str
     title: str
     more: int
+    place: Place | None
     suggestion: str
+    finding: str
     assignee: str | None
     snoozed_until: int | None
     amount: str = ""
@@ -104,9 +108,9 @@ class Review:
             model["case"] = None if detail is None else {"case": chosen, "findings": (
                 detail.state.verdict.findings if detail.state.verdict else ()
             )}  # fmt: skip
-            extra["following"] = following(items, chosen)
+            extra |= {"following": following(items, chosen), "preceding": preceding(items, chosen)}
         else:
-            extra |= {"detail": None, "following": None}
+            extra |= {"detail": None, "following": None, "preceding": None}
         return Page("review.html", N_("Review queue"), model, grid=_grid(lines), extra=extra)
 
     def _line(
@@ -120,7 +124,7 @@ class Review:
         worst = worst_of(one.findings)
         profile = self._services.master.profile(call.tenant, one.key.profile_id)
         mark = marks.get(one.key.case_id, Mark())
-        fix = next((fix for found in one.findings for fix in found.fixes), None)
+        found, fix = _suggested(one.findings)
         return Line(
             case_id=one.key.case_id,
             order_no=one.key.order_no,
@@ -135,11 +139,23 @@ class Review:
             rule=worst.rule if worst else "",
             title=title_of(worst.rule, locale) if worst else "",
             more=max(len(one.findings) - 1, 0),
-            suggestion=f"{fix.path} → {fix.value or '…'}" if fix else "",
+            place=place_of(fix.path) if fix else None,
+            suggestion=(fix.value or "…") if fix else "",
+            finding=finding_id(found) if found else "",
             assignee=mark.assignee,
             snoozed_until=mark.snoozed_until,
             amount=paid.get(one.key.case_id, ""),
         )
+
+
+def _suggested(findings: Sequence[Finding]) -> tuple[Finding | None, Fix | None]:
+    """The finding to begin with, and its fix if one of its fields can be corrected here."""
+    order = (Severity.BLOCK, Severity.WARN, Severity.NOTE)
+    ranked = sorted(findings, key=lambda one: order.index(one.severity))
+    for one in ranked:
+        for fix in sorted(filter(can_mend, one.fixes), key=rank):
+            return one, fix
+    return (ranked[0] if ranked else None), None
 
 
 def _deadline(one: QueueItem) -> int:
@@ -190,6 +206,13 @@ def following(items: Sequence[QueueItem], case_id: str) -> str | None:
         return ids[0] if ids else None
     place = ids.index(CaseId(case_id)) + 1
     return ids[place] if place < len(ids) else None
+
+
+def preceding(items: Sequence[QueueItem], case_id: str) -> str | None:
+    """The case before this one in the queue."""
+    ids = [one.key.case_id for one in items]
+    place = ids.index(CaseId(case_id)) - 1 if case_id in ids else -1
+    return ids[place] if place >= 0 else None
 
 
 def worst_of(findings: Sequence[Finding]) -> Finding | None:

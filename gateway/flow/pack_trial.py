@@ -1,0 +1,119 @@
+"""A pack tried on stored cases, and what a shadow said of those that were judged beside it.
+
+Nothing is stored and no verdict moves: both packs judge the papers as they are now.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gateway.domain.events import EventKind
+from gateway.domain.goods import GoodsRecord
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.matching import DEFAULT_PACK, PaperMatcher, RulePack, compile_pack
+from gateway.domain.papers import Order, PaperKind
+from gateway.flow.clockwork import local_date
+from gateway.flow.packs import Difference, Differences, difference
+from gateway.ports import CaseDetail, CaseFilter, Clock, MasterData, Matcher, ReadModels
+from gateway.ports.packs import StoredPack
+
+_PAGE: Final = 200
+_EVENTS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PackTrial:
+    """Compares a candidate with the packs in force over the cases of one tenant."""
+
+    reads: ReadModels
+    master: MasterData
+    clock: Clock
+    live: Matcher
+    find: Callable[[str], str]
+
+    async def on_history(
+        self, tenant: TenantId, text: str, since: int, most: int | None = None
+    ) -> Differences:
+        """What a pack would have said otherwise of the cases that moved since then.
+
+        ``since`` is UTC microseconds; at most the newest ``most`` cases. Raises ``PackInvalid``.
+        """
+        found = Differences()
+        judge = _judge(compile_pack(text, self.find))
+        async for detail in self._cases(tenant, CaseFilter(updated_since=since)):
+            if most is not None and found.cases >= most:
+                break
+            found.add(self._compared(detail, judge))
+        return found
+
+    async def of_shadow(self, pack: StoredPack, most: int | None = None) -> Differences:
+        """What a shadow said otherwise of every verdict given since it stood there."""
+        found = Differences()
+        since = pack.decided_at or pack.proposed_at
+        async for payload in self._verdicts(pack.scope.tenant, since):
+            if most is not None and found.cases >= most:
+                break
+            shadow = payload.get("shadow")
+            is_its = shadow is not None and shadow["pack"] == pack.label
+            found.add(shadow if is_its else None)
+        return found
+
+    async def _cases(self, tenant: TenantId, wanted: CaseFilter) -> AsyncIterator[CaseDetail]:
+        after = None
+        while True:
+            page = await self.reads.cases(tenant, wanted, after, _PAGE)
+            for row in page.items:
+                detail = await self.reads.case(tenant, row.key.case_id)
+                if detail is not None and detail.papers:
+                    yield detail
+            after = page.after
+            if after is None:
+                return
+
+    def _compared(self, detail: CaseDetail, judge: Callable[[str], Matcher]) -> Difference | None:
+        key = detail.row.key
+        profile = self.master.profile(key.tenant, key.profile_id)
+        if profile is None:
+            return None
+        now = self.clock.now()
+        order = detail.papers.get(PaperKind.ORDER)
+        paper = None if order is None else order.paper
+        skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
+        goods: Mapping[str, GoodsRecord] = self.master.goods(
+            key.tenant, profile.goods_scope, skus, local_date(now)
+        )
+        taken = {
+            kind.value: CaseId(stamp.taken)
+            for kind, stamp in (detail.state.papers or {}).items()
+            if stamp.taken
+        }
+        candidate = judge(profile.rule_pack)
+        live, other = (
+            ask(detail.papers, profile, goods, taken, now) for ask in (self.live, candidate)
+        )
+        return difference(live, other)
+
+    async def _verdicts(
+        self, tenant: TenantId, since: int
+    ) -> AsyncIterator[Mapping[str, Any]]:  # Any: JSON values
+        after = None
+        while True:
+            page = await self.reads.events(tenant, after, _EVENTS)
+            for stored in page.items:
+                if stored.event.kind is EventKind.CASE_MATCHED and stored.at >= since:
+                    yield stored.event.payload
+            if not page.items or page.after is None or page.after == after:
+                return
+            after = page.after
+
+
+def _judge(pack: RulePack) -> Callable[[str], Matcher]:
+    """The pack as the matcher of profiles, whichever pack they name."""
+    known: dict[str, Matcher] = {}
+
+    def under(name: str) -> Matcher:
+        if name not in known:
+            known[name] = PaperMatcher([replace(pack, name=one) for one in {DEFAULT_PACK, name}])
+        return known[name]
+
+    return under
