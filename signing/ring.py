@@ -150,9 +150,8 @@ class _Member:
     """A key with its counters."""
 
     def __init__(self, given: RingKey) -> None:
-        self.given = given
         self.key = given.key
-        self.profile = given.profile or profile_for(given.key.certificate)
+        self.regard(given)
         self.in_flight = 0
         self.uses = 0
         self.failures = 0
@@ -163,6 +162,11 @@ class _Member:
         self.error: SigningKeyError | None = None
         self.is_out = False
         self.is_doubted = False
+
+    def regard(self, given: RingKey) -> None:
+        """Use the key as it is given from now on."""
+        self.given = given
+        self.profile = given.profile or profile_for(given.key.certificate)
 
     def window_fault(self, now: datetime | None) -> SigningKeyError | None:
         """Why the certificate cannot sign now, None when it can."""
@@ -214,6 +218,7 @@ class Ring:
     ) -> None:
         self.name = name
         self._members = [_Member(one) for one in keys]
+        self._leaving: list[_Member] = []
         self._now = now
         self._limits = limits or RingLimits()
         self._watch = watch or RingWatch()
@@ -347,6 +352,34 @@ class Ring:
             self._well_again(member)
         self._dispatch()
         return bool(found)
+
+    def use(self, keys: Sequence[RingKey]) -> None:
+        """Go on with these keys: those that were there keep their counters, others join or leave.
+
+        A key that leaves finishes what it has in hand (`is_busy`) and is given nothing more.
+        """
+        known = {id(member.key): member for member in self._members}
+        least = min((member.share for member in self._members), default=0)
+        members = []
+        for given in keys:
+            member = known.pop(id(given.key), None)
+            if member is None:
+                member = _Member(given)
+                # It does not make up for the time before it came.
+                member.share = least
+            else:
+                member.regard(given)
+            members.append(member)
+        self._members = members
+        self._leaving += known.values()
+        self._dispatch()
+
+    def is_busy(self, key: Key) -> bool:
+        """Whether a key, even one that has left, has something in hand."""
+        self._leaving = [member for member in self._leaving if member.in_flight]
+        return any(
+            member.key is key and member.in_flight for member in (*self._members, *self._leaving)
+        )
 
     def doubt(self, serials: Collection[str]) -> None:
         """Set aside the keys of exactly these certificates: who is sent to refuses what they sign.

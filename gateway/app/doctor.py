@@ -119,7 +119,7 @@ def _certificates(settings: Settings, now: datetime) -> Iterator[Look]:
             )  # fmt: skip
         left = certificate.not_after - now
         until = f"valid until {certificate.not_after:%Y-%m-%d}"
-        fix = "apply for a new certificate, then replace the file and restart"
+        fix = "apply for a new certificate, then replace the file"
         if now < certificate.not_before:
             yield Look(subject, Health.BAD, "is not valid yet", "check the clock")
         elif left <= timedelta():

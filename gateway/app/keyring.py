@@ -3,8 +3,9 @@
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from gateway.app.config import ConfigError, KeySection, passphrase
 from gateway.app.surroundings import ThreadExecutor
@@ -33,12 +34,28 @@ from signing.errors import EnterpriseForeign
 from signing.keys.remote import RemoteKey, RemoteSettings
 from signing.ring import KeyState
 
+_REST_S: Final = 0.05
+_USED_BY: Final = (
+    "ring", "weight", "pace_ms", "use_from", "use_until", "sm2_names", "offered_to",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A key that was opened, by which setting and which state of its files."""
+
+    section: KeySection
+    stamp: tuple[object, ...]
+    given: RingKey
+    close: Callable[[], None]
+
 
 class KeyRings:
     """The rings by name (the ``KeyRing`` port)."""
 
     def __init__(self, rings: Mapping[str, Ring]) -> None:
         self._rings = dict(rings)
+        self._doubted: Collection[str] = ()
 
     @classmethod
     def of_keys(cls, keys: Mapping[str, Key], executor: Executor) -> "KeyRings":
@@ -90,8 +107,115 @@ class KeyRings:
 
     def doubt(self, serials: Collection[str]) -> None:
         """Set aside the keys of exactly these certificates, in every ring."""
+        self._doubted = frozenset(serials)
         for ring in self._rings.values():
-            ring.doubt(serials)
+            ring.doubt(self._doubted)
+
+
+class ConfiguredRings(KeyRings):
+    """The rings of the settings, which may change while they work.
+
+    A file key signs on the shared executor, each device on a thread of its own.
+    """
+
+    def __init__(self, executor: Executor, clock: Clock, watch: RingWatch) -> None:
+        super().__init__({})
+        self._executor = executor
+        self._clock = clock
+        self._watch = watch
+        self._opened: dict[str, _Opened] = {}
+
+    @property
+    def sections(self) -> Mapping[str, KeySection]:
+        """The settings of the keys that are in use."""
+        return {name: one.section for name, one in self._opened.items()}
+
+    def open(self, sections: Mapping[str, KeySection]) -> None:
+        """Open every key when a process starts. Raises :class:`ConfigError` naming one at fault."""
+        for name, section in sections.items():
+            self._opened[name] = self._open(name, section, stamp_of(section))
+        self._gather()
+
+    async def take(self, sections: Mapping[str, KeySection]) -> Sequence[str]:
+        """Take up keys that are new or changed and let go of the others; gives the names.
+
+        Raises :class:`ConfigError` naming the first key that cannot be used, after the others were
+        taken; a file key that was there goes on as it was. A device is let go of before it is
+        opened anew, so that never two connections speak to it.
+        """
+        if self._opened and not sections:
+            raise ConfigError("keys: the settings name no key any more; those in use stay")
+        told: list[str] = []
+        faults: list[ConfigError] = []
+        for name, section in sections.items():
+            try:
+                told += [name] if await self._take_one(name, section) else []
+            except ConfigError as error:
+                faults.append(error)
+        gone = {name: self._opened.pop(name) for name in self._opened.keys() - sections.keys()}
+        if told or gone:
+            await self._let_go(gone)
+        if faults:
+            raise faults[0]
+        return sorted((*told, *gone))
+
+    async def _take_one(self, name: str, section: KeySection) -> bool:
+        """Have a key be as its setting says; whether it was not."""
+        old, stamp = self._opened.get(name), stamp_of(section)
+        if old is not None and (_opening(old.section), old.stamp) == (_opening(section), stamp):
+            given = ring_key(old.given.key, section, old.given.run)
+            self._opened[name] = replace(old, section=section, given=given)
+            return old.section != section
+        if old is not None and old.section.kind != "file":
+            await self._let_go({name: self._opened.pop(name)})
+        self._opened[name] = await self._executor.run(self._open, name, section, stamp)
+        return True
+
+    def close(self) -> None:
+        """Close devices and their threads."""
+        for one in self._opened.values():
+            one.close()
+
+    async def _let_go(self, gone: Mapping[str, _Opened]) -> None:
+        """Close what is no longer used, once it has finished what it had in hand."""
+        rings = list(self._rings.values())
+        self._gather()
+        for one in gone.values():
+            while any(ring.is_busy(one.given.key) for ring in rings):
+                await self._clock.sleep(_REST_S)
+            one.close()
+
+    def _open(self, name: str, section: KeySection, stamp: tuple[object, ...]) -> _Opened:
+        key = open_key(name, section)
+        closing = [close] if callable(close := getattr(key, "close", None)) else []
+        run = self._executor.run
+        if section.kind != "file":
+            own = ThreadExecutor(1)
+            closing.append(own.close)
+            run = own.run
+
+        def close_all() -> None:
+            for each in closing:
+                each()
+
+        return _Opened(section, stamp, ring_key(key, section, run), close_all)
+
+    def _gather(self) -> None:
+        """Make the rings those of the keys that are open."""
+        gathered: dict[str, list[RingKey]] = {}
+        for name, one in self._opened.items():
+            gathered.setdefault(one.section.ring or name, []).append(one.given)
+        for name in self._rings.keys() - gathered.keys():
+            self._rings.pop(name).use(())
+        for name, keys in gathered.items():
+            if name in self._rings:
+                self._rings[name].use(keys)
+            else:
+                self._rings[name] = Ring(name, keys, now=self._moment, watch=self._watch)
+        self.doubt(self._doubted)
+
+    def _moment(self) -> datetime:
+        return from_micros(self._clock.now())
 
 
 def open_rings(
@@ -100,30 +224,36 @@ def open_rings(
     clock: Clock,
     watch: RingWatch,
     stack: AsyncExitStack,
-) -> KeyRings:
+) -> ConfiguredRings:
     """Open every key and gather the rings; ``stack`` closes devices and their threads.
 
-    A file key signs on the shared executor, each device on a thread of its own. Raises
-    :class:`ConfigError` naming the key that cannot be used.
+    Raises :class:`ConfigError` naming the key that cannot be used.
     """
-    gathered: dict[str, list[RingKey]] = {}
-    for name, section in sections.items():
-        key = open_key(name, section)
-        if callable(close := getattr(key, "close", None)):
-            stack.callback(close)
-        run = executor.run
-        if section.kind != "file":
-            own = ThreadExecutor(1)
-            stack.callback(own.close)
-            run = own.run
-        gathered.setdefault(section.ring or name, []).append(ring_key(key, section, run))
+    rings = ConfiguredRings(executor, clock, watch)
+    stack.callback(rings.close)
+    rings.open(sections)
+    return rings
 
-    def now() -> datetime:
-        return from_micros(clock.now())
 
-    return KeyRings(
-        {name: Ring(name, keys, now=now, watch=watch) for name, keys in gathered.items()}
-    )
+def stamp_of(section: KeySection) -> tuple[object, ...]:
+    """What the files of a key look like: another stamp, other contents.
+
+    A PIN's file is looked at by the device itself, when it has refused the PIN.
+    """
+    named = (section.file, section.certificate_file, section.passphrase_file, section.token_file)
+    found: list[object] = []
+    for path in named:
+        try:
+            status = path.stat() if path is not None else None
+        except OSError:
+            status = None
+        found.append(status and (status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
+
+
+def _opening(section: KeySection) -> KeySection:
+    """What of a setting says how its key is opened; the rest says how it is used."""
+    return section.model_copy(update=dict.fromkeys(_USED_BY, None))
 
 
 def ring_key(key: Key, section: KeySection, run: Callable[..., object]) -> RingKey:

@@ -133,6 +133,7 @@ class QueueGauges:
         self._key_ends = gauge(
             "key_ends_timestamp_seconds", "When the certificate of a key ends", "ring", "key"
         )
+        self._told_keys: set[tuple[str, str]] = set()
         self._seen = gauge("gauges_timestamp_seconds", "When these gauges were set")
 
     def queues(self, found: Queues, now: int) -> None:
@@ -167,6 +168,14 @@ class QueueGauges:
 
     def rings(self, rings: Mapping[str, Ring]) -> None:
         """How the keys of each ring stand, and when the one that ends last in each ends."""
+        standing = {(name, state.name) for name, ring in rings.items() for state in ring.states()}
+        for gone in self._told_keys - standing:
+            self._ready.remove(*gone)
+            self._key_ends.remove(*gone)
+        for name in {name for name, _ in self._told_keys} - rings.keys():
+            self._signing.remove(name)
+            self._certificate.remove(name)
+        self._told_keys = standing
         for name, ring in rings.items():
             self._signing.labels(name).set(ring.waiting)
             states = ring.states()

@@ -8,7 +8,7 @@ import structlog
 
 from gateway.api.services import Made
 from gateway.app.config import KeySection
-from gateway.app.keyring import KeyRings
+from gateway.app.keyring import ConfiguredRings, KeyRings
 from gateway.domain.ids import TenantId
 from gateway.ports import KeyRing
 from signing import Key, Priority, Urgency, profile_for
@@ -37,13 +37,20 @@ class OfferedRings:
 
     def __init__(self, rings: KeyRings, sections: Mapping[str, KeySection]) -> None:
         self._rings = rings
-        self._offered: dict[str, set[str]] = {}
-        for name, section in sections.items():
-            self._offered.setdefault(section.ring or name, set()).update(section.offered_to)
+        self._given = sections
+
+    def _is_offered(self, ring: str, tenant: TenantId) -> bool:
+        """Whether a tenant may have the ring sign, as the keys in use say."""
+        rings = self._rings
+        sections = rings.sections if isinstance(rings, ConfiguredRings) else self._given
+        return any(
+            (section.ring or name) == ring and tenant in section.offered_to
+            for name, section in sections.items()
+        )
 
     async def sign_document(self, tenant: TenantId, key: str, document: bytes) -> Made | None:
         """Sign a whole CEB message. Raises ``SigningError``."""
-        if tenant not in self._offered.get(key, ()):
+        if not self._is_offered(key, tenant):
             return None
         signed = await self._rings.ring(key).sign(document, _URGENCY, canonical=False)
         _tell(tenant, key, signed.key_name, signed.digest_base64)
@@ -58,7 +65,7 @@ class OfferedRings:
 
     async def sign_info(self, tenant: TenantId, key: str, signed_info: bytes) -> Made | None:
         """Sign a SignedInfo in the bytes that customs' devices sign. Raises ``SigningError``."""
-        if tenant not in self._offered.get(key, ()):
+        if not self._is_offered(key, tenant):
             return None
         named, digest = _profile_of(signed_info)
         signature, signer = await self._rings.ring(key).sign_bytes(signed_info, _URGENCY)

@@ -7,6 +7,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,12 @@ from adapters.customs.channels.relay import RelayChannel
 from gateway.api.app import Serving, create_app, serve
 from gateway.api.callbacks import CALLBACKS, callbacks
 from gateway.api.settings import APISettings, Quota
-from gateway.app.config import ConfigError, Settings
+from gateway.app.config import ConfigError, Settings, refuse_stand_ins
 from gateway.app.container import Gateway, open_gateway
 from gateway.app.gauges import keep_admission, keep_gauges
-from gateway.app.keyring import KeyRings
+from gateway.app.keyring import ConfiguredRings, KeyRings
 from gateway.app.metrics import QueueGauges
-from gateway.app.upkeep import keep_checkpoints, keep_keys_well, purge_folders
+from gateway.app.upkeep import keep_checkpoints, keep_keys_new, keep_keys_well, purge_folders
 from gateway.domain.errors import StoreError
 from gateway.ports import Clock
 from gateway.web.app import create_console
@@ -34,15 +35,26 @@ _AGAIN_S: Final = 1.0
 _COLLECT: Final = (50_000, 10, 10)
 
 
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """How the settings are read again, and that somebody asks for it now."""
+
+    read: Callable[[], Settings]
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @asynccontextmanager
 async def running(
-    settings: Settings, *, api: bool = True, work: bool = True
+    settings: Settings, *, api: bool = True, work: bool = True, reread: Reread | None = None
 ) -> AsyncIterator[tuple[Gateway, Serving | None]]:
-    """A gateway that works and serves for the length of the block, then drains."""
+    """A gateway that works and serves for the length of the block, then drains.
+
+    With ``reread`` it takes up signing keys that change meanwhile.
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(only_process(settings))
         gateway = await stack.enter_async_context(open_gateway(settings))
-        background = await stack.enter_async_context(_background(gateway, work=work))
+        background = await stack.enter_async_context(_background(gateway, work=work, reread=reread))
         serving: Serving | None = None
         if api:
             app = create_app(gateway.services, api_settings(settings))
@@ -75,7 +87,9 @@ def api_settings(settings: Settings) -> APISettings:
 
 
 @asynccontextmanager
-async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable[[], None]]:
+async def _background(
+    gateway: Gateway, *, work: bool, reread: Reread | None
+) -> AsyncIterator[Callable[[], None]]:
     """The engine and the followers of master data; ended in order on leaving."""
     clock = gateway.context.clock
 
@@ -111,6 +125,9 @@ async def _background(gateway: Gateway, *, work: bool) -> AsyncIterator[Callable
             tasks.create_task(purge()),
             tasks.create_task(gateway.web.backlog.run()),
         ]
+        if reread is not None and isinstance(gateway.context.keys, ConfiguredRings):
+            new = keep_keys_new(gateway.context.keys, clock, reread.read, reread.asked)
+            followers.append(tasks.create_task(new))
         engine: list[asyncio.Task[None]] = []
 
         def start() -> None:
@@ -162,17 +179,27 @@ def only_process(settings: Settings) -> Iterator[None]:
         yield
 
 
-async def run_until_stopped(settings: Settings, *, api: bool, work: bool) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+async def run_until_stopped(read: Callable[[], Settings], *, api: bool, work: bool) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    ``read`` gives the settings; their signing keys are read again from time to time, and on SIGHUP.
+    """
+    reread = Reread(lambda: _fit(read()))
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with running(settings, api=api, work=work) as (_, serving):
+    loop.add_signal_handler(signal.SIGHUP, reread.asked.set)
+    async with running(read(), api=api, work=work, reread=reread) as (_, serving):
         collect_rarely()
         _LOG.info("started", address=serving.address if serving else None, work=work)
         await stopped.wait()
     _LOG.info("stopped")
+
+
+def _fit(settings: Settings) -> Settings:
+    refuse_stand_ins(settings)
+    return settings
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

@@ -1,6 +1,7 @@
 """Upkeep beside the flow: signed checkpoints of the history, and whether this process is ready."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,16 +9,18 @@ import structlog
 
 from adapters.base import ChannelDown
 from adapters.customs.channels.folder import FolderChannel
-from gateway.app.config import FolderSection, Settings
-from gateway.app.keyring import KeyRings
+from gateway.app.config import ConfigError, FolderSection, Settings
+from gateway.app.keyring import ConfiguredRings, KeyRings
 from gateway.domain.codec import from_micros
 from gateway.ports import Channel, Clock
+from signing import SigningError
 from signing.ring import Health, days_left, forecast
 from store.checkpoints import write_checkpoint
 from store.sql import SQLStore
 from store.work import open_work
 
 KEYS_CHECKED_S: Final = 60.0
+KEYS_READ_S: Final = 5.0
 _HOUR_US: Final = 3600 * 1_000_000
 _PURGE_S: Final = 600.0
 _LOG = structlog.get_logger("clearance.upkeep")
@@ -52,6 +55,42 @@ async def keep_keys_well(rings: KeyRings, clock: Clock) -> None:
                 left = days_left(key.certificate, now)
                 _LOG.warning("certificate_ends", key=name, serial=key.key_name, days_left=left)
             told[name] = stage
+
+
+async def keep_keys_new(
+    rings: ConfiguredRings, clock: Clock, read: Callable[[], Settings], asked: asyncio.Event
+) -> None:
+    """Take up keys that are added, changed or removed in the settings or their files; for ever.
+
+    Looks every few seconds, and at once when it is asked. Settings or keys that cannot be used
+    change nothing: they are told once, and looked at again.
+    """
+    told: tuple[str, str] | None = None
+    while True:
+        try:
+            settings = await asyncio.to_thread(read)
+            names = await rings.take(settings.keys)
+            if names:
+                _LOG.info("keys_taken", keys=names)
+        except (ConfigError, OSError) as error:
+            cause = error.__cause__
+            fault = cause.code if isinstance(cause, SigningError) else type(error).__name__
+            where = str(error).partition(":")[0]
+            if (fault, where) != told:
+                _LOG.error("keys_not_taken", where=where, code=fault)
+            told = (fault, where)
+        else:
+            told = None
+        await _asked_or_time(clock, asked)
+
+
+async def _asked_or_time(clock: Clock, asked: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waits = (tasks.create_task(asked.wait()), tasks.create_task(clock.sleep(KEYS_READ_S)))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+    asked.clear()
 
 
 def _append(path: Path, line: str) -> None:

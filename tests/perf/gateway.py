@@ -16,7 +16,7 @@ def main() -> None:
     settings = Settings.model_validate_json(Path(sys.argv[1]).read_bytes())
     work = sys.argv[-1] != "--no-work"
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        serving = run_until_stopped(settings, api=True, work=work)
+        serving = run_until_stopped(lambda: settings, api=True, work=work)
         if len(sys.argv) < (3 if work else 4):
             runner.run(serving)
             return

@@ -104,7 +104,7 @@ def import_key(
     """Take a key file into the deployment and its settings / 导入签名密钥
 
     The file is copied beside the settings, readable by this user only; its passphrase file stays
-    where it is. Processes that run take the key when they are started anew.
+    where it is. Processes that run on these settings take the key within seconds.
     """
     settings_file = settings_path(common(context).config)
     key = load_file(file, name=name, passphrase=_phrase(passphrase_file))
@@ -378,7 +378,7 @@ def rotate(
     else:
         out().print(
             f"{to} signs for {ring} from {start:%Y-%m-%d %H:%M} UTC, "
-            f"{old} until {end:%Y-%m-%d %H:%M} UTC; start the processes anew",
+            f"{old} until {end:%Y-%m-%d %H:%M} UTC; processes that run take it within seconds",
             markup=False,
         )
 

@@ -86,7 +86,7 @@ def _run_until_stopped(
     from gateway.app.serve import new_loop, run_until_stopped  # noqa: PLC0415
 
     configure_logs(form, level)
-    run(run_until_stopped(common(context).settings(), api=api, work=work), new_loop)
+    run(run_until_stopped(common(context).settings, api=api, work=work), new_loop)
 
 
 def _is_sqlite(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import tomllib
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,19 @@ import pytest
 from sqlalchemy import insert
 
 from adapters.sandbox.ukey import Control, Fault
-from signing import CEB_PROFILES, KeyKind, VerifyPolicy, load_file, new_development_key, verify
+from gateway.app.config import KeySection, load_settings
+from gateway.app.keyring import ConfiguredRings
+from gateway.app.surroundings import SystemClock, ThreadExecutor
+from gateway.app.upkeep import keep_keys_new
+from signing import (
+    CEB_PROFILES,
+    KeyKind,
+    RingWatch,
+    VerifyPolicy,
+    load_file,
+    new_development_key,
+    verify,
+)
 from store.tables import key_aside
 from tests.integration.app.test_cli import Shell, shell, shop
 from tests.integration.app.test_operations import put
@@ -211,3 +224,92 @@ def test_the_doctor_compares_rings_with_the_profiles_that_they_sign_for(shop: Sh
     (finding, *_) = findings(["4403000009"])
     assert agent in finding
     assert findings([agent]) == []
+
+
+class Running:
+    """The rings of a process that runs on the settings of a shop, with its watch over the keys."""
+
+    def __init__(self, shop: Shell, tasks: asyncio.TaskGroup) -> None:
+        self.path = shop.folder / "clearance.toml"
+        self.executor = ThreadExecutor(1)
+        self.rings = ConfiguredRings(self.executor, SystemClock(), RingWatch())
+        self.rings.open(load_settings(self.path).keys)
+        self.asked = asyncio.Event()
+        self.watch = tasks.create_task(
+            keep_keys_new(self.rings, SystemClock(), lambda: load_settings(self.path), self.asked)
+        )
+
+    async def shows(self, *wanted: str) -> bool:
+        """Whether the default ring soon has these keys, once it was asked to look."""
+        self.asked.set()
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if [state.name for state in self.rings.states()["default"]] == list(wanted):
+                return True
+        return False
+
+    def end(self) -> None:
+        self.watch.cancel()
+        self.rings.close()
+        self.executor.close()
+
+
+async def test_a_process_takes_up_imported_and_rotated_keys_while_it_runs(shop: Shell) -> None:
+    async def cli(*words: str | Path) -> str:
+        return await asyncio.to_thread(shop.ok, *words)
+
+    async with asyncio.TaskGroup() as tasks:
+        here = Running(shop, tasks)
+        assert await here.shows("default")
+        await here.rings.sign("default", BODY)
+        sm2 = made(shop.folder, "sm2.pem", serial=0x0300000000000077, kind=KeyKind.SM2)
+        await cli("keys", "import", sm2, "--name", "next", "--ring", "default")
+        assert await here.shows("default", "next")
+        assert here.rings.states()["default"][0].uses == 1
+        await cli("keys", "rotate", "default", "--to", "next", "--overlap-days", "0")
+        here.asked.set()
+        await asyncio.sleep(0.3)
+        for _ in range(3):
+            signed = await here.rings.sign("default", BODY)
+            assert signed.certificate_serial == "0300000000000077"
+        text = here.path.read_text("utf-8")
+        here.path.write_text(text.replace('file = "keys/next.pem"', 'file = "keys/gone.pem"'))
+        here.asked.set()
+        await asyncio.sleep(0.3)
+        await here.rings.sign("default", BODY)
+        here.path.write_text("")
+        assert await here.shows("default", "next")
+        here.path.write_text(text.replace("[keys.default]", "[keys.first]"))
+        assert await here.shows("next", "first")
+        here.end()
+
+
+async def test_a_card_is_let_go_of_before_it_is_opened_anew(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    new = new_development_key(
+        subject="x", serial=0x0300000000000042,
+        not_before=now - timedelta(days=1), not_after=now + timedelta(days=300),
+    )  # fmt: skip
+    control = Control(card_of(new), seconds_a_signature=0.2)
+    (tmp_path / "pin").write_text(control.card.pin)
+    executor = ThreadExecutor(1)
+    with running_control(control):
+        section = KeySection(kind="ukey", url=control.url, pin_file=tmp_path / "pin")
+        rings = ConfiguredRings(executor, SystemClock(), RingWatch())
+        rings.open({"card": section})
+        async with asyncio.TaskGroup() as tasks:
+            signing = tasks.create_task(rings.sign("card", BODY))
+            await asyncio.sleep(0.05)
+            told = await rings.take({"card": section.model_copy(update={"timeout_ms": 9_000})})
+            assert signing.done()
+        assert told == ["card"]
+        assert control.overlaps == 0
+        calls = list(control.calls)
+        heavier = section.model_copy(update={"timeout_ms": 9_000, "weight": 3})
+        assert await rings.take({"card": heavier}) == ["card"]
+        assert control.calls == calls
+        await rings.sign("card", BODY)
+        assert await rings.take({"other": section}) == ["card", "other"]
+        assert set(rings.rings) == {"other"}
+        rings.close()
+    executor.close()
