@@ -29,7 +29,7 @@ from gateway.api.openapi import document
 from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
 from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, REPAIRS
-from gateway.api.reference import MARKDOWN_TYPE, message_index, message_reference
+from gateway.api.reference import message_index, message_reference
 from gateway.api.repairs import RepairRoutes
 from gateway.api.rules_page import RULES_DOCS, rules_page
 from gateway.api.server import EdgeRunner
@@ -413,11 +413,11 @@ def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
         Route("GET", RULES_DOCS, rules, "What each matching rule says", None, media=PAGE_TYPE),
         Route(
             "GET", "/v1/docs/messages", message_index, "The messages of customs", None,
-            media=MARKDOWN_TYPE,
+            media=PAGE_TYPE,
         ),
         Route(
             "GET", "/v1/docs/messages/{edition}/{message}", message_reference,
-            "Every field of one message", None, media=MARKDOWN_TYPE,
+            "Every field of one message", None, media=PAGE_TYPE,
         ),
     )  # fmt: skip
 

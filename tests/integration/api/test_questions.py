@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -342,8 +343,20 @@ async def test_a_rejection_code_says_what_to_file_again(api: API) -> None:
 
 async def test_reference_pages_of_messages(api: API) -> None:
     index = await api.get("/v1/docs/messages", key=None)
-    assert index.headers["Content-Type"].startswith("text/markdown")
-    assert b"(messages/2018/CEB621Message)" in index.body
-    page = await api.get("/v1/docs/messages/2018/CEB621Message", key=None)
-    assert "订单编号" in page.body.decode()
+    assert index.headers["Content-Type"].startswith("text/html")
+    links = re.findall(r'href="(messages/[^"]+)"', index.body.decode())
+    assert "messages/2018/CEB621Message" in links
+    assert len(links) > 80
+    for link in ("messages/2018/CEB621Message", "messages/202205/CEB603Message", links[-1]):
+        page = await api.get(f"/v1/docs/{link}", key=None)
+        assert page.status == 200
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert link.rpartition("/")[2] in page.body.decode()
+    inventory = (await api.get("/v1/docs/messages/2018/CEB621Message", key=None)).body.decode()
+    assert "订单编号" in inventory
+    assert 'href="../202205/CEB621Message"' in inventory
+    markdown = {"Accept": "text/markdown"}
+    page = await api.get("/v1/docs/messages/2018/CEB621Message", key=None, headers=markdown)
+    assert page.headers["Content-Type"].startswith("text/markdown")
+    assert "| `Inventory" in page.body.decode()
     assert code(await api.get("/v1/docs/messages/2018/CEB999Message", key=None)) == "API-301"

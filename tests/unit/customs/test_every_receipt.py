@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from adapters.customs.ceb import CEBRegime
+from adapters.customs.ceb.codes import BILL_STATUSES
 from adapters.customs.ceb.receipts import ANSWERS
 from gateway.domain.codes import code_table
 from gateway.domain.declaration import (
+    AppType,
     BillFact,
     BillStatus,
     CustomsFact,
@@ -16,9 +18,12 @@ from gateway.domain.declaration import (
     SummaryFact,
     Word,
 )
+from gateway.domain.documents import ExportMode
 from gateway.domain.ids import ReceiptId
+from gateway.domain.profile import TradeMode
 from gateway.ports import Lookup, ReadKind, ReadRecord
-from schemas.plan import load_plan
+from schemas.catalog import editions
+from schemas.plan import load_codes, load_plan
 from tests.unit.customs import make
 from tests.unit.customs import receipts as files
 
@@ -240,3 +245,48 @@ def test_a_list_receipt_without_our_number_is_for_a_person() -> None:
 @pytest.mark.parametrize("name", ["CEB624Message", "CEB816Message", "CEB604Message"])
 def test_a_number_that_is_none_faults_its_record(name: str) -> None:
     assert one(written(name, invtNo="not a number")).fault == "invtNo: not-a-number"
+
+
+# The code lists of the schemas, and the tables that findings, API and console take words from.
+LISTS = {
+    "AppType": "app_types",
+    "AppStatus": "app_status",
+    "ExportAppStatus": "app_status",
+    "ReturnStatus": "statuses",
+    "TradeMode": "trade_modes",
+    "ExportTradeMode": "trade_modes",
+    "ReturnTradeMode": "trade_modes",
+}
+
+
+@pytest.mark.parametrize("edition", editions("ceb"))
+def test_code_tables_hold_what_the_schemas_enumerate(edition: str) -> None:
+    lists = load_codes("ceb", edition)
+    enumerated: dict[str, set[str]] = {table: set() for table in LISTS.values()}
+    for name, table in LISTS.items():
+        if name == "ReturnTradeMode" and edition == "2018":
+            # Returns of exports came with the edition of 2022.
+            enumerated[table] |= {"9661", "1261"}
+            continue
+        enumerated[table] |= set(lists[name].codes)
+    for table, codes in enumerated.items():
+        known = code_table(table).codes
+        # What only real receipts showed is in no official list.
+        assert codes == {code for code, one in known.items() if code in codes or not one.confidence}
+
+
+@pytest.mark.parametrize("edition", editions("ceb"))
+@pytest.mark.parametrize("name", ["AppType", "AppStatus", "ReturnStatus"])
+def test_code_tables_and_schemas_say_the_same_in_chinese(name: str, edition: str) -> None:
+    known = code_table(LISTS[name]).codes
+    for code, (zh, _) in load_codes("ceb", edition)[name].codes.items():
+        assert known[code].zh == zh, code
+
+
+@pytest.mark.parametrize("edition", editions("ceb"))
+def test_the_values_of_the_domain_are_those_of_the_schemas(edition: str) -> None:
+    lists = load_codes("ceb", edition)
+    assert set(lists["TaxStatus"].codes) == set(BILL_STATUSES)
+    assert set(lists["TradeMode"].codes) == {mode.value for mode in TradeMode}
+    assert {mode.value for mode in ExportMode} <= set(lists["ExportTradeMode"].codes)
+    assert set(lists["AppType"].codes) == {one.value for one in AppType}

@@ -261,3 +261,31 @@ def test_a_digest_that_differs_is_explained() -> None:
     found = inspect_signature(spaced, parse(spaced), "20260901120000", datetime.now(UTC))
     assert found.state is SignatureState.INVALID
     assert CAUSE_TEXTS[Cause.SPACE_AROUND_SIGNATURE] in [(one.zh, one.en) for one in found.findings]
+
+
+@pytest.mark.parametrize("name", ["303-9610", "403", "505", "507", "509", "603-9610", "607", "701"])
+def test_a_second_transfer_as_in_old_export_samples_is_a_note(
+    inspector: Inspector, name: str
+) -> None:
+    body = (SAMPLES / "documents" / f"{name}.xml").read_bytes()
+    start, end = body.index(b"<ceb:BaseTransfer>"), body.index(b"</ceb:BaseTransfer>") + 19
+    doubled = body[:end] + body[start:end] + body[end:]
+    once, twice = inspector.inspect(body), inspector.inspect(doubled)
+    assert [one for one in twice.findings if one.source is Source.SCHEMA] == []
+    extra = [one for one in twice.findings if one not in once.findings]
+    assert [(one.path, one.severity) for one in extra] == [("BaseTransfer[2]", Severity.NOTE)]
+    thrice = inspector.inspect(doubled[:end] + body[start:end] + doubled[end:])
+    assert any(one.source is Source.SCHEMA for one in thrice.findings)
+
+
+def test_the_root_of_an_official_return_receipt_is_a_note(inspector: Inspector) -> None:
+    record = (
+        "<guid>AABBCCDD-0000-4000-8000-000000000001</guid><agentCode>3105980C03</agentCode>"
+        "<coElNo>CG1</coElNo><invtNo>31052026E000000001</invtNo><returnStatus>120</returnStatus>"
+        "<returnTime>20260301093005123</returnTime><returnInfo>x</returnInfo>"
+    )
+    body = receipts.message("CEB214", [f"<RefundReturn>{record}</RefundReturn>"])
+    report = inspector.inspect(body)
+    assert (report.kind, report.records) == ("CEB214Message", 1)
+    assert ("CEB214", Severity.NOTE) in [(one.path, one.severity) for one in report.findings]
+    assert report.outcome is Outcome.CLEAN
