@@ -15,7 +15,9 @@ attacker's cost must stay above ours: counting on bytes is some ten times cheape
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import as_file, files
 from typing import Final
 
@@ -226,10 +228,32 @@ def load_schema(
 def _checked(catalog: Catalog, name: str) -> bytes:
     """Return one file of a set after holding it and everything it refers to against the digests."""
     content = catalog.read(name)
-    seen, pending = {name}, [content]
+    seen, pending = {name}, _referred_in(content)
     while pending:
-        for other in _REFERENCE.findall(pending.pop()):
-            if (file := other.decode()) not in seen:
-                seen.add(file)
-                pending.append(catalog.read(file))
+        file = pending.pop()
+        if file not in seen:
+            seen.add(file)
+            pending += _referred_by(catalog, file)
     return content
+
+
+def _referred_in(content: bytes) -> list[str]:
+    return [other.decode() for other in _REFERENCE.findall(content)]
+
+
+def _referred_by(catalog: Catalog, name: str) -> Sequence[str]:
+    """What a file refers to. All messages of a set share a few files: each is read and held against
+    its digest once in a process.
+    """
+    digest = catalog.sha256.get(name)
+    found = None if digest is None else _sound_files().get((catalog.folder, name, digest))
+    if found is None:
+        found = tuple(_referred_in(catalog.read(name)))
+        _sound_files()[catalog.folder, name, catalog.sha256[name]] = found
+    return found
+
+
+@cache
+def _sound_files() -> dict[tuple[str, str, str], Sequence[str]]:
+    """Files that fitted their digests, with what they refer to."""
+    return {}
