@@ -326,6 +326,10 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
         yield case_.c.order_no == wanted.order_no
     if wanted.updated_since is not None:
         yield case_.c.updated_at >= wanted.updated_since
+    if wanted.created_since is not None:
+        yield case_.c.created_at >= wanted.created_since
+    if wanted.created_before is not None:
+        yield case_.c.created_at < wanted.created_before
 
 
 def _case_key(row: _Row) -> CaseKey:

@@ -45,6 +45,8 @@ class CaseFilter:
     order_no: str | None = None
     number: str | None = None
     updated_since: int | None = None
+    created_since: int | None = None
+    created_before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ A form that arrives without a live session is not lost: signing in gives it back
 import asyncio
 import hashlib
 import hmac
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -187,6 +188,24 @@ class Guard:
             return await self._stale(call, error)
         except Overloaded:
             return _fault_page("overloaded", 503)
+        except GatewayError:
+            raise
+        except Exception as error:
+            # Nobody expected it: the page says only under which id the logs have it.
+            return self._broken(call, error)
+
+    def _broken(self, call: Call, error: Exception) -> Page:
+        request_id = self._services.rng.bytes(6).hex()
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        _LOG.error(
+            "page_failed",
+            request_id=request_id,
+            error=type(error).__name__,
+            path=_pattern(call.request),
+            at=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames],
+        )
+        page = _fault_page("broken", 500)
+        return replace(page, model={**page.model, "request_id": request_id})
 
     async def _stale(self, call: Call, error: Stale | VersionMoved) -> Page:
         """Who changed what since the form was shown."""

@@ -82,13 +82,13 @@ class Renderer:
         """A time in the console's zone."""
         return None if micros is None else from_micros(micros).astimezone(self._zone)
 
-    def time(self, micros: int | None) -> Markup:
+    def time(self, micros: int | None, pattern: str = "%Y-%m-%d %H:%M:%S") -> Markup:
         """A time as an element: local to read, UTC for machines."""
         moment = self.moment(micros)
         if moment is None:
             return Markup('<span class="none">–</span>')
         utc = from_micros(micros or 0).strftime("%Y-%m-%dT%H:%M:%SZ")
-        shown = moment.strftime("%Y-%m-%d %H:%M:%S")
+        shown = moment.strftime(pattern)
         return Markup('<time datetime="{}">{}</time>').format(utc, shown)
 
     def span(self, micros: int | None) -> str:
@@ -123,6 +123,7 @@ def _environment(renderer: Renderer) -> Environment:
     )
     environment.filters.update(
         time=renderer.time,
+        minute=lambda micros: renderer.time(micros, "%m-%d %H:%M"),
         span=renderer.span,
         number=lambda value: f"{value:,}",
         pretty=lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(),

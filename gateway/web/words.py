@@ -205,6 +205,11 @@ REPAIR_REASONS: Final[dict[str, str]] = {
     "nothing_changes": N_("The paper says this already."),
     "internal": N_("It could not be stored; try again."),
 }
+ACTORS: Final[dict[str, str]] = {
+    "customs": N_("Customs"),
+    "source": N_("The source of the paper"),
+    "gateway": N_("The gateway"),
+}
 NEEDS: Final[dict[str, str]] = {
     "owner": N_("the owner of the paper confirms"),
     "second_person": N_("a second person approves"),

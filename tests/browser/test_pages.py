@@ -31,6 +31,7 @@ PAGES = {
     "case-declaration": ("/cases/{released}/declaration", "supervisor"),
     "case-rejected": ("/cases/{rejected}/declaration", "supervisor"),
     "case-attempts": ("/cases/{released}/attempts", "supervisor"),
+    "evidence": ("/cases/{released}/evidence", "supervisor"),
     "case-audit": ("/cases/{released}/audit", "supervisor"),
     "repair": ("/cases/{mismatch}/repair", "supervisor"),
     "repairs": ("/repairs", "supervisor"),

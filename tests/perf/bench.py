@@ -28,6 +28,7 @@ from tests.perf.doors import doors
 from tests.perf.goals import SCENARIOS, Scenario
 from tests.perf.limits import machine_limits
 from tests.perf.messages import message_costs, schema_costs
+from tests.perf.pages import pages
 from tests.perf.report import Report, show
 from tests.perf.signatures import signature_costs
 from tests.perf.stages import sample_message, stage_costs
@@ -39,9 +40,12 @@ STAGES: Final = "stages"
 SIGNATURES: Final = "signatures"
 MESSAGES: Final = "messages"
 DOORS: Final = "doors"
-PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, DOORS, *SCENARIOS)
+CONSOLE: Final = "console"
+PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, DOORS, CONSOLE, *SCENARIOS)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
+_CASES: Final = 20_000
+_QUICK_CASES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Asked:
     json: Path | None
     profile: Path | None
     folder: Path | None
+    cases: int
 
     @property
     def scenarios(self) -> list[Scenario]:
@@ -83,6 +88,7 @@ def read_arguments(arguments: Sequence[str]) -> Asked:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--profile", type=Path, help="profile each gateway process into PROFILE.*")
     parser.add_argument("--folder", type=Path, help="work and stay here instead of a temporary one")
+    parser.add_argument("--cases", type=int, help="cases behind the console's pages")
     given = parser.parse_args(arguments)
     if given.orders is not None and given.orders < 1:
         parser.error("--orders: at least one")
@@ -99,6 +105,7 @@ def read_arguments(arguments: Sequence[str]) -> Asked:
         json=given.json,
         profile=given.profile,
         folder=given.folder,
+        cases=given.cases or (_QUICK_CASES if given.quick else _CASES),
     )
 
 
@@ -149,6 +156,10 @@ async def run(asked: Asked, console: Console) -> Report:
             console.print("… what the doors take")
             url = server.fresh_database() if server else None
             report.doors = await doors(folder / "doors", url, is_quick=asked.is_quick)
+        if CONSOLE in asked.parts:
+            console.print(f"… the console over {asked.cases:,} cases")
+            url = server.fresh_database() if server else None
+            report.pages = await pages(folder / "console", url, asked.cases)
         for scenario in asked.scenarios:
             await _measured(scenario, asked, folder, server, report, console)
     return report
@@ -156,7 +167,11 @@ async def run(asked: Asked, console: Console) -> Report:
 
 def _server(asked: Asked, stack: ExitStack, report: Report) -> PostgresServer | None:
     """An own PostgreSQL when any part wants one; what wants it is left out when there is none."""
-    wants = [name for name in asked.parts if name in (LIMITS, DOORS) or name.startswith("postgres")]
+    wants = [
+        name
+        for name in asked.parts
+        if name in (LIMITS, DOORS, CONSOLE) or name.startswith("postgres")
+    ]
     if not wants:
         return None
     programs = find_postgres()

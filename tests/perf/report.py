@@ -27,6 +27,7 @@ class Report:
     signatures: list[StageCost] = field(default_factory=list)
     messages: list[MessageCost] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
+    pages: list[Door] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Report:
             "signatures": {one.name: asdict(one) for one in self.signatures},
             "messages": {one.name: asdict(one) for one in self.messages},
             "doors": [one.to_doc() for one in self.doors],
+            "pages": [one.to_doc() for one in self.pages],
             "runs": [one.to_doc() | {"goal": asdict(_goal(one))} for one in self.runs],
             "failures": self.failures,
             "skipped": self.skipped,
@@ -64,7 +66,9 @@ def show(report: Report, console: Console) -> None:
     if report.messages:
         console.print(_messages(report.messages))
     if report.doors:
-        console.print(_doors(report.doors))
+        console.print(_doors("入口 The doors", report.doors))
+    if report.pages:
+        console.print(_doors("控制台 Pages of the console", report.pages))
     if report.runs:
         console.print(_runs(report.runs, report.limits))
         console.print(_usage(report.runs))
@@ -120,8 +124,8 @@ def _messages(messages: Sequence[MessageCost]) -> Table:
     return table
 
 
-def _doors(doors: Sequence[Door]) -> Table:
-    table = _table("入口 The doors", "what", "measured", "gate", "unit", "how")
+def _doors(title: str, doors: Sequence[Door]) -> Table:
+    table = _table(title, "what", "measured", "gate", "unit", "how")
     for one in doors:
         table.add_row(
             one.name,

@@ -81,7 +81,7 @@ async def _seed(
         for at in range(first, first + cases, _BATCH):
             count = min(_BATCH, first + cases - at)
             orders = seed_orders(chosen.profile_id, at, count, number)
-            await gateway.ingest.take([one for order in orders for one in _papers(order, chosen)])
+            await gateway.ingest.take([one for order in orders for one in papers_of(order, chosen)])
             done = at + count - first
             if done % (100 * _BATCH) == 0:
                 err().print(f"{done} / {cases}", markup=False)
@@ -100,7 +100,7 @@ def _profile(gateway: Gateway, owner: TenantId, name: str | None) -> FilingProfi
     return profiles[0]
 
 
-def _papers(order: DemoOrder, profile: FilingProfile) -> list[Incoming]:
+def papers_of(order: DemoOrder, profile: FilingProfile) -> list[Incoming]:
     """The papers of an order as intake takes them, each with its bytes."""
     papers = []
     for line in order.lines():

@@ -138,6 +138,8 @@ for (const [selector, dialog] of [["[data-help]", "#help"], ["[data-palette]", "
   const button = one(selector);
   if (button) { button.hidden = false; button.addEventListener("click", () => { one(".me").open = false; one(dialog).showModal(); }); }
 }
+const print = one("[data-print]");
+if (print) { print.hidden = false; print.addEventListener("click", () => window.print()); }
 const fault = one("[data-focus]");
 if (fault) fault.focus();
 const secret = one("[data-remask]");

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from gateway.domain.case import CaseStage
-from gateway.domain.codec import to_micros
+from gateway.domain.codec import from_micros, to_micros
 from gateway.domain.declaration import DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.findings import finding_id
@@ -28,6 +29,13 @@ TABS: Final = {
     "attempts": N_("Attempts"),
     "audit": N_("Audit"),
 }
+AGES: Final = {
+    "hour": N_("Up to 1 h"),
+    "day": N_("Up to 24 h"),
+    "older": N_("Older"),
+    "today": N_("Since midnight"),
+}
+_HOUR_US: Final = 3_600_000_000
 
 
 class Cases:
@@ -43,7 +51,15 @@ class Cases:
             CaseStage(one) for one in call.request.query.getall("stage", []) if one in _STAGES
         )
         held = {"yes": True, "no": False}.get(call.query("held"))
-        wanted = CaseFilter(stages=stages, held=held, number=call.query("number") or None)
+        age = call.query("age") if call.query("age") in AGES else ""
+        since, before = _range(age, call.now, self._services.settings.time_zone)
+        wanted = CaseFilter(
+            stages=stages,
+            held=held,
+            number=call.query("number") or None,
+            created_since=since,
+            created_before=before,
+        )
         size = 1000 if call.request.path.endswith((".csv", ".xlsx")) else PAGE
         page = await self._reads.cases(call.tenant, wanted, call.query("after") or None, size)
         model = {
@@ -52,13 +68,14 @@ class Cases:
             "stages": sorted(stage.value for stage in stages),
             "held": call.query("held"),
             "number": call.query("number"),
+            "age": age,
         }
         return Page(
             "cases.html",
             N_("Cases"),
             model,
             grid=_grid(page.items),
-            extra={"all_stages": list(_STAGES)},
+            extra={"all_stages": list(_STAGES), "ages": AGES},
         )
 
     async def first(self, call: Call) -> Answer:
@@ -213,18 +230,13 @@ class Cases:
                 info.signature_profile or "",
                 info.certificate_serial or "",
             )
-        receipts = [
-            {"at": event.at, **event.event.payload}
-            for event in detail.events
-            if event.event.kind is EventKind.RECEIPT_RECORDED
-        ]
         model = {
             "number": place if one else None,
             "declaration": one._asdict() if one else None,
             "message": info,
             "verified": verified,
             "size": len(body) if body is not None else None,
-            "receipts": receipts,
+            "receipts": _receipts(detail),
         }
         lines = xml_lines(body, detail.row.key.order_no) if body is not None else []
         return self._page(detail, "declaration", model, {"one": one, "xml": lines})
@@ -237,6 +249,37 @@ class Cases:
         messages, attempts = await self._services.reads.messages(call.tenant, ids)
         return self._page(detail, "attempts", {"messages": messages, "attempts": attempts})
 
+    async def evidence(self, call: Call) -> Answer:
+        """Everything that proves the case, on one page to be printed."""
+        detail = await self._detail(call)
+        case_id = detail.row.key.case_id
+        ids = [one.message_id for one in detail.state.declarations if one.message_id]
+        messages, attempts = await self._services.reads.messages(call.tenant, ids)
+        log = await self._services.log.entries(call.tenant, LogFilter(subject=case_id), None, 200)
+        model = {
+            "declarations": [one._asdict() for one in detail.state.declarations],
+            "messages": messages,
+            "attempts": attempts,
+            "papers": [
+                {"kind": kind.value, "revision": one.revision, "digest": one.digest}
+                for kind, one in sorted(detail.papers.items())
+            ],
+            "events": [
+                {
+                    "seq": one.seq,
+                    "at": one.at,
+                    "kind": one.event.kind.value,
+                    "by": one.event.payload.get("by") or _who(one.event.kind),
+                    "hash": one.hash.hex(),
+                }
+                for one in detail.events
+            ],
+            "receipts": _receipts(detail),
+            "chain": await self._services.reads.check_case(call.tenant, case_id),
+            "entries": log.items,
+        }
+        return self._page(detail, "evidence", model, {"sources": _sources(detail)})
+
     async def audit(self, call: Call) -> Answer:
         """The chain of the case, checked now, and what people did that changed nothing."""
         detail = await self._detail(call)
@@ -248,6 +291,36 @@ class Cases:
             for one in detail.events
         ]
         return self._page(detail, "audit", {"chain": chain, "events": events, "entries": log.items})
+
+
+def _receipts(detail: CaseDetail) -> list[dict[str, Any]]:
+    """What customs said, in order."""
+    return [
+        {"at": one.at, **one.event.payload}
+        for one in detail.events
+        if one.event.kind is EventKind.RECEIPT_RECORDED
+    ]
+
+
+def _range(age: str, now: int, zone: str) -> tuple[int | None, int | None]:
+    """Between which times a case of this age was made; the same as the figures of Today count."""
+    match age:
+        case "hour":
+            return now - _HOUR_US, None
+        case "day":
+            return now - 24 * _HOUR_US, now - _HOUR_US
+        case "older":
+            return None, now - 24 * _HOUR_US
+        case "today":
+            return day_start(now, zone), None
+        case _:
+            return None, None
+
+
+def day_start(now: int, zone: str) -> int:
+    """The last midnight of a zone."""
+    here = from_micros(now).astimezone(ZoneInfo(zone))
+    return to_micros(here.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def _sources(detail: CaseDetail) -> dict[str, tuple[str, int]]:

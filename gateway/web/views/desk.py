@@ -8,9 +8,11 @@ from gateway.domain.matching.catalogue import catalogue, find_rule
 from gateway.domain.matching.explain import text_of
 from gateway.ports import CaseFilter, CaseRow
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
+from gateway.ports.repairs import RepairStage
 from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
 from gateway.web.services import WebServices
 from gateway.web.views.actions import Actions
+from gateway.web.views.review import title_of
 from gateway.web.words import N_
 
 _LIMIT: Final = 100
@@ -163,7 +165,20 @@ class Desk:
             "open": [one for one in found if one.decided_at is None],
             "decided": [one for one in found if one.decided_at is not None],
         }
-        return Page("approvals.html", N_("Approvals"), model)
+        columns = (N_("What"), N_("Case id"), N_("Asked by"), N_("Decided by"), N_("Reason"))
+        grid = Grid(
+            "approvals",
+            columns,
+            [
+                (one.action, one.case_id, one.asked_by, one.decided_by or "", one.reason)
+                for one in found
+            ],
+        )
+        waiting = await self._services.repairs.book.listing(
+            call.tenant, frozenset({RepairStage.PROPOSED}), _LIMIT
+        )
+        extra = {"repairs": waiting, "title_of": title_of}
+        return Page("approvals.html", N_("Approvals"), model, grid=grid, extra=extra)
 
     async def decide(self, call: Call) -> Answer:
         """Approve or decline what somebody else asked for."""

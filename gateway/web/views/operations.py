@@ -1,5 +1,6 @@
 """What operators and auditors watch: channels, adapters, keys, schemas, the audit."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -33,7 +34,13 @@ class Operations:
             "ready": await operations.ready(),
             "parked": parked,
         }
-        return Page("adapters.html", N_("Channels and adapters"), model)
+        columns = (N_("Adapter"), N_("Kind"), N_("Limits"))
+        grid = Grid(
+            "adapters",
+            columns,
+            [(one.id, one.kind, _shown(one.limits)) for one in operations.adapters()],
+        )
+        return Page("adapters.html", N_("Channels and adapters"), model, grid=grid)
 
     async def switch_channel(self, call: Call) -> Answer:
         """Pause a channel, with a reason, or let it send again."""
@@ -51,7 +58,18 @@ class Operations:
 
     async def keys(self, call: Call) -> Answer:
         """Signing keys by their certificates."""
-        return Page("keys.html", N_("Keys"), {"keys": self._services.operations.keys()})
+        keys = self._services.operations.keys()
+        columns = (N_("Key ring"), N_("Certificate"), N_("Kind"), N_("Fingerprint"), N_("State"))
+        grid = Grid(
+            "keys",
+            columns,
+            [
+                (one.ring, one.serial, f"{one.kind} {one.bits}", one.fingerprint,
+                 "valid" if one.is_valid else "not valid")
+                for one in keys
+            ],
+        )  # fmt: skip
+        return Page("keys.html", N_("Keys"), {"keys": keys}, grid=grid)
 
     async def schemas(self, call: Call) -> Answer:
         """Schema sets and the days they came into force."""
@@ -160,3 +178,7 @@ class Operations:
             return None
         zone = ZoneInfo(self._services.settings.time_zone)
         return to_micros(datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(days=plus))
+
+
+def _shown(limits: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in limits.items())

@@ -1,14 +1,12 @@
 """Today: how much stands where, what is at risk, and how the newest cases went."""
 
-from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from gateway.domain.codec import from_micros, to_micros
 from gateway.domain.lifecycle import PERSON_STAGES
 from gateway.web.call import Answer, Call, Page
 from gateway.web.charts import bars
 from gateway.web.services import WebServices
+from gateway.web.views.cases import day_start
 from gateway.web.views.review import groups_of
 from gateway.web.words import N_, STAGES, STEPS
 
@@ -25,7 +23,9 @@ class Today:
     async def show(self, call: Call) -> Answer:
         """Every number is a link to the list that explains it."""
         reads, operations = self._services.reads, self._services.operations
-        figures = await reads.figures(call.tenant, call.now, self._day_start(call.now))
+        figures = await reads.figures(
+            call.tenant, call.now, day_start(call.now, self._services.settings.time_zone)
+        )
         queue = await reads.queue(call.tenant, call.now)
         trend = await reads.trend(call.tenant, call.now)
         keys = operations.keys()
@@ -52,9 +52,3 @@ class Today:
             "step_words": STEPS,
         }
         return Page("today.html", N_("Today"), model, extra=charts)
-
-    def _day_start(self, now: int) -> int:
-        zone = ZoneInfo(self._services.settings.time_zone)
-        here: datetime = from_micros(now).astimezone(zone)
-        midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
-        return to_micros(midnight - timedelta(0))
