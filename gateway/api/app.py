@@ -431,12 +431,37 @@ class Serving:
     stop: Callable[[], Awaitable[None]]
 
 
-async def serve(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> Serving:
+FaultPage = Callable[[web.BaseRequest, str], web.Response | None]
+
+
+async def serve(
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    reuse_port: bool = False,
+    fault_page: FaultPage | None = None,
+) -> Serving:
     """Listen on an address with deadlines and caps; port 0 takes a free one.
 
-    ``app`` comes from :func:`create_app` and may have further applications mounted in it.
+    ``app`` comes from :func:`create_app` and may have further applications mounted in it, whose
+    ``fault_page`` answers for their own requests with the id under which a fault was noted.
     """
-    runner = EdgeRunner(app, app[GUARD].failed, app[SETTINGS])
+    noted = app[GUARD].failed
+
+    def failed(
+        request: web.BaseRequest | None, error: BaseException | None, status: int
+    ) -> web.Response:
+        answer = noted(request, error, status)
+        if request is None or fault_page is None or status < 500:
+            return answer
+        page = fault_page(request, answer.headers["X-Request-Id"])
+        if page is None:
+            return answer
+        page.force_close()
+        return page
+
+    runner = EdgeRunner(app, failed, app[SETTINGS])
     await runner.setup()
     site = web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=1024)
     await site.start()

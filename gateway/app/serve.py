@@ -27,7 +27,7 @@ from gateway.app.metrics import QueueGauges
 from gateway.app.upkeep import keep_checkpoints, keep_keys_new, keep_keys_well, purge_folders
 from gateway.domain.errors import StoreError
 from gateway.ports import Clock
-from gateway.web.app import create_console
+from gateway.web.app import GUARD, create_console
 
 _LOG = structlog.get_logger("clearance.app")
 _AGAIN_S: Final = 1.0
@@ -60,10 +60,17 @@ async def running(
             app = create_app(gateway.services, api_settings(settings))
             if work:
                 app.add_subapp(CALLBACKS, callbacks(_callees(gateway)))
-            app.add_subapp("/console/", create_console(gateway.web))
+            console = create_console(gateway.web)
+            app.add_subapp("/console/", console)
             reuse = make_url(settings.store.url).get_backend_name() != "sqlite"
             http = settings.http
-            serving = await serve(app, http.host, http.port, reuse_port=reuse and http.port != 0)
+            serving = await serve(
+                app,
+                http.host,
+                http.port,
+                reuse_port=reuse and http.port != 0,
+                fault_page=console[GUARD].failed,
+            )
             stack.push_async_callback(serving.stop)
         background()
         yield gateway, serving

@@ -5,6 +5,7 @@ same rule.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from aiohttp import web
 
@@ -26,6 +27,7 @@ from gateway.web.views.settings import Settings
 from gateway.web.views.signin import SignIn
 from gateway.web.views.today import Today
 
+GUARD: Final = web.AppKey("GUARD", Guard)
 _CASE = "/cases/{case_id}"
 _AUDITORS = frozenset({Role.AUDITOR, Role.SUPERVISOR, Role.OPERATOR})
 _RESENDERS = OPERATORS | CHECKERS
@@ -37,6 +39,7 @@ def create_console(services: WebServices) -> web.Application:
     app = web.Application(
         client_max_size=services.settings.body_limit, middlewares=[guard.failures]
     )
+    app[GUARD] = guard
     live = Live(services)
     table = routes(services, live)
     # Before the pages: a part of a path takes a dot too.

@@ -6,8 +6,7 @@ A form that arrives without a live session is not lost: signing in gives it back
 import asyncio
 import hashlib
 import hmac
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -52,6 +51,7 @@ HEADERS: Final = {
 }
 ONCE: Final = "_once"
 FORM_TOKEN: Final = "_token"  # noqa: S105 - the name of a field
+CALL: Final = web.RequestKey("CALL", Call)
 _SECOND_US: Final = 1_000_000
 _TOUCH_US: Final = 60 * _SECOND_US
 _KEPT_FIELDS: Final = 40
@@ -86,6 +86,7 @@ class Guard:
             language = session.user.prefs.language or language
             one = {name: values[0] for name, values in form.items()}
             call = Call(request, session, one, form, self._services.clock.now(), language)
+            request[CALL] = call
             if session.user.role not in route.roles:
                 return self.fault(call, "forbidden", 403)
             if request.method == "POST":
@@ -188,24 +189,6 @@ class Guard:
             return await self._stale(call, error)
         except Overloaded:
             return _fault_page("overloaded", 503)
-        except GatewayError:
-            raise
-        except Exception as error:
-            # Nobody expected it: the page says only under which id the logs have it.
-            return self._broken(call, error)
-
-    def _broken(self, call: Call, error: Exception) -> Page:
-        request_id = self._services.rng.bytes(6).hex()
-        frames = traceback.extract_tb(error.__traceback__)[-6:]
-        _LOG.error(
-            "page_failed",
-            request_id=request_id,
-            error=type(error).__name__,
-            path=_pattern(call.request),
-            at=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames],
-        )
-        page = _fault_page("broken", 500)
-        return replace(page, model={**page.model, "request_id": request_id})
 
     async def _stale(self, call: Call, error: Stale | VersionMoved) -> Page:
         """Who changed what since the form was shown."""
@@ -262,6 +245,28 @@ class Guard:
                 {"rows": len(page.grid.rows), "form": suffix[1:]},
             )
             return file_response(made)
+        tenants = await self._tenants(call.session.user.tenants)
+        return self._rendered(call, page, tenants)
+
+    def failed(self, request: web.BaseRequest, request_id: str) -> web.Response | None:
+        """The page of a fault that nobody expected, with the id that the logs have it under.
+
+        None for a request that is not the console's.
+        """
+        if not request.path.startswith(f"{BASE}/"):
+            return None
+        page = Page(
+            "fault.html", "", {"fault": "broken", "status": 500, "request_id": request_id}, 500
+        )
+        call = request.get(CALL)
+        if call is not None:
+            return self._rendered(call, page, [])
+        language = negotiated("", request.headers.get("Accept-Language"))
+        here = renderer(language, self._settings.time_zone)
+        return html(here.render("fault_alone.html", page.model), 500, language)
+
+    def _rendered(self, call: Call, page: Page, tenants: Sequence[tuple[str, str]]) -> web.Response:
+        here = renderer(call.language, self._settings.time_zone)
         user = call.session.user
         values = {
             **page.model,
@@ -275,7 +280,7 @@ class Guard:
             "user": user,
             "prefs": user.prefs,
             "tenant": call.tenant,
-            "tenants": await self._tenants(user.tenants),
+            "tenants": tenants,
             "environment": self._settings.environment,
             "token": form_token(call.request.cookies[self.cookie]),
             "once": self._services.rng.bytes(12).hex(),

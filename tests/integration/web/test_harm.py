@@ -154,7 +154,7 @@ async def test_what_nobody_expected_shows_an_id_and_no_more(
     assert "This page failed" in page.text
     assert "secret" not in page.text
     assert 'aria-current="page"' in page.text
-    assert re.search(r"<code>[0-9a-f]{12}</code>", page.text)
+    assert re.search(r"<code>[0-9a-f]{12}-[0-9a-f]+</code>", page.text)
 
 
 async def test_every_list_comes_as_files(house: House) -> None:
