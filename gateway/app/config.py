@@ -289,6 +289,22 @@ class EgressSection(_Section):
     hosts: frozenset[str] = frozenset()
 
 
+class OIDCSection(_Section):
+    """An issuer of OpenID Connect that people of the console may sign in through.
+
+    It vouches for a login, nothing more: accounts, roles and tenants stay ours.
+    ``login_claim`` names the claim that holds the login; people must not be able to choose it
+    themselves at the issuer. ``redirect_uri`` is this console's ``/console/login/oidc/back``.
+    """
+
+    issuer: str = Field(pattern=r"^https?://[^\s?#]+$")
+    client_id: str
+    client_secret_file: Path
+    redirect_uri: str = Field(pattern=r"^https?://[^\s?#]+/login/oidc/back$")
+    login_claim: str
+    name: str = "OpenID Connect"
+
+
 class ConsoleSection(_Section):
     """The console. ``secure_cookies`` may be off only where browsers come over plain http and do
     not trust their own machine; ``four_eyes_above`` is in CNY.
@@ -301,6 +317,7 @@ class ConsoleSection(_Section):
     locked_minutes: int = Field(default=15, ge=1, le=1440)
     four_eyes_above: int = Field(default=2000, ge=0)
     time_zone: str = "Asia/Shanghai"
+    oidc: OIDCSection | None = None
 
 
 class AccountSection(_Section):
@@ -467,8 +484,13 @@ def _located(settings: Settings, base: Path) -> Settings:
         }
         for kind in ("sources", "payments", "carriers")
     }
+    console = settings.console
+    if console.oidc is not None:
+        secret = base / console.oidc.client_secret_file
+        oidc = console.oidc.model_copy(update={"client_secret_file": secret})
+        console = console.model_copy(update={"oidc": oidc})
     return settings.model_copy(
-        update={"store": store, "channels": channels, "keys": keys, **accounts}
+        update={"store": store, "channels": channels, "keys": keys, "console": console, **accounts}
     )
 
 
@@ -499,6 +521,9 @@ def refuse_stand_ins(settings: Settings) -> None:
         faults.append("flow.accepts_bare: receipts without an envelope are for development")
     for name, channel in settings.channels.items():
         faults += _channel_stand_ins(name, channel)
+    oidc = settings.console.oidc
+    if oidc is not None and not (oidc.issuer + oidc.redirect_uri).count("https://") == 2:
+        faults.append("console.oidc: plain http is for development")
     if not settings.console.secure_cookies:
         faults.append("console.secure_cookies: switching it off is for development")
     if faults:

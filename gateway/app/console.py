@@ -10,6 +10,7 @@ from gateway.flow.context import Context
 from gateway.flow.desk import Desk
 from gateway.flow.pack_trial import PackTrial
 from gateway.flow.packs import PackOffice
+from gateway.ports.people import SignOn
 from gateway.web.services import ConsoleSettings, WebServices
 from store.admin import MasterAdmin
 from store.console import SqlConsole
@@ -43,6 +44,7 @@ def build_console(
     context: Context,
     admin: MasterAdmin,
     packs: StoredPacks,
+    sign_on: SignOn | None = None,
 ) -> WebServices:
     """The services of the console over an assembled gateway."""
 
@@ -80,4 +82,5 @@ def build_console(
         explain=explain,
         tenants=tenants,
         settings=console_settings(settings),
+        sign_on=sign_on,
     )

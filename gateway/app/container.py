@@ -24,6 +24,7 @@ from gateway.app.offering import offered
 from gateway.app.packs import builtin_matcher
 from gateway.app.partners import configured_partners
 from gateway.app.pulling import source_policy
+from gateway.app.sign_on import open_sign_on
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
 from gateway.domain.matching.explain import explain
@@ -51,6 +52,7 @@ from gateway.ports import (
 )
 from gateway.ports.aside_keys import AsideKey
 from gateway.ports.partners import NoPartners, Partners
+from gateway.ports.people import SignOn
 from gateway.web.services import WebServices
 from store.admin import MasterAdmin
 from store.aside_keys import AsideBook
@@ -138,6 +140,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             ready=lambda: readiness(store, key_ring, settings, clock, channels),
             registry=registry,
             partners=configured_partners(settings, partner_client, clock, rng),
+            sign_on=open_sign_on(settings.console.oidc, partner_client, clock),
         )
 
 
@@ -155,6 +158,7 @@ async def assemble(
     ready: Callable[[], Awaitable[Mapping[str, bool]]] | None = None,
     registry: CollectorRegistry | None = None,
     partners: Partners | None = None,
+    sign_on: SignOn | None = None,
 ) -> Gateway:
     """Wire a gateway from its ports, for a real process or the simulation; ``registry`` counts."""
     # The engine comes later: it needs the cache.
@@ -200,7 +204,7 @@ async def assemble(
         context=context, engine=engine, ingest=ingest, desk=desk,
         services=services if ready is None else replace(services, ready=ready),
         pauses=pauses, aside_keys=aside, packs=packs,
-        web=build_console(settings, store, services, context, admin, packs),
+        web=build_console(settings, store, services, context, admin, packs, sign_on),
     )  # fmt: skip
 
 

@@ -111,6 +111,31 @@ class ChainReport:
     newest: int | None
 
 
+class SignOnRefused(Exception):
+    """Somebody is not signed in through an issuer; ``reason`` is a word without personal data."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SignOn(Protocol):
+    """Another way to sign in: an issuer vouches for the login of somebody who has an account."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    async def begin(self, state: str, nonce: str, verifier: str) -> str:
+        """Where the browser goes to sign in. Raises :class:`SignOnRefused`."""
+        ...
+
+    async def finish(self, code: str, issuer: str | None, nonce: str, verifier: str) -> str:
+        """The login that is vouched for. Raises :class:`SignOnRefused`."""
+        ...
+
+
 class People(Protocol):
     """Accounts and sessions."""
 

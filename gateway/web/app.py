@@ -50,6 +50,8 @@ def create_console(services: WebServices) -> web.Application:
     signin = SignIn(services, guard)
     app.router.add_get("/login", signin.show)
     app.router.add_post("/login", signin.send)
+    app.router.add_get("/login/oidc", signin.begin)
+    app.router.add_get("/login/oidc/back", signin.back)
     app.router.add_post("/logout", signin.leave)
     app.router.add_get("/static/{name}", _static())
 

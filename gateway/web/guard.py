@@ -345,6 +345,7 @@ class Guard:
             "login": login,
             "after": after,
             "again": again,
+            "sign_on": self._services.sign_on.name if self._services.sign_on else "",
             "environment": self._settings.environment,
             "prefs": None,
         }

@@ -14,7 +14,7 @@ from gateway.ports import AnswerBook, Clock, Endpoint, Executor, MasterData, Rea
 from gateway.ports.console import ConsoleReads, ConsoleWrites
 from gateway.ports.mailbox import Mailbox
 from gateway.ports.pauses import Pause
-from gateway.ports.people import ConsoleLog, People
+from gateway.ports.people import ConsoleLog, People, SignOn
 from gateway.web.backlog import Backlog
 
 
@@ -162,4 +162,5 @@ class WebServices:
     explain: Callable[[Finding, str], str]
     tenants: Callable[[], Awaitable[Sequence[tuple[str, str]]]]
     settings: ConsoleSettings = ConsoleSettings()
+    sign_on: SignOn | None = None
     backlog: Backlog = field(default_factory=Backlog)

@@ -114,6 +114,7 @@ def serving(
     console: ConsoleSection | None = None,
 ) -> Iterator[Served]:
     """Serve until the block ends. ``lively``: customs, a warehouse and a seller answer."""
+    folder.mkdir(parents=True, exist_ok=True)
     holder = _Holder()
     ended = threading.Event()
 

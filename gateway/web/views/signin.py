@@ -1,10 +1,14 @@
 """Signing in and out: the pages that nobody has to be signed in for."""
 
+import base64
+import hmac
+from collections.abc import Mapping
 from typing import Final
 
+import orjson
 from aiohttp import web
 
-from gateway.ports.people import ALL_TENANTS, Secret, Session, User
+from gateway.ports.people import ALL_TENANTS, Secret, Session, SignOnRefused, User
 from gateway.web.call import BASE
 from gateway.web.guard import HEADERS, Guard, form_token, html, token_hash
 from gateway.web.language import negotiated
@@ -14,6 +18,7 @@ from gateway.web.services import WebServices
 
 _SECOND_US: Final = 1_000_000
 _TOKEN_BYTES: Final = 32
+_WAITING_S: Final = 600
 
 
 class SignIn:
@@ -24,6 +29,7 @@ class SignIn:
         self._guard = guard
         self._settings = services.settings
         self._passwords = Passwords(is_cheap=services.settings.cheap_passwords)
+        self._waiting = f"{guard.cookie}-oidc"
 
     async def show(self, request: web.Request) -> web.Response:
         """The form; whoever is signed in already goes on."""
@@ -97,7 +103,9 @@ class SignIn:
         await self._services.log.note(None, user.actor, action)
         return "locked" if locked else "password"
 
-    async def _signed_in(self, user: User) -> tuple[web.Response, str]:
+    async def _signed_in(
+        self, user: User, how: Mapping[str, str] | None = None
+    ) -> tuple[web.Response, str]:
         now = self._services.clock.now()
         token = self._services.rng.bytes(_TOKEN_BYTES).hex()
         known = [one[0] for one in await self._services.tenants()]
@@ -111,21 +119,73 @@ class SignIn:
             expires_at=now + self._settings.idle_s * _SECOND_US,
         )
         await self._services.people.open_session(session)
-        await self._services.log.note(None, user.actor, "signed_in")
+        await self._services.log.note(None, user.actor, "signed_in", None, how)
         response = _go(f"{BASE}/")
         self._set_cookie(response, token, self._settings.longest_s)
         return response, token
 
     def _set_cookie(self, response: web.Response, token: str, age_s: int) -> None:
+        self._set(response, self._guard.cookie, token, age_s)
+
+    def _set(self, response: web.Response, name: str, value: str, age_s: int) -> None:
         response.set_cookie(
-            self._guard.cookie,
-            token,
+            name,
+            value,
             max_age=age_s,
             path="/",
             secure=self._settings.secure_cookies,
             httponly=True,
             samesite="Lax",
         )
+
+    async def begin(self, request: web.Request) -> web.Response:
+        """Go to the issuer; what its answer must match waits in a cookie of this browser."""
+        sign_on = self._services.sign_on
+        if sign_on is None:
+            raise web.HTTPNotFound
+        state, nonce, verifier = (self._services.rng.bytes(_TOKEN_BYTES).hex() for _ in range(3))
+        try:
+            address = await sign_on.begin(state, nonce, verifier)
+        except SignOnRefused as error:
+            return await self._refused(request, error.reason)
+        response = _go(address)
+        after = _after(request.query.get("after", ""))
+        kept = orjson.dumps([state, nonce, verifier, after])
+        value = base64.urlsafe_b64encode(kept).decode()
+        self._set(response, self._waiting, value, _WAITING_S)
+        return response
+
+    async def back(self, request: web.Request) -> web.Response:
+        """The issuer's answer: only this browser's own question is answered, and only once."""
+        sign_on, query = self._services.sign_on, request.query
+        if sign_on is None:
+            raise web.HTTPNotFound
+        kept = _kept(request.cookies.get(self._waiting, ""))
+        if kept is None or not hmac.compare_digest(
+            kept[0].encode(), query.get("state", "").encode()
+        ):
+            return await self._refused(request, "state")
+        _, nonce, verifier, after = kept
+        try:
+            if not query.get("code") or "error" in query:
+                raise SignOnRefused("code")
+            login = await sign_on.finish(query["code"], query.get("iss"), nonce, verifier)
+        except SignOnRefused as error:
+            return await self._refused(request, error.reason)
+        secret = await self._services.people.secret(login[:64])
+        if secret is None or not secret.user.is_active:
+            return await self._refused(request, "account")
+        response, _ = await self._signed_in(secret.user, {"through": sign_on.name})
+        response.headers["Location"] = BASE + (_after(after) or "/")
+        self._set(response, self._waiting, "", 0)
+        return response
+
+    async def _refused(self, request: web.Request, reason: str) -> web.Response:
+        await self._services.log.note(None, "-", "sign_on_refused", None, {"reason": reason})
+        fault = "no_account" if reason == "account" else "sign_on"
+        page = self._guard.sign_in_page(request, self._language(request), 422, fault=fault)
+        self._set(page, self._waiting, "", 0)
+        return page
 
     async def leave(self, request: web.Request) -> web.Response:
         """End the session of this browser."""
@@ -149,6 +209,16 @@ def _after(path: str) -> str:
     """Where to go on: an address of the console, or nothing."""
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path[:500] if is_ours and path.isprintable() else ""
+
+
+def _kept(value: str) -> list[str] | None:
+    """State, nonce, verifier and where to go on, as they wait in the cookie."""
+    try:
+        found = orjson.loads(base64.urlsafe_b64decode(value[:2000]))
+    except ValueError:
+        return None
+    is_ours = isinstance(found, list) and len(found) == 4
+    return found if is_ours and all(isinstance(one, str) and one for one in found[:3]) else None
 
 
 def _again(form: dict[str, list[str]]) -> tuple[str, list[tuple[str, str]]] | None:
