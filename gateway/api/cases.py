@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -19,7 +20,7 @@ from gateway.api.views import detail_view, endpoint_view, reply_view, row_view, 
 from gateway.domain.asking import REASONS, Answered, Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
-from gateway.domain.errors import TooLate, VersionMoved
+from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
 from gateway.flow.desk import Reply
 from gateway.flow.notify import Ack
@@ -79,13 +80,17 @@ class Cases:
 
     async def ask(self, call: Call, ask: Ask) -> Answer:
         """May it still be changed, redeclared, cancelled, returned? What can be stopped, is."""
-        reason = decode(ASK, call.body).reason
+        given = decode(ASK, call.body)
+        lines = {one.line_no: Decimal(one.quantity) for one in given.lines} or None
         case_id, version = CaseId(_id(call, "case_id")), _if_match(call)
         desk, by = self._services.desk, _by(call)
         try:
-            reply = await desk.ask(ask, call.tenant, case_id, by, reason, version)
+            reply = await desk.ask(ask, call.tenant, case_id, by, given.reason, version, lines)
         except VersionMoved:
             raise refuse(P.MOVED) from None
+        except InvalidValue as error:
+            fault = Fault(error.path, error.reason, "可退数量不足，请减少退货数量")
+            raise Refusal(Problem(P.INVALID_FIELDS, (fault,))) from None
         if reply is None:
             raise refuse(P.NOT_FOUND)
         return _reply(case_id, reply)

@@ -373,10 +373,21 @@ class SignatureIn(Edge):
     data: Annotated[str, Field(max_length=8_000)] | None = None
 
 
+class ReturnLineIn(Edge):
+    """How much of one order line comes back."""
+
+    line_no: Annotated[int, Field(ge=1, le=999)]
+    quantity: Amount
+
+
 class AskIn(Edge):
-    """Why it is asked; stands in the history of the case, so it must not name persons."""
+    """Why it is asked; stands in the history of the case, so it must not name persons.
+
+    ``lines`` matter to a return alone: without them everything comes back.
+    """
 
     reason: Annotated[str, _text(180)]
+    lines: Annotated[list[ReturnLineIn], Field(max_length=999)] = []
 
 
 class ResolutionIn(Edge):

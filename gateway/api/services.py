@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -109,8 +110,12 @@ class Desk(Protocol):
         by: str,
         reason: str,
         version: int | None = None,
+        lines: Mapping[int, Decimal] | None = None,
     ) -> Reply | None:
-        """Whether a case can still be stopped; when it can, it is, in the same commit."""
+        """Whether a case can still be stopped; when it can, it is, in the same commit.
+
+        ``lines`` says of which order lines how much comes back.
+        """
         ...
 
     async def record_download(

@@ -1,17 +1,19 @@
 """May I still change, redeclare, cancel or return? The answer from the live state, as a table.
 
 Rows are the state of the inventory, columns what is asked (the table of clearance practice: what
-was not sent can be stopped, what customs decides can not). An answer never promises what the
-gateway cannot do: such cells say so, with the reason and who can.
+was not sent can be stopped, what customs accepted can be asked back, what customs decides can
+not). What an answer promises is done with it, in the same commit.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.lifecycle import OVER
 
 _S: Final = DeclarationStage
 
@@ -52,13 +54,16 @@ class Place(StrEnum):
 class Standing:
     """One answer: ``reason`` is a stable word with texts in ``REASONS``.
 
-    ``holds``: the case is stopped with the answer. ``safe_to_refund``: nothing of it is or can get
-    to customs any more.
+    ``holds``: the case is stopped with the answer. ``asks``: what is wanted stays open until
+    customs has answered. ``files``: the request to customs is filed at once. ``safe_to_refund``:
+    nothing of it is or can get to customs any more.
     """
 
     answered: Answered
     reason: str
     holds: bool = False
+    asks: bool = False
+    files: bool = False
     safe_to_refund: bool = False
 
 
@@ -68,8 +73,8 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "该单已暂停。请发送更正后的单证，然后解除暂停。",
     ),
     "send_corrected_paper": (
-        "Customs refused it. Send the corrected paper: it is declared again by itself.",
-        "海关已退单。请发送更正后的单证，网关会自动重新申报。",
+        "It is over at customs. Send the corrected paper: it is declared again by itself.",
+        "该申报在海关已终结。请发送更正后的单证，网关会自动重新申报。",
     ),
     "not_declared_yet": (
         "Nothing was declared yet; the case is declared by itself once it matches.",
@@ -83,20 +88,19 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "Customs refused it and the case is held: nothing goes to customs again.",
         "海关已退单且该单已暂停，不会再次申报。",
     ),
-    "with_customs": (
-        "It was sent and customs has not answered. Wait for the answer; to stop the parcel, call"
-        " the warehouse.",
-        "已发送，海关尚未答复。请等待回执；如需拦截包裹，请联系仓库。",
+    "queued": (
+        "It was sent and customs has not decided. The parcel is stopped; as soon as customs accepts"
+        " it, a request to cancel (623) is filed, and if customs refuses it, nothing goes again.",
+        "已发送，海关尚未决定。包裹已拦截；海关受理后立即提交撤销申请（623），若海关退单则不再申报。",
     ),
-    "request_at_customs": (
-        "Customs accepted it. Only a request to cancel (623) helps, which the declarant agent"
-        " files by hand.",
-        "海关已接受申报，只能由申报单位人工提交撤销申请（623）。",
+    "request_filed": (
+        "Customs accepted it. A request to cancel (623) is filed now; until customs grants it,"
+        " nothing is cancelled.",
+        "海关已受理。现提交撤销申请（623）；海关批准前仍未撤销。",
     ),
-    "same_papers_again": (
-        "Customs refused these papers. A corrected paper is declared again by itself; unchanged"
-        " ones a person files.",
-        "海关已退回这些单证。更正后的单证会自动重新申报；未更正的需人工申报。",
+    "declared_anew": (
+        "It is declared again, with what customs' code says to file first.",
+        "将重新申报，并按海关退单代码先补报相关单证。",
     ),
     "customs_decides": (
         "Customs is deciding; only the customs office can be asked, by a person.",
@@ -106,9 +110,22 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "Customs released it; only a return remains.",
         "海关已放行，只能办理退货。",
     ),
-    "return_by_hand": (
-        "A return (625) within 30 days of release is filed by the declarant agent by hand.",
-        "退货申请（625）须在放行后 30 天内由申报单位人工提交。",
+    "return_filed": (
+        "A return (625) is filed now. Customs must approve it, and the goods must be back within 45"
+        " days of release.",
+        "现提交退货申请（625）。须经海关批准，货物应在放行之日起 45 天内退回。",
+    ),
+    "return_open": (
+        "An earlier return of this case is still with customs. Wait for its answer.",
+        "该单已有一项退货申请在海关办理中，请等待其回执。",
+    ),
+    "return_window_over": (
+        "More than 30 days have passed since release: customs takes no return any more.",
+        "放行已超过 30 天，海关不再受理退货。",
+    ),
+    "nothing_left_to_return": (
+        "Everything of this order has been returned or asked back already.",
+        "该单商品已全部退回或已申请退货。",
     ),
     "nothing_to_return": (
         "Only what customs released can be returned.",
@@ -118,6 +135,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "Customs cancelled it; nothing of it is declared any more.",
         "海关已撤销该清单，不再有有效申报。",
     ),
+    "export_by_hand": (
+        "An export is withdrawn (605) or taken back (213) by the declarant agent by hand.",
+        "出口清单的撤销（605）或退货（213）须由申报单位人工提交。",
+    ),
     "returned_abroad": (
         "The goods go back abroad.",
         "货物退运出境。",
@@ -125,32 +146,35 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 _STOP, _LATE = Answered.STOPPABLE, Answered.TOO_LATE
-_EARLY, _CANNOT = Answered.TOO_EARLY, Answered.NOT_POSSIBLE
+_EARLY: Final = Answered.TOO_EARLY
 _EARLY_RETURN: Final = Standing(_EARLY, "nothing_to_return")
-_WITH_CUSTOMS: Final = Standing(_CANNOT, "with_customs")
-_AT_CUSTOMS: Final = Standing(_CANNOT, "request_at_customs")
+_QUEUED: Final = Standing(_STOP, "queued", asks=True)
+_AT_CUSTOMS: Final = Standing(_STOP, "request_filed", asks=True)
+_ANEW: Final = Standing(_STOP, "declared_anew", asks=True)
 _DECIDED: Final = Standing(_LATE, "customs_decides")
 _RELEASED: Final = Standing(_LATE, "released")
 _GONE: Final = Standing(_LATE, "returned_abroad")
-_BY_HAND: Final = Standing(_CANNOT, "return_by_hand")
+_RETURN: Final = Standing(_STOP, "return_filed", files=True)
 
 TABLE: Final[Mapping[Place, Mapping[Ask, Standing]]] = {
     Place.NOT_SENT: {
         Ask.CHANGE: Standing(_STOP, "held_for_change", holds=True),
         Ask.REDECLARE: Standing(_STOP, "not_declared_yet"),
-        Ask.CANCEL: Standing(_STOP, "held_nothing_declared", holds=True),
+        Ask.CANCEL: Standing(_STOP, "held_nothing_declared", holds=True, asks=True),
         Ask.RETURN: _EARLY_RETURN,
     },
     Place.WITH_CUSTOMS: {
-        Ask.CHANGE: _WITH_CUSTOMS,
-        Ask.REDECLARE: _WITH_CUSTOMS,
-        Ask.CANCEL: _WITH_CUSTOMS,
+        Ask.CHANGE: _QUEUED,
+        Ask.REDECLARE: _QUEUED,
+        Ask.CANCEL: _QUEUED,
         Ask.RETURN: _EARLY_RETURN,
     },
     Place.REJECTED: {
         Ask.CHANGE: Standing(_STOP, "send_corrected_paper"),
-        Ask.REDECLARE: Standing(_CANNOT, "same_papers_again"),
-        Ask.CANCEL: Standing(_STOP, "held_after_rejection", holds=True, safe_to_refund=True),
+        Ask.REDECLARE: _ANEW,
+        Ask.CANCEL: Standing(
+            _STOP, "held_after_rejection", holds=True, asks=True, safe_to_refund=True
+        ),
         Ask.RETURN: _EARLY_RETURN,
     },
     Place.ACCEPTED: {
@@ -169,18 +193,18 @@ TABLE: Final[Mapping[Place, Mapping[Ask, Standing]]] = {
         Ask.CHANGE: _RELEASED,
         Ask.REDECLARE: _RELEASED,
         Ask.CANCEL: _RELEASED,
-        Ask.RETURN: _BY_HAND,
+        Ask.RETURN: _RETURN,
     },
     Place.CLOSED: {
         Ask.CHANGE: _RELEASED,
         Ask.REDECLARE: _RELEASED,
         Ask.CANCEL: _RELEASED,
-        Ask.RETURN: _BY_HAND,
+        Ask.RETURN: _RETURN,
     },
     Place.CANCELLED: {
-        Ask.CHANGE: Standing(_STOP, "held_for_change", holds=True),
-        Ask.REDECLARE: Standing(_LATE, "cancelled"),
-        Ask.CANCEL: Standing(_STOP, "cancelled", holds=True, safe_to_refund=True),
+        Ask.CHANGE: Standing(_STOP, "send_corrected_paper", asks=True),
+        Ask.REDECLARE: _ANEW,
+        Ask.CANCEL: Standing(_STOP, "cancelled", asks=True, safe_to_refund=True),
         Ask.RETURN: _EARLY_RETURN,
     },
     Place.GONE: dict.fromkeys(Ask, _GONE),
@@ -209,11 +233,38 @@ _PLACES: Final[Mapping[DeclarationStage, Place]] = {
 }
 
 
+_EXPORT: Final = Standing(Answered.NOT_POSSIBLE, "export_by_hand")
+_RETURN_WINDOW_DAYS: Final = 30
+
+
 def standing(ask: Ask, state: CaseState) -> Standing:
     """The answer to a question from the live state of a case."""
-    inventory = state.declaration(DeclarationKind.INVENTORY)
+    inventory = state.inventory()
+    if inventory is not None and inventory.kind is DeclarationKind.EXPORT_INVENTORY:
+        return _EXPORT
     place = Place.NOT_SENT if inventory is None else _PLACES[inventory.stage]
     order = state.declaration(DeclarationKind.ORDER)
     if place is Place.NOT_SENT and order is not None and order.stage in (_S.REJECTED, _S.REFUSED):
         place = Place.REJECTED
     return TABLE[place][ask]
+
+
+def return_standing(state: CaseState, today: str, *, is_anything_left: bool) -> Standing:
+    """The answer to a return of what customs released.
+
+    ``today`` is customs' local date (8 digits). Asked for within 30 days of release, one return at
+    a time (announcement 2020 no. 45; DOMAIN 1).
+    """
+    last = state.declaration(DeclarationKind.RETURN)
+    if last is not None and last.stage not in (_S.APPROVED, *OVER):
+        return Standing(_EARLY, "return_open")
+    inventory = state.inventory()
+    assert inventory is not None
+    if inventory.returned_at is not None:
+        released = datetime.strptime(inventory.returned_at[:8], "%Y%m%d").replace(tzinfo=UTC)
+        now = datetime.strptime(today, "%Y%m%d").replace(tzinfo=UTC)
+        if (now - released).days > _RETURN_WINDOW_DAYS:
+            return Standing(_LATE, "return_window_over")
+    if not is_anything_left:
+        return Standing(_LATE, "nothing_left_to_return")
+    return _RETURN

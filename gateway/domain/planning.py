@@ -1,9 +1,11 @@
 """Planning: which declarations a case needs next; the gates between papers and inventory."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
-from gateway.domain.case import CaseKey, CaseState, VerdictKind
+from gateway.domain.case import CaseKey, CaseState, VerdictKind, Wish
+from gateway.domain.codes import Refile, find_rejection
 from gateway.domain.declaration import (
     AppType,
     DeclarationKind,
@@ -13,12 +15,12 @@ from gateway.domain.declaration import (
 from gateway.domain.events import Event, EventKind
 from gateway.domain.filing import FilingStage
 from gateway.domain.ids import cop_no
-from gateway.domain.lifecycle import OVER
-from gateway.domain.papers import PaperKind
+from gateway.domain.lifecycle import OVER, REQUESTS
+from gateway.domain.money import plain
+from gateway.domain.papers import Order, PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile
 
 _S: Final = DeclarationStage
-_COP_NO_GENERATION: Final = 1
 
 
 def plan_events(
@@ -27,10 +29,13 @@ def plan_events(
     """The declarations to plan now, as events; none while the case is held or does not match.
 
     ``goods`` maps each SKU of the order to the version of its goods record. A planned declaration
-    whose papers were revised is withdrawn and planned anew.
+    whose papers were revised is withdrawn and planned anew. A request to cancel needs no match.
     """
     if state.hold is not None or state.verdict is None:
         return []
+    request = _cancellation(state, key, profile)
+    if request is not None:
+        return [request]
     if state.verdict.kind is not VerdictKind.MATCHED:
         return _withdrawals(state)
     withdrawn = _withdrawals(state)
@@ -40,6 +45,121 @@ def plan_events(
         for kind, app_type in _next(state, profile)
     ]
     return events
+
+
+_CANCELLABLE: Final = frozenset({_S.ACCEPTED, _S.IN_REVIEW})
+
+
+def _cancellation(state: CaseState, key: CaseKey, profile: FilingProfile) -> Event | None:
+    """The request to cancel what customs has accepted, once somebody wants it and it is numbered.
+
+    A request is made once: only what customs or the e-port refused may be asked for again, by
+    another wish.
+    """
+    inventory = state.inventory()
+    if state.asked is None or inventory is None or inventory.stage not in _CANCELLABLE:
+        return None
+    if not inventory.invt_no or inventory.kind is not DeclarationKind.INVENTORY:
+        return None
+    kind = DeclarationKind.CANCELLATION
+    earlier = [one for one in state.declarations if one.kind is kind]
+    if any(
+        one.request.get("of") == inventory.version and one.stage not in (_S.REJECTED, _S.REFUSED)
+        for one in earlier
+    ):
+        return None
+    return _requested(state, key, kind, inventory, profile, {"reason": state.asked.reason})
+
+
+def _requested(
+    state: CaseState,
+    key: CaseKey,
+    kind: DeclarationKind,
+    inventory: DeclarationState,
+    profile: FilingProfile,
+    asked: Mapping[str, Any],
+) -> Event:
+    """What is asked of customs about an inventory, built from the papers that it was built from."""
+    version = sum(one.kind is kind for one in state.declarations) + 1
+    pinned = inventory.pinned
+    payload: dict[str, Any] = {
+        "kind": kind.value,
+        "version": version,
+        "app_type": AppType.NEW.value,
+        "cop_no": cop_no(profile.cop_no_prefix, key.case_id, kind.value, version),
+        "pinned": {
+            "profile": pinned.profile_version,
+            "papers": dict(pinned.papers),
+            "goods": dict(pinned.goods),
+        },
+        "request": {
+            "of": inventory.version,
+            "invt_no": inventory.invt_no,
+            "pre_no": inventory.pre_no,
+            **asked,
+        },
+    }
+    return Event(EventKind.DECLARATION_PLANNED, payload)
+
+
+def return_event(
+    state: CaseState,
+    key: CaseKey,
+    profile: FilingProfile,
+    reason: str,
+    lines: Mapping[int, Decimal],
+) -> Event:
+    """The request to take released goods back: of ``lines``, line number → quantity."""
+    inventory = state.inventory()
+    assert inventory is not None
+    assert inventory.invt_no is not None
+    asked = {
+        "reason": reason,
+        "lines": {str(line_no): plain(quantity) for line_no, quantity in lines.items()},
+    }
+    return _requested(state, key, DeclarationKind.RETURN, inventory, profile, asked)
+
+
+def returnable(state: CaseState, order: Order) -> dict[int, Decimal]:
+    """What of each line may still be returned: ordered, less what was asked back and not refused.
+
+    Raises nothing; lines of which nothing is left are absent.
+    """
+    left = {line.line_no: line.quantity for line in order.lines}
+    for one in state.declarations:
+        if one.kind is not DeclarationKind.RETURN or one.stage in OVER:
+            continue
+        lines = one.request.get("lines", {})
+        assert isinstance(lines, Mapping)
+        for line_no, quantity in lines.items():
+            left[int(line_no)] = left.get(int(line_no), Decimal(0)) - Decimal(quantity)
+    return {line_no: quantity for line_no, quantity in left.items() if quantity > 0}
+
+
+_FILES: Final = {
+    Refile.ORDER: DeclarationKind.ORDER,
+    Refile.PAYMENT: DeclarationKind.PAYMENT,
+    Refile.WAYBILL: DeclarationKind.WAYBILL,
+}
+
+
+def to_refile(state: CaseState) -> dict[str, int]:
+    """What is to be filed again before the inventory, by what customs' codes say.
+
+    Maps kinds that we filed to the version that they stand at; what others file is theirs.
+    """
+    wanted: dict[str, int] = {}
+    for one in (state.inventory(), *map(state.declaration, _FILES.values())):
+        if one is None or one.stage not in (_S.REJECTED, _S.REFUSED):
+            continue
+        if one.kind.is_paper:
+            wanted[one.kind.value] = one.version
+        named = (find_rejection(code) for code in one.codes)
+        for paper in (paper for known in named if known is not None for paper in known.refile):
+            filed = state.declaration(_FILES[paper]) if paper in _FILES else None
+            if filed is not None and filed.stage in (_S.STORED, _S.REJECTED, _S.REFUSED):
+                wanted[filed.kind.value] = filed.version
+    return wanted
 
 
 _PAPERS: Final = (
@@ -52,7 +172,9 @@ _PAPERS: Final = (
 def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKind, AppType]]:
     """What may be planned now: the papers that we file, in any order; then the inventory."""
     inventory = state.declaration(DeclarationKind.INVENTORY)
-    if inventory is not None and not _may_follow(state, inventory):
+    if state.asked is not None and state.asked.wish is Wish.CANCEL:
+        return []
+    if inventory is not None and not _inventory_may_follow(state, inventory):
         return []
     papers: list[tuple[DeclarationKind, AppType]] = []
     is_awaited = False
@@ -69,7 +191,45 @@ def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKin
         is_awaited = is_awaited or (filing.gate and not is_stored)
     if papers or is_awaited or not _gates_open(state, profile):
         return papers
-    return [(DeclarationKind.INVENTORY, AppType.NEW)]
+    return [(DeclarationKind.INVENTORY, _switched(state, inventory) or AppType.NEW)]
+
+
+_SWITCHES: Final = {"as_change": AppType.CHANGE, "as_new": AppType.NEW}
+
+
+def _switched(state: CaseState, last: DeclarationState | None) -> AppType | None:
+    """The other appType, where customs' code asks for it and it was not tried yet; else None.
+
+    "Declared already" means that a correction was not taken: it goes as a change. "Nothing to
+    change" means that it goes as new (DOMAIN 5: -621004 and -301010, -621011 and -301009). A first
+    filing is never switched: nobody knows what customs holds under its number.
+    """
+    if last is None or last.stage is not _S.REJECTED or last.version == 1:
+        return None
+    wanted = _wanted_instead(last)
+    earlier = (one for one in state.declarations if one.kind is last.kind and one is not last)
+    if wanted is None or any(_wanted_instead(one) is not None for one in earlier):
+        return None
+    return wanted
+
+
+def _wanted_instead(one: DeclarationState) -> AppType | None:
+    known = find_rejection(one.status or "") if one.stage is _S.REJECTED else None
+    wanted = _SWITCHES.get(known.fix_id) if known is not None else None
+    return None if wanted is one.app_type else wanted
+
+
+def _inventory_may_follow(state: CaseState, inventory: DeclarationState) -> bool:
+    """Whether another inventory may follow a cancelled or rejected one: if it is wanted."""
+    asked = state.asked
+    if inventory.stage is _S.CANCELLED:
+        if asked is None or asked.wish is Wish.CANCEL:
+            return False
+        return asked.wish is Wish.REDECLARE or _papers_moved(state, inventory)
+    if inventory.stage in (_S.REJECTED, _S.REFUSED) and asked is not None:
+        if asked.wish is Wish.REDECLARE:
+            return True
+    return _switched(state, inventory) is not None or _may_follow(state, inventory)
 
 
 def _paper_step(state: CaseState, paper: PaperKind, kind: DeclarationKind) -> AppType | None:
@@ -77,6 +237,10 @@ def _paper_step(state: CaseState, paper: PaperKind, kind: DeclarationKind) -> Ap
     filed = state.declaration(kind)
     if filed is None:
         return AppType.NEW
+    if state.asked is not None and state.asked.after.get(kind.value) == filed.version:
+        return _app_type(state, kind)
+    if (other := _switched(state, filed)) is not None:
+        return other
     if _may_follow(state, filed):
         return _app_type(state, kind)
     if filed.stage is _S.STORED and not _same_paper(state, filed, paper):
@@ -91,8 +255,12 @@ def _may_follow(state: CaseState, declaration: DeclarationState) -> bool:
     if declaration.stage is _S.WITHDRAWN:
         return True
     if declaration.stage is _S.PLANNED or declaration.stage in OVER:
-        return any(not _same_paper(state, declaration, kind) for kind in (state.papers or {}))
+        return _papers_moved(state, declaration)
     return False
+
+
+def _papers_moved(state: CaseState, declaration: DeclarationState) -> bool:
+    return any(not _same_paper(state, declaration, kind) for kind in (state.papers or {}))
 
 
 def _app_type(state: CaseState, kind: DeclarationKind) -> AppType:
@@ -130,6 +298,7 @@ def _withdrawals(state: CaseState) -> list[Event]:
         )
         for one in state.declarations
         if one.stage is _S.PLANNED
+        and one.kind not in REQUESTS
         and any(not _same_paper(state, one, kind) for kind in (state.papers or {}))
     ]
 
@@ -143,11 +312,15 @@ def _planned(
     goods: Mapping[str, int],
 ) -> Event:
     last = state.declaration(kind)
+    # A number is kept over rejections; what follows a cancellation has a new one.
+    generation = 1 + sum(
+        one.kind is kind and one.stage is _S.CANCELLED for one in state.declarations
+    )
     payload: dict[str, Any] = {
         "kind": kind.value,
         "version": last.version + 1 if last else 1,
         "app_type": app_type.value,
-        "cop_no": cop_no(profile.cop_no_prefix, key.case_id, kind.value, _COP_NO_GENERATION),
+        "cop_no": cop_no(profile.cop_no_prefix, key.case_id, kind.value, generation),
         "pinned": {
             "profile": profile.version,
             "papers": {
@@ -156,4 +329,16 @@ def _planned(
             "goods": dict(goods),
         },
     }
+    if kind.is_inventory and app_type is AppType.CHANGE:
+        payload["request"] = _numbers(state, kind)
     return Event(EventKind.DECLARATION_PLANNED, payload)
+
+
+def _numbers(state: CaseState, kind: DeclarationKind) -> dict[str, str]:
+    """The numbers that customs gave an earlier version: a change names them."""
+    found: dict[str, str] = {}
+    for one in state.declarations:
+        if one.kind is kind:
+            found |= {"pre_no": one.pre_no} if one.pre_no else {}
+            found |= {"invt_no": one.invt_no} if one.invt_no else {}
+    return found

@@ -5,7 +5,7 @@ what customs sends is unsigned. The tables that say where a word leads are in
 :mod:`gateway.domain.lifecycle`. Sources: DOMAIN sections 3 to 5.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,14 +66,59 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
         return ReceiptDecision(parked="nothing_sent")
     if f"{fact.status}@{fact.returned_at}" in declaration.seen:
         return ReceiptDecision()
-    reason = _implausible(declaration, fact, now_us)
+    earlier = _earlier(state, declaration)
+    reason = _implausible(declaration, fact, now_us, is_first=not earlier)
     if reason is not None:
         return ReceiptDecision(parked=reason)
-    if _is_older_version(state, declaration, fact):
+    if _is_older_version(earlier, declaration, fact):
         return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
-    events = _word_events(declaration, fact)
-    events = [*events, *_freed(declaration, events), *_follow_up(state, declaration, events)]
-    return ReceiptDecision(tuple(events))
+    events = _unwanted_release(state, declaration, fact)
+    if events is None:
+        events = _word_events(declaration, fact)
+        if state.asked is None:
+            events = [*events, *_freed(declaration, events)]
+    return ReceiptDecision((*events, *_follow_up(state, declaration, events)))
+
+
+def _unwanted_release(
+    state: CaseState, declaration: DeclarationState, fact: ReceiptFact
+) -> list[Event] | None:
+    """A release of what somebody wants stopped waits for a person, who lets the case go on or not.
+
+    Customs released it all the same, so nothing but a person's look can tell what becomes of it.
+    """
+    if state.asked is None or not declaration.kind.is_inventory or has_ended(declaration):
+        return None
+    if fact.word not in (Word.RELEASED, Word.CLOSED):
+        return None
+    if LEVEL.get(declaration.stage, 0) >= _RELEASED_LEVEL:
+        return None
+    effect = "deferred" if fact.word is Word.RELEASED else "no_effect"
+    return [
+        _recorded(declaration, fact, effect),
+        *_stop(declaration, "released_while_cancelling"),
+    ]
+
+
+def released_events(state: CaseState) -> list[Event]:
+    """The release that waited while something was wanted of its inventory: a person lets it go."""
+    inventory = state.inventory()
+    if inventory is None or inventory.deferred is None or has_ended(inventory):
+        return []
+    if inventory.deferred["word"] != Word.RELEASED or LEVEL.get(inventory.stage, 0) < 1:
+        return []
+    return [_applied_now(inventory.deferred, _S.RELEASED)]
+
+
+def _earlier(state: CaseState, declaration: DeclarationState) -> list[DeclarationState]:
+    """The versions before one under the same number of ours."""
+    return [
+        one
+        for one in state.declarations
+        if one.kind is declaration.kind
+        and one.cop_no == declaration.cop_no
+        and one.version < declaration.version
+    ]
 
 
 def answered(state: CaseState, fact: ReceiptFact) -> DeclarationState | None:
@@ -102,7 +147,9 @@ def subject(state: CaseState, fact: CustomsFact) -> DeclarationState | None:
             return state.declaration(DeclarationKind.SUMMARY_REQUEST)
 
 
-def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) -> str | None:
+def _implausible(
+    declaration: DeclarationState, fact: ReceiptFact, now_us: int, *, is_first: bool
+) -> str | None:
     """Why a receipt cannot be about this declaration, None when it can."""
     assert declaration.sent_at is not None
     for name, value in fact.checks.items():
@@ -114,7 +161,7 @@ def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) 
         return "stored_as_draft"
     if fact.returned_at_us > now_us + FUTURE_TOLERANCE_US:
         return "returned_in_the_future"
-    if declaration.version == 1 and fact.returned_at_us < declaration.sent_at - EARLY_TOLERANCE_US:
+    if is_first and fact.returned_at_us < declaration.sent_at - EARLY_TOLERANCE_US:
         return "returned_before_sent"
     if declaration.invt_no and fact.invt_no and declaration.invt_no != fact.invt_no:
         return "invt_no_differs"
@@ -126,20 +173,15 @@ def _implausible(declaration: DeclarationState, fact: ReceiptFact, now_us: int) 
     return None
 
 
-def _is_older_version(state: CaseState, declaration: DeclarationState, fact: ReceiptFact) -> bool:
+def _is_older_version(
+    earlier: Sequence[DeclarationState], declaration: DeclarationState, fact: ReceiptFact
+) -> bool:
     """Whether a receipt belongs to a version before this one: receipts name no version.
 
     Customs' clock is held against itself: what is no newer than the last answer to an earlier
     version belongs to that one. Our own clock may be wrong by seconds, so a stamp shortly before
     this version was sent makes only an answer older that speaks of one try to lodge.
     """
-    earlier = [
-        one
-        for one in state.declarations
-        if one.kind is declaration.kind
-        and one.cop_no == declaration.cop_no
-        and one.version < declaration.version
-    ]
     if not earlier:
         return False
     if any(fact.returned_at <= one.returned_at for one in earlier if one.returned_at):

@@ -2,23 +2,29 @@
 findings, and a warehouse's acknowledgements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from gateway.domain.asking import Ask, Standing, standing
-from gateway.domain.case import CaseStage
+from gateway.domain.asking import Ask, Standing, return_standing, standing
+from gateway.domain.case import CaseStage, Wish
 from gateway.domain.declaration import DeclarationStage
-from gateway.domain.errors import TooLate, VersionMoved
+from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.domain.lifecycle import INVENTORY_DECLARED, case_stage, frozen_reason
-from gateway.domain.papers import PaperKind
+from gateway.domain.money import plain
+from gateway.domain.papers import Order, PaperKind
+from gateway.domain.planning import return_event, returnable, to_refile
+from gateway.domain.receipts import released_events
+from gateway.flow.clockwork import local_date
 from gateway.flow.context import Context
-from gateway.flow.match import Bench, declare_effect, settle
+from gateway.flow.match import Bench, declare_effect, plan, record_planned, settle
 from gateway.flow.notify import Ack, acknowledge_command
 from gateway.flow.remedies import Settled, Settlement, settle_command
+from gateway.flow.status import stage_notices
 from gateway.ports import CaseView, Changes, Command, Decide, Found, Views
 
 R = TypeVar("R")
@@ -51,6 +57,7 @@ class _Asked:
     context: Context
     now: int
     version: int | None = None
+    lines: Mapping[int, Decimal] | None = None
 
 
 def decide_download(
@@ -111,13 +118,15 @@ class Desk:
         by: str,
         reason: str,
         version: int | None = None,
+        lines: Mapping[int, Decimal] | None = None,
     ) -> Reply | None:
         """Whether a case can still be stopped; when it can, it is, in the same commit.
 
-        None when the tenant has no such case.
+        ``lines`` says of which order lines how much comes back; without it everything does. None
+        when the tenant has no such case. Raises ``InvalidValue`` for lines that are not there.
         """
         asked = self._asked(ask, tenant, case_id, by, reason, version)
-        return await self._run(decide_question, asked)
+        return await self._run(decide_question, replace(asked, lines=lines))
 
     async def record_download(
         self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
@@ -200,19 +209,67 @@ def _own(facts: _Asked, views: Views) -> CaseView | None:
 
 
 def decide_question(facts: _Asked, views: Views, found: Found) -> Changes[Reply | None]:
-    """Pure: the answer from the live state; what can be stopped is held with it."""
+    """Pure: the answer from the live state; what it promises is done with it."""
     changes: Changes[Reply | None] = Changes(result=None)
     view = _own(facts, views)
     if view is None:
         return changes
     assert isinstance(facts.action, Ask)
+    before = view.state
     answer = standing(facts.action, view.state)
+    if answer.files:
+        answer = _take_back(view, changes, facts)
+    elif answer.asks:
+        _wish(view, Wish(facts.action.value), facts)
     if answer.holds and view.state.hold is None:
         reason = f"{facts.action.value}: {facts.reason}"
         view.record(Event(EventKind.CASE_HELD, {"by": facts.by, "reason": reason}))
+    if answer.asks:
+        bench = _bench(view, facts)
+        plan(view, changes, bench, bench.goods_versions(view.papers))
+    stage_notices(view, changes, facts.context.master, before, facts.now)
     is_held = view.state.hold is not None
     changes.result = Reply(answer, case_stage(view.state), is_held)
     return changes
+
+
+def _wish(view: CaseView, wish: Wish, facts: _Asked) -> None:
+    """Record what is wanted of the inventory; what must be filed again first is found now."""
+    payload = {"ask": wish.value, "by": facts.by, "reason": facts.reason}
+    after = to_refile(view.state) if wish is Wish.REDECLARE else {}
+    view.record(Event(EventKind.CASE_ASKED, payload | ({"after": after} if after else {})))
+
+
+def _take_back(view: CaseView, changes: Changes[Any], facts: _Asked) -> Standing:
+    """File the return of what customs released, if it can still be asked for."""
+    order = view.papers.get(PaperKind.ORDER)
+    assert order is not None
+    assert isinstance(order.paper, Order)
+    left = returnable(view.state, order.paper)
+    today = f"{local_date(facts.now):%Y%m%d}"
+    answer = return_standing(view.state, today, is_anything_left=bool(left))
+    if not answer.files:
+        return answer
+    wanted = left if facts.lines is None else facts.lines
+    for line_no, quantity in wanted.items():
+        if not 0 < quantity <= left.get(line_no, 0):
+            most = plain(left.get(line_no, Decimal(0)))
+            raise InvalidValue(f"lines.{line_no}", f"at most {most} of this line can be returned")
+    bench = _bench(view, facts)
+    record_planned(
+        view,
+        changes,
+        bench,
+        return_event(view.state, view.key, bench.profile, facts.reason, wanted),
+    )
+    return answer
+
+
+def _bench(view: CaseView, facts: _Asked) -> Bench:
+    context = facts.context
+    profile = context.master.profile(view.key.tenant, view.key.profile_id)
+    assert profile is not None
+    return Bench(profile, context.master, context.matcher, context.crash, facts.now)
 
 
 def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage | None]:
@@ -221,11 +278,7 @@ def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage
     view = _own(facts, views)
     if view is None:
         return changes
-    profile = facts.context.master.profile(view.key.tenant, view.key.profile_id)
-    assert profile is not None
-    bench = Bench(
-        profile, facts.context.master, facts.context.matcher, facts.context.crash, facts.now
-    )
+    bench = _bench(view, facts)
     match facts.action:
         case Action.HOLD:
             if frozen_reason(view.state, PaperKind.ORDER) == INVENTORY_DECLARED:
@@ -244,7 +297,10 @@ def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage
 def _let_go(view: CaseView, changes: Changes[Any], facts: _Asked, bench: Bench) -> None:
     if view.state.hold is None:
         return
+    before = view.state
     view.record(Event(EventKind.CASE_UNHELD, {"by": facts.by}))
+    view.record(*released_events(view.state))
+    stage_notices(view, changes, bench.master, before, bench.now)
     # The person decides for this case: it is declared, whatever the ramp covers.
     settle(view, changes, replace(bench, profile=replace(bench.profile, ramp_percent=100)))
     for declaration in view.state.declarations:

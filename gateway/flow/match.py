@@ -49,6 +49,10 @@ class Bench:
             local_date(self.now),
         )
 
+    def goods_versions(self, papers: Mapping[PaperKind, PaperRevision]) -> dict[str, int]:
+        """Which versions of the goods records a declaration made today stands on."""
+        return {sku: record.version for sku, record in self.goods(papers).items()}
+
     def around(self, state: CaseState) -> Circumstances:
         """What else is known: the tables that were imported, and what customs charged."""
         tables = self.master.tables(self.profile.tenant)
@@ -121,14 +125,20 @@ def _judged_by(
 def plan(view: CaseView, changes: Changes[Any], bench: Bench, goods: Mapping[str, int]) -> None:
     """Record the declarations that may be filed now and ask for them in the outbox."""
     for event in plan_events(view.state, view.key, bench.profile, goods):
-        view.record(event)
-        if event.kind is not EventKind.DECLARATION_PLANNED:
-            continue
-        kind, version = DeclarationKind(event.payload["kind"]), event.payload["version"]
-        changes.effects.append(declare_effect(view.key, bench.profile, kind, version, bench.now))
-        if kind is DeclarationKind.INVENTORY:
-            claim = Lookup("cop_no", event.payload["cop_no"])
-            changes.claims.append((claim, view.key.case_id, view.key.tenant))
+        if event.kind is EventKind.DECLARATION_PLANNED:
+            record_planned(view, changes, bench, event)
+        else:
+            view.record(event)
+
+
+def record_planned(view: CaseView, changes: Changes[Any], bench: Bench, event: Event) -> None:
+    """Record one planned declaration, claim its number and ask for it in the outbox."""
+    view.record(event)
+    kind, version = DeclarationKind(event.payload["kind"]), event.payload["version"]
+    changes.effects.append(declare_effect(view.key, bench.profile, kind, version, bench.now))
+    if not kind.is_paper:
+        claim = Lookup("cop_no", event.payload["cop_no"])
+        changes.claims.append((claim, view.key.case_id, view.key.tenant))
 
 
 def declare_effect(

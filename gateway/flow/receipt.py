@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.declaration import BillFact, DeclarationKind, ReceiptFact, Word
+from gateway.domain.case import CaseState
+from gateway.domain.declaration import (
+    BillFact,
+    DeclarationKind,
+    DeclarationStage,
+    ReceiptFact,
+    Word,
+)
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
 from gateway.domain.lifecycle import SIGNATURE_REFUSED
@@ -291,8 +298,9 @@ def _follow(
         return
     kind = DeclarationKind(events[0].payload["kind"])
     filed = view.state.declaration(kind)
-    # Only what customs says of the papers opens the way for a declaration.
-    if filed is not None and kind.is_paper:
+    # What customs says of the papers opens the way for a declaration; what it says of an inventory
+    # or of a cancellation, for what is wanted next.
+    if filed is not None and (kind.is_paper or _moves_on(before, view.state, kind)):
         plan(view, changes, _bench(context, profile, view, now), filed.pinned.goods)
     stage_notices(view, changes, context.master, before, now)
     if any(event.payload.get("effect") == "deferred" for event in events):
@@ -300,6 +308,15 @@ def _follow(
         changes.effects.append(siblings_effect(view.key, due_at))
     if alarms_call_for_stop(view.new_events[first_new:]):
         revoke_notice(view, changes, context.master, now)
+
+
+def _moves_on(before: CaseState, after: CaseState, kind: DeclarationKind) -> bool:
+    """Whether an answer that is none about a paper may call for another declaration."""
+    if before.asked is not None:
+        return True
+    filed = after.declaration(kind)
+    is_fresh = filed is not None and filed is not before.declaration(kind)
+    return is_fresh and filed is not None and filed.stage is DeclarationStage.REJECTED
 
 
 def _bench(context: Context, profile: FilingProfile, view: CaseView, now: int) -> Bench:

@@ -32,12 +32,15 @@ _TOLD: Final = frozenset(
         CaseStage.RELEASED,
         CaseStage.CLOSED,
         CaseStage.RETURNED_ABROAD,
+        CaseStage.CANCELLING,
+        CaseStage.CANCELLED,
+        CaseStage.ABANDONED,
     }
 )
 EVENT_TYPES: Final = frozenset(
     {RELEASE, REVOKE, ENDPOINT_DISABLED, REPAIR_ASKED} | {_STAGE_PREFIX + stage for stage in _TOLD}
 )
-_REVOKING: Final = "contradiction_after_release"
+_REVOKING: Final = frozenset({"contradiction_after_release", "cancelled_after_release"})
 
 
 def stage_notices(
@@ -53,7 +56,8 @@ def stage_notices(
 
 def revoke_notice(view: CaseView, changes: Changes[Any], master: MasterData, now: int) -> None:
     """Tell the warehouse to stop: customs contradicts an earlier release."""
-    data = _release_data(view) | {"reason": _REVOKING}
+    reason = next(alarm for alarm in reversed(view.state.alarms) if alarm in _REVOKING)
+    data = _release_data(view) | {"reason": reason}
     _notify(view, changes, master, REVOKE, now, data)
 
 
@@ -71,7 +75,7 @@ def repair_notice(
 def alarms_call_for_stop(events: list[Event]) -> bool:
     """Whether one of these events contradicts a release."""
     return any(
-        event.kind is EventKind.ALARM_RAISED and event.payload["alarm"] == _REVOKING
+        event.kind is EventKind.ALARM_RAISED and event.payload["alarm"] in _REVOKING
         for event in events
     )
 

@@ -67,7 +67,8 @@ def decide_deadline(facts: _DeadlineFacts, views: Views, found: Found) -> Change
 def _alarm_lonely_release(view: CaseView) -> None:
     """A release whose siblings never came moves nothing; a person looks at it."""
     inventory = view.state.declaration(DeclarationKind.INVENTORY)
-    if inventory is not None and inventory.deferred is not None:
+    # While a person has the case anyway, nothing more is to be told.
+    if view.state.hold is None and inventory is not None and inventory.deferred is not None:
         view.record(
             Event(
                 EventKind.ALARM_RAISED,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.base import RegimeAdapter
-from adapters.customs.ceb import inventory, order, payment, waybill
+from adapters.customs.ceb import follow_ups, inventory, order, payment, waybill
 from adapters.customs.ceb.inventory import InventoryRecords
 from adapters.customs.ceb.order import OrderRecords
 from adapters.customs.ceb.payment import PaymentRecords
@@ -44,12 +44,16 @@ _MESSAGES: Final[Mapping[DeclarationKind, str]] = {
     DeclarationKind.PAYMENT: payment.MESSAGE,
     DeclarationKind.WAYBILL: waybill.MESSAGE,
     DeclarationKind.INVENTORY: inventory.MESSAGE,
+    DeclarationKind.CANCELLATION: follow_ups.CANCELLATION,
+    DeclarationKind.RETURN: follow_ups.RETURN,
 }
 _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], Records]]] = {
     DeclarationKind.ORDER: OrderRecords,
     DeclarationKind.PAYMENT: PaymentRecords,
     DeclarationKind.WAYBILL: WaybillRecords,
     DeclarationKind.INVENTORY: InventoryRecords,
+    DeclarationKind.CANCELLATION: follow_ups.cancellations,
+    DeclarationKind.RETURN: follow_ups.returns,
 }
 _MOST_COMPILED: Final = 256
 """Compiled profile versions kept; one costs a few milliseconds and some 100 kB."""

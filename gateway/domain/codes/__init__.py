@@ -105,6 +105,7 @@ class Rejection:
     ``rule`` names what would have caught it before filing: a rule of the catalogue, ``schema``,
     ``signing``, ``lifecycle``, ``grouping``, ``by-construction``; empty when nothing on our side
     can know. ``status`` is the returnStatus it comes with, empty when the code is the status.
+    ``fix_id`` names the fix that its texts tell.
     """
 
     code: str
@@ -117,6 +118,7 @@ class Rejection:
     cause_en: str
     fix_zh: str
     fix_en: str
+    fix_id: str = ""
 
     def cause(self, locale: str) -> str:
         """Why, in ``zh`` or ``en``; any other locale reads English."""
@@ -181,6 +183,7 @@ def rejections() -> Mapping[str, Rejection]:
                 cause_en=one["en"],
                 fix_zh=fixes[one["fix"]]["zh"],
                 fix_en=fixes[one["fix"]]["en"],
+                fix_id=one["fix"],
             )
             for one in _data("rejections")["codes"]
         }

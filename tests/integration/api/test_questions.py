@@ -286,6 +286,17 @@ async def test_questions_are_answered_from_the_live_state(
         assert code(reply) == answer
 
 
+async def test_the_lines_of_a_return_are_read_strictly(api: API) -> None:
+    path = f"/v1/cases/{api.world.case_ids[ALPHA]}/return"
+    lines = [{"line_no": 0, "quantity": "1"}, {"line_no": 1, "quantity": 1.5}]
+    reply = await api.post(path, {"reason": "size", "lines": lines})
+    assert reply.status == 422
+    assert [one["path"] for one in reply.doc["errors"]] == [
+        "lines[0].line_no",
+        "lines[1].quantity",
+    ]
+
+
 async def test_a_question_about_a_foreign_case_is_404(api: API) -> None:
     reply = await api.post(f"/v1/cases/{api.world.case_ids[BETA]}/cancel", {"reason": "x"})
     assert reply.status == 404

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from gateway.api.services import Services
@@ -217,6 +218,7 @@ class DeskOfOne:
         by: str,
         reason: str,
         version: int | None = None,
+        lines: Mapping[int, Decimal] | None = None,
     ) -> Reply | None:
         self._seen(tenant, case_id, version)
         detail = self.reads.details.get((tenant, case_id))

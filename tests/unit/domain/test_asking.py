@@ -27,7 +27,15 @@ def test_every_cell_has_an_answer_with_both_texts() -> None:
         for cell in row.values():
             assert all(REASONS[cell.reason])
     used = {cell.reason for row in TABLE.values() for cell in row.values()}
-    assert used == set(REASONS)
+    elsewhere = {"export_by_hand", "return_open", "return_window_over", "nothing_left_to_return"}
+    assert used == set(REASONS) - elsewhere
+
+
+@pytest.mark.parametrize("ask", list(Ask))
+def test_exports_are_asked_for_by_hand(ask: Ask) -> None:
+    kind, stage = DeclarationKind.EXPORT_INVENTORY, DeclarationStage.ACCEPTED
+    answer = standing(ask, CaseState(declarations=(DeclarationState(kind, 1, stage),)))
+    assert (answer.answered, answer.reason) == (Answered.NOT_POSSIBLE, "export_by_hand")
 
 
 @pytest.mark.parametrize("stage", list(DeclarationStage))
@@ -37,7 +45,8 @@ def test_every_stage_is_answered_and_only_what_is_stoppable_is_held(
 ) -> None:
     answer = standing(ask, at("stored", stage.value))
     assert not answer.holds or answer.answered is Answered.STOPPABLE
-    assert not answer.safe_to_refund or answer.holds
+    assert not answer.safe_to_refund or answer.holds or stage is DeclarationStage.CANCELLED
+    assert not (answer.asks or answer.files) or answer.answered is Answered.STOPPABLE
 
 
 @pytest.mark.parametrize(
@@ -47,13 +56,15 @@ def test_every_stage_is_answered_and_only_what_is_stoppable_is_held(
         ("lodged", None, Ask.CHANGE, Answered.STOPPABLE, "held_for_change"),
         ("rejected", None, Ask.CHANGE, Answered.STOPPABLE, "send_corrected_paper"),
         ("stored", "planned", Ask.CHANGE, Answered.STOPPABLE, "held_for_change"),
-        ("stored", "claimed", Ask.CANCEL, Answered.NOT_POSSIBLE, "with_customs"),
-        ("stored", "unknown", Ask.CHANGE, Answered.NOT_POSSIBLE, "with_customs"),
+        ("stored", "claimed", Ask.CANCEL, Answered.STOPPABLE, "queued"),
+        ("stored", "unknown", Ask.CHANGE, Answered.STOPPABLE, "queued"),
+        ("stored", "rejected", Ask.REDECLARE, Answered.STOPPABLE, "declared_anew"),
+        ("stored", "cancelled", Ask.REDECLARE, Answered.STOPPABLE, "declared_anew"),
         ("stored", "rejected", Ask.CANCEL, Answered.STOPPABLE, "held_after_rejection"),
-        ("stored", "accepted", Ask.CANCEL, Answered.NOT_POSSIBLE, "request_at_customs"),
+        ("stored", "accepted", Ask.CANCEL, Answered.STOPPABLE, "request_filed"),
         ("stored", "inspection", Ask.CHANGE, Answered.TOO_LATE, "customs_decides"),
         ("stored", "released", Ask.CANCEL, Answered.TOO_LATE, "released"),
-        ("stored", "closed", Ask.RETURN, Answered.NOT_POSSIBLE, "return_by_hand"),
+        ("stored", "closed", Ask.RETURN, Answered.STOPPABLE, "return_filed"),
         ("stored", "lodged", Ask.RETURN, Answered.TOO_EARLY, "nothing_to_return"),
     ],
 )
