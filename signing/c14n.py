@@ -9,6 +9,7 @@ which is what canonicalising it in place means.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from lxml import etree
@@ -16,6 +17,7 @@ from lxml import etree
 from signing.profiles import DS_NAMESPACE, Profile
 
 _NOT_PLAIN: Final = re.compile(r"""[&<>"'\s]""")
+_INSTRUCTION: Final = etree.XPath("boolean(//processing-instruction())")
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -55,20 +57,27 @@ def signed_info_bytes(profile: Profile, declarations: bytes, digest_base64: byte
 
 def signed_info_content(profile: Profile, digest_base64: bytes) -> bytes:
     """Build the children of SignedInfo, the same wherever the element stands."""
-    return (
+    before, after = _around_digest(profile)
+    return b"%b%b%b" % (before, digest_base64, after)
+
+
+@lru_cache(maxsize=16)
+def _around_digest(profile: Profile) -> tuple[bytes, bytes]:
+    """What stands before and after the digest."""
+    before = (
         b'<ds:CanonicalizationMethod Algorithm="%b"></ds:CanonicalizationMethod>'
         b'<ds:SignatureMethod Algorithm="%b"></ds:SignatureMethod>'
         b'<ds:Reference URI=""><ds:Transforms>'
         b'<ds:Transform Algorithm="%b"></ds:Transform>'
         b'</ds:Transforms><ds:DigestMethod Algorithm="%b"></ds:DigestMethod>'
-        b"<ds:DigestValue>%b</ds:DigestValue></ds:Reference>"
+        b"<ds:DigestValue>"
     ) % (
         profile.canonicalization.encode(),
         profile.signature_method.encode(),
         profile.transform.encode(),
         profile.digest_method.encode(),
-        digest_base64,
     )
+    return before, b"</ds:DigestValue></ds:Reference>"
 
 
 def canonicalise(root: etree._Element) -> bytes:
@@ -93,7 +102,7 @@ def has_xml_attribute(element: etree._Element) -> bool:
 
 def has_instruction(root: etree._Element) -> bool:
     """Tell whether the document holds a processing instruction, outside the root included."""
-    return bool(root.xpath("boolean(//processing-instruction())"))
+    return bool(_INSTRUCTION(root))
 
 
 def cut(canonical: bytes, signature: etree._Element, signed_info: etree._Element) -> CanonicalParts:

@@ -159,11 +159,7 @@ class Certificate:
 
     def may_sign(self) -> bool:
         """Tell whether the key usage, where the certificate names one, includes signing."""
-        try:
-            usage = _key_usage(self.parsed)
-        except (x509.DuplicateExtension, ValueError):
-            return False
-        return usage is None or usage.digital_signature or usage.content_commitment
+        return _may_sign(self)
 
     def may_issue(self) -> bool:
         """Tell whether this is a certificate authority's that may sign certificates."""
@@ -200,6 +196,16 @@ class Certificate:
     def is_valid_at(self, moment: datetime) -> bool:
         """Tell whether the time-zone-aware moment lies inside the validity, ends included."""
         return self.not_before <= moment <= self.not_after
+
+
+@lru_cache(maxsize=256)
+def _may_sign(certificate: Certificate) -> bool:
+    """Looking for an extension costs as much as an RSA verification."""
+    try:
+        usage = _key_usage(certificate.parsed)
+    except (x509.DuplicateExtension, ValueError):
+        return False
+    return usage is None or usage.digital_signature or usage.content_commitment
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,9 @@
 """SM2 through the system's OpenSSL 3 libcrypto, which `cryptography` does not offer.
 
-Called by ctypes, which lets go of the interpreter lock for the time of a call. The signer id is set
-on every operation: OpenSSL's own default is the empty id, and a signature made under it is refused
-by customs. Nothing is loaded before the first use; `probe` says at start what is missing.
+Called by ctypes, which lets go of the interpreter lock for the time of a call. What is signed is
+SM3(ZA || data); ZA, the hash of signer id, curve and public key (GB/T 32918.2, 5.5), is taken once
+for a key. OpenSSL's own default is the empty id, and a signature made under it is refused by
+customs. Nothing is loaded before the first use; `probe` says at start what is missing.
 """
 
 import ctypes
@@ -10,10 +11,12 @@ import ctypes.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from signing.der import der_of_raw, raw_of_der
+from cryptography.hazmat.primitives.hashes import SM3, Hash
+
+from signing.der import der_of_raw, raw_of_der, read
 from signing.errors import (
     CertificateMissing,
     KeyFailed,
@@ -27,6 +30,16 @@ from signing.errors import (
 SIGNER_ID: Final = b"1234567812345678"
 """The default signer id of GM/T 0009, which every customs device uses."""
 
+_COORDINATE_BYTES: Final = 32
+_P256: Final = 2**256 - 2**224 - 2**96 + 2**64 - 1
+# a, b and the base point of the recommended curve (GB/T 32918.5), as ZA takes them in.
+_CURVE: Final = bytes.fromhex(
+    "fffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffc"
+    "28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93"
+    "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7"
+    "bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0"
+)
+_B: Final = int.from_bytes(_CURVE[32:64], "big")
 _NAMES: Final = ("libcrypto.so.3", "libcrypto.3.dylib", "libcrypto-3-x64.dll")
 _OLDEST: Final = 0x30000000
 _PKCS8_CIPHER: Final = b"AES-256-CBC"
@@ -45,22 +58,19 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "BIO_read": (_I, (_P, _P, _I)),
     "BIO_ctrl_pending": (_N, (_P,)),
     "EVP_MD_fetch": (_P, (_P, _S, _S)),
+    "EVP_MD_free": (None, (_P,)),
     "EVP_CIPHER_fetch": (_P, (_P, _S, _S)),
     "EVP_PKEY_CTX_new_from_name": (_P, (_P, _S, _S)),
     "EVP_PKEY_CTX_new": (_P, (_P, _P)),
-    "EVP_PKEY_CTX_set1_id": (_I, (_P, _S, _I)),
     "EVP_PKEY_CTX_free": (None, (_P,)),
     "EVP_PKEY_keygen_init": (_I, (_P,)),
     "EVP_PKEY_generate": (_I, (_P, _P)),
     "EVP_PKEY_free": (None, (_P,)),
     "EVP_PKEY_is_a": (_I, (_P, _S)),
-    "EVP_MD_CTX_new": (_P, ()),
-    "EVP_MD_CTX_free": (None, (_P,)),
-    "EVP_MD_CTX_set_pkey_ctx": (None, (_P, _P)),
-    "EVP_DigestSignInit": (_I, (_P, _P, _P, _P, _P)),
-    "EVP_DigestSign": (_I, (_P, _P, _P, _S, _N)),
-    "EVP_DigestVerifyInit": (_I, (_P, _P, _P, _P, _P)),
-    "EVP_DigestVerify": (_I, (_P, _S, _N, _S, _N)),
+    "EVP_PKEY_sign_init": (_I, (_P,)),
+    "EVP_PKEY_sign": (_I, (_P, _P, _P, _S, _N)),
+    "EVP_PKEY_verify_init": (_I, (_P,)),
+    "EVP_PKEY_verify": (_I, (_P, _S, _N, _S, _N)),
     "PEM_read_bio_PrivateKey": (_P, (_P, _P, _P, _S)),
     "PEM_write_bio_PKCS8PrivateKey": (_I, (_P, _P, _P, _S, _I, _P, _P)),
     "d2i_PUBKEY": (_P, (_P, _P, ctypes.c_long)),
@@ -79,7 +89,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 class _Library:
-    """libcrypto with the functions used here and the two algorithms fetched once."""
+    """libcrypto with the functions used here."""
 
     def __init__(self, name: str) -> None:
         try:
@@ -92,10 +102,11 @@ class _Library:
             raise ProviderMissing("libcrypto of OpenSSL 3 cannot be loaded") from error
         if self.OpenSSL_version_num() < _OLDEST:
             raise ProviderMissing("libcrypto is older than OpenSSL 3")
-        self.sm3 = self.EVP_MD_fetch(None, b"SM3", None)
+        sm3 = self.EVP_MD_fetch(None, b"SM3", None)
         context = self.EVP_PKEY_CTX_new_from_name(None, b"SM2", None)
         self.EVP_PKEY_CTX_free(context)
-        if not self.sm3 or not context:
+        self.EVP_MD_free(sm3)
+        if not sm3 or not context:
             raise ProviderMissing("this libcrypto was built or configured without SM2 and SM3")
 
     def __getattr__(self, name: str) -> Any:
@@ -158,14 +169,14 @@ class SM2PublicKey:
             encoded = der_of_raw(signature)
         except ValueError as error:
             raise SignatureMismatch from error
-        library = _library()
-        with _digest_context(self._key.pointer, signer_id) as context:
-            initialised = library.EVP_DigestVerifyInit(
-                context, None, library.sm3, None, self._key.pointer
+        library, digest = _library(), _digest(self.spki, signer_id, data)
+        context = library.EVP_PKEY_CTX_new(self._key.pointer, None)
+        try:
+            valid = library.EVP_PKEY_verify_init(context) == 1 and (
+                library.EVP_PKEY_verify(context, encoded, len(encoded), digest, len(digest)) == 1
             )
-            valid = initialised == 1 and (
-                library.EVP_DigestVerify(context, encoded, len(encoded), data, len(data)) == 1
-            )
+        finally:
+            library.EVP_PKEY_CTX_free(context)
         if not valid:
             library.ERR_clear_error()
             raise SignatureMismatch
@@ -215,18 +226,20 @@ class SM2PrivateKey:
 
     def sign(self, data: bytes, signer_id: bytes = SIGNER_ID) -> bytes:
         """Return raw r||s over SM3(ZA || data). Raises `KeyFailed`."""
-        library = _library()
+        library, digest = _library(), _digest(self.public.spki, signer_id, data)
         space = ctypes.create_string_buffer(_SIGNATURE_SPACE)
         length = ctypes.c_size_t(_SIGNATURE_SPACE)
-        with _digest_context(self._key.pointer, signer_id) as context:
-            initialised = library.EVP_DigestSignInit(
-                context, None, library.sm3, None, self._key.pointer
+        context = library.EVP_PKEY_CTX_new(self._key.pointer, None)
+        try:
+            done = library.EVP_PKEY_sign_init(context) == 1 and (
+                library.EVP_PKEY_sign(context, space, ctypes.byref(length), digest, len(digest))
+                == 1
             )
-            if initialised != 1 or (
-                library.EVP_DigestSign(context, space, ctypes.byref(length), data, len(data)) != 1
-            ):
-                library.ERR_clear_error()
-                raise KeyFailed("libcrypto")
+        finally:
+            library.EVP_PKEY_CTX_free(context)
+        if not done:
+            library.ERR_clear_error()
+            raise KeyFailed("libcrypto")
         return raw_of_der(space.raw[: length.value])
 
     def pem(self, passphrase: bytes | None = None) -> bytes:
@@ -306,20 +319,35 @@ def probe() -> None:
     raise ProviderMissing("libcrypto ignores the SM2 signer id")
 
 
-@contextmanager
-def _digest_context(key: int, signer_id: bytes) -> Iterator[int]:
-    """A digest context whose key context carries the signer id."""
-    library = _library()
-    context = library.EVP_MD_CTX_new()
-    key_context = library.EVP_PKEY_CTX_new(key, None)
-    try:
-        if library.EVP_PKEY_CTX_set1_id(key_context, signer_id, len(signer_id)) != 1:
-            raise KeyFailed("signer id")
-        library.EVP_MD_CTX_set_pkey_ctx(context, key_context)
-        yield context
-    finally:
-        library.EVP_MD_CTX_free(context)
-        library.EVP_PKEY_CTX_free(key_context)
+def _digest(spki: bytes, signer_id: bytes, data: bytes) -> bytes:
+    """SM3(ZA || data): what an SM2 key signs."""
+    sm3 = _after_za(spki, signer_id).copy()
+    sm3.update(data)
+    return sm3.finalize()
+
+
+@lru_cache(maxsize=256)
+def _after_za(spki: bytes, signer_id: bytes) -> Hash:
+    """SM3 that has taken ZA in, for the key of a SubjectPublicKeyInfo; copied, never changed."""
+    za = Hash(SM3())
+    za.update((8 * len(signer_id)).to_bytes(2, "big") + signer_id + _CURVE + _point(spki))
+    sm3 = Hash(SM3())
+    sm3.update(za.finalize())
+    return sm3
+
+
+def _point(spki: bytes) -> bytes:
+    """The two coordinates of the public key, whichever form it is written in."""
+    _, content, _ = read(spki, 0)
+    _, _, after_algorithm = read(content, 0)
+    _, bits, _ = read(content, after_algorithm)
+    form, x = bits[1], bits[2 : 2 + _COORDINATE_BYTES]
+    if form not in (2, 3):
+        return bits[2:]
+    value = int.from_bytes(x, "big")
+    y = pow(value**3 - 3 * value + _B, (_P256 + 1) // 4, _P256)
+    y = y if y % 2 == form % 2 else _P256 - y
+    return x + y.to_bytes(_COORDINATE_BYTES, "big")
 
 
 @contextmanager

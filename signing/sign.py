@@ -7,6 +7,7 @@ few slices.
 import base64
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from lxml import etree
@@ -25,6 +26,7 @@ from signing.c14n import (
     signed_info_bytes,
     signed_info_content,
 )
+from signing.certificate import Certificate
 from signing.errors import (
     AlreadySigned,
     CarriageReturnKept,
@@ -105,8 +107,7 @@ def sign(
         if not all(is_plain_uri(uri) for _, uri in place.namespaces):
             raise RootNotSignable("namespace URI")
     digest = base64.b64encode(digest_of(profile, place.digested))
-    declarations = namespace_declarations({**dict(place.namespaces), "ds": DS_NAMESPACE}.items())
-    signature = key.sign(signed_info_bytes(profile, declarations, digest))
+    signature = key.sign(signed_info_bytes(profile, _in_scope(place.namespaces), digest))
     if len(signature) != signature_length(profile, key.certificate):
         raise KeyFailed("length of the signature")
     element = _signature_element(profile, digest, signature, key)
@@ -122,29 +123,40 @@ def sign(
     )
 
 
+@lru_cache(maxsize=64)
+def _in_scope(namespaces: tuple[tuple[str, str], ...]) -> bytes:
+    """The declarations in scope at SignedInfo under a root that has these."""
+    return namespace_declarations({**dict(namespaces), "ds": DS_NAMESPACE}.items())
+
+
 def is_key_name(text: str) -> bool:
     """Tell whether the text may stand in ds:KeyName: 1 to 40 letters and digits."""
     return _KEY_NAME.fullmatch(text) is not None
 
 
 def _signature_element(profile: Profile, digest: bytes, signature: bytes, key: Key) -> bytes:
-    certificate = b""
-    if profile.has_certificate:
-        certificate = (
-            b"<ds:X509Data><ds:X509Certificate>%b</ds:X509Certificate></ds:X509Data>"
-            % key.certificate.der_base64
-        )
     return (
         b"<ds:Signature%b><ds:SignedInfo>%b</ds:SignedInfo>"
         b"<ds:SignatureValue>%b</ds:SignatureValue>"
-        b"<ds:KeyInfo><ds:KeyName>%b</ds:KeyName>%b</ds:KeyInfo></ds:Signature>"
+        b"%b</ds:Signature>"
     ) % (
         DS_DECLARATION,
         signed_info_content(profile, digest),
         base64.b64encode(signature),
-        key.key_name.encode(),
-        certificate,
+        _key_info(profile, key.key_name, key.certificate),
     )
+
+
+@lru_cache(maxsize=64)
+def _key_info(profile: Profile, key_name: str, certificate: Certificate) -> bytes:
+    """The same with every message of a key."""
+    data = b""
+    if profile.has_certificate:
+        data = (
+            b"<ds:X509Data><ds:X509Certificate>%b</ds:X509Certificate></ds:X509Data>"
+            % certificate.der_base64
+        )
+    return b"<ds:KeyInfo><ds:KeyName>%b</ds:KeyName>%b</ds:KeyInfo>" % (key_name.encode(), data)
 
 
 def _in_canonical(document: bytes) -> _Place:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from lxml import etree
@@ -144,7 +145,7 @@ class _Claim:
 def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
     """Return what was signed, or raise a `VerificationError` that says why it is refused."""
     try:
-        root = parse(document, replace(policy.limits, xml_attributes=True))
+        root = parse(document, _with_xml_attributes(policy.limits))
         canonical = canonicalise(root)
     except (SchemaError, etree.C14NError) as error:
         raise UnreadableDocument from error
@@ -171,10 +172,16 @@ def verify(document: bytes, policy: VerifyPolicy) -> VerifiedDocument:
     )
 
 
+@lru_cache(maxsize=16)
+def _with_xml_attributes(limits: Limits) -> Limits:
+    """Let the parser take `xml:` attributes: what is refused of them has a reason of its own."""
+    return replace(limits, xml_attributes=True)
+
+
 def _parse_again(body: bytes, policy: VerifyPolicy) -> etree._Element:
     """Parse what was signed, which libxml2's C14N does not always leave well-formed."""
     try:
-        return parse(body, replace(policy.limits, xml_attributes=True))
+        return parse(body, _with_xml_attributes(policy.limits))
     except SchemaError as error:
         raise UnreadableDocument from error
 
@@ -297,11 +304,16 @@ def _algorithm(element: etree._Element) -> str:
 def _value(element: etree._Element, policy: VerifyPolicy) -> str:
     """Read the whole text of an element that may hold text alone."""
     _children(element)
-    text = "".join(str(piece) for piece in element.itertext())
-    folded = _SPACE.sub("", text)
+    # Whole: it has no child, not even a comment or an instruction.
+    text = element.text or ""
+    folded = _SPACE.sub("", text) if _has_space(text) else text
     if policy.strict_layout and folded != text:
         raise WhitespaceRefused(etree.QName(element).localname)
     return folded
+
+
+def _has_space(text: str) -> bool:
+    return " " in text or "\n" in text or "\t" in text or "\r" in text
 
 
 def _profile(claim: _Claim, policy: VerifyPolicy) -> Profile:
@@ -372,23 +384,37 @@ def _issued(der: bytes, policy: VerifyPolicy) -> Certificate:
 
     A chain has at most `_LONGEST_CHAIN` issuers, so issuers that issued each other end too.
     """
+    certificate, chain = _chain(der, policy.issuers, policy.intermediates)
+    for above in chain:
+        _require_validity(above, policy.at)
+    return certificate
+
+
+@lru_cache(maxsize=256)
+def _chain(
+    der: bytes, issuers: tuple[Certificate, ...], intermediates: tuple[Certificate, ...]
+) -> tuple[Certificate, tuple[Certificate, ...]]:
+    """The certificate and who stands above it; whatever the moment, so a verdict holds for good.
+
+    A refusal is not kept: strangers cannot crowd out what is known.
+    """
     try:
         certificate = Certificate.from_der(der)
     except CertificateUnreadable as error:
         raise CertificateMalformed from error
     below = certificate
+    chain: list[Certificate] = []
     for _ in range(_LONGEST_CHAIN):
-        for issuer in policy.issuers:
+        for issuer in issuers:
             if below.is_issued_by(issuer):
-                _require_validity(issuer, policy.at)
-                return certificate
-        found = [one for one in policy.intermediates if below.is_issued_by(one)]
+                return certificate, (*chain, issuer)
+        found = [one for one in intermediates if below.is_issued_by(one)]
         if not found:
             raise CertificateUntrusted
         below = found[0]
         if not below.may_issue():
             raise KeyUsageRefused("intermediate")
-        _require_validity(below, policy.at)
+        chain.append(below)
     raise ChainTooLong
 
 

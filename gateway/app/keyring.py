@@ -183,7 +183,7 @@ class ConfiguredRings(KeyRings):
         for one in gone.values():
             while any(ring.is_busy(one.given.key) for ring in rings):
                 await self._clock.sleep(_REST_S)
-            one.close()
+            await self._executor.run(one.close)
 
     def _open(self, name: str, section: KeySection, stamp: tuple[object, ...]) -> _Opened:
         key = open_key(name, section)

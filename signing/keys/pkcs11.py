@@ -7,6 +7,7 @@ token runs on one thread of its own.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -207,9 +208,15 @@ class _Token:
                 return
 
     def close(self) -> None:
-        """End the session and the thread; what runs is finished first."""
-        self._thread.submit(self._forget)
+        """End the session and the thread; what runs is finished first.
+
+        Waited for as long as a call may take: a token knows one log-in of a process, so who opens
+        it next must not meet the old one.
+        """
+        ended = self._thread.submit(self._forget)
         self._thread.shutdown(wait=False)
+        with suppress(FutureTimeout):
+            ended.result(self._settings.call_timeout_ms / 1000)
 
 
 def _library() -> ModuleType:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -191,12 +192,13 @@ class Control:
             return _failure("参数错误", "Base50000")
         if (refused := self._pin_fault(arguments)) is not None:
             return refused
-        if self.seconds_a_signature:
-            await asyncio.sleep(self.seconds_a_signature)
+        loop = asyncio.get_running_loop()
+        ready_at = loop.time() + self.seconds_a_signature
         data = text.encode()
         if self.fault is Fault.FOREIGN_SIGNATURE:
             data += b"\n"
         signature = await asyncio.to_thread(_signature, self.card, data, self.fault is Fault.DER)
+        await asyncio.sleep(ready_at - loop.time())
         self.signatures += 1
         value = base64.b64encode(signature).decode()
         return _success(value[:-7] if self.fault is Fault.TRUNCATED else value, self._number())
@@ -239,12 +241,17 @@ def _certificate(card: Card) -> x509.Certificate:
     return x509.load_pem_x509_certificate(card.certificate_pem)
 
 
-def _signature(card: Card, data: bytes, as_der: bool) -> bytes:
+@lru_cache(maxsize=8)
+def _rsa_key(pem: bytes) -> object:
+    """The key of a card; None for SM2, its other kind. Reading it checks it, which takes long."""
     try:
-        private = load_pem_private_key(card.key_pem, None)
+        return load_pem_private_key(pem, None)
     except (ValueError, UnsupportedAlgorithm):
-        # SM2: the card's other kind of key.
-        private = None
+        return None
+
+
+def _signature(card: Card, data: bytes, as_der: bool) -> bytes:
+    private = _rsa_key(card.key_pem)
     if isinstance(private, rsa.RSAPrivateKey):
         return private.sign(data, padding.PKCS1v15(), SHA1())  # noqa: S303
     der = _by_openssl(card, data)

@@ -292,3 +292,14 @@ def test_an_rsa_signature_is_not_taken_for_sm2() -> None:
     bent = content.replace(f"{DS}rsa-sha1".encode(), f"{DS}sm2-sm3".encode())
     with pytest.raises(KeyKindRefused):
         verify(bent, sm2_policy(pinned=(file_key().certificate,)))
+
+
+def test_a_key_whose_point_is_written_short_verifies_the_same() -> None:
+    spki = sm2_key().certificate.spki
+    x, y = spki[-64:-32], spki[-32:]
+    short = bytes.fromhex("3039301306072a8648ce3d020106082a811ccf5501822d032200")
+    key = SM2PublicKey.from_spki(short + bytes([2 + y[-1] % 2]) + x)
+    for _ in range(4):
+        key.verify(sm2_key().sign(b"data"), b"data")
+    with pytest.raises(SignatureMismatch):
+        key.verify(sm2_key().sign(b"data"), b"date")
