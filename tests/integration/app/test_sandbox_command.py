@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import signal
 import sys
 from collections.abc import AsyncIterator
 
@@ -43,7 +42,7 @@ async def sandbox() -> AsyncIterator[tuple[str, str]]:
                     await asyncio.sleep(0.1)
         yield f"http://127.0.0.1:{relay}", page
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         await process.wait()
 
 
@@ -131,5 +130,5 @@ async def test_a_ukey_signs_and_fails_as_it_is_told() -> None:
                 assert (await told.json())["signatures"] == 1
             await asyncio.to_thread(key.close)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         await process.wait()
