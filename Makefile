@@ -99,7 +99,7 @@ fuzz: venv-test ## fuzz the readers; SECONDS=120 for all, ARGS=CEB622Message for
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(ARGS)
 
 pytest: venv-test ## all tests; COVERAGE=1 also judges branch coverage
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST_COVERAGE) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(PYTEST_COVERAGE) $(ARGS)
 ifneq ($(COVERAGE),)
 	@$(MAKE) --no-print-directory coverage
 endif

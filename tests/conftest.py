@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,33 @@ for _profile, _examples in (("dev", 60), ("ci", 300), ("campaign", 20_000)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole worlds first, each by itself on whichever worker is free; other files stay together."""
+    for item in items:
+        is_world = any(item.get_closest_marker(name) for name in ("sim", "crash"))
+        if item.get_closest_marker("law"):
+            item.add_marker(pytest.mark.timeout(600))
+        if not is_world:
+            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Worlds and laws repeat over and over what other tests run once: to trace each of their lines
+    doubles their time and tells the coverage nothing new.
+    """
+    tracer = sys.gettrace()
+    if tracer is None or not any(map(item.get_closest_marker, ("sim", "crash", "law"))):
+        return (yield)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 def pytest_runtest_setup() -> None:

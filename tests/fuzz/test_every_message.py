@@ -20,6 +20,7 @@ from schemas.loader import LARGE, parse
 from schemas.reader import OddKind
 from tests.unit.schemas import values
 
+pytestmark = pytest.mark.law
 LIBRARIES = {edition: Library(edition) for edition in editions("ceb")}
 MESSAGES = [(edition, name) for edition, one in LIBRARIES.items() for name in one.plans]
 # A generated record fills every field, those of real receipts against the official schema too.

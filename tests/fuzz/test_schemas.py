@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -27,6 +28,7 @@ from tests.unit.schemas.sample import (
     plan,
 )
 
+pytestmark = pytest.mark.law
 WRITER = order_writer()
 READER = compile_reader(plan("CEB311Message"))
 POOL = ValidatorPool("ceb", "202205", "CEB311Message")

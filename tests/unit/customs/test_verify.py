@@ -241,6 +241,7 @@ def test_an_unknown_edition_is_told_with_those_there_are(inspector: Inspector) -
     assert "202205" in report.findings[0].en
 
 
+@pytest.mark.law
 @given(st.binary(max_size=200), st.integers(0, len(SIGNED)))
 def test_nothing_raises_for_what_a_file_holds(noise: bytes, place: int) -> None:
     inspector = Inspector(NOW)

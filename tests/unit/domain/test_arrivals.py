@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -26,6 +27,7 @@ from gateway.domain.papers import (
 )
 from tests.unit.domain.papers import DEFAULT, RECEIVED, cny, good
 
+pytestmark = pytest.mark.law
 MATCHER = PaperMatcher([DEFAULT])
 GOOD = good()
 KINDS = st.sampled_from(list(PaperKind))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from gateway.domain.papers import (
 from tests.unit.domain.examples import BAD
 from tests.unit.domain.papers import DEFAULT, ID, OTHER_ID, Case, cny, good
 
+pytestmark = pytest.mark.law
 MATCHER = PaperMatcher([DEFAULT])
 # Two thousand examples of each law in CI, fewer while working.
 _EXAMPLES = settings().max_examples
