@@ -14,15 +14,13 @@ from typing import Final
 from schemas.catalog import editions, load_catalog
 from schemas.envelope import BareMessage, DxpResponse, Envelope, open_file
 from schemas.errors import EnvelopeError, UnknownDocumentError, UnknownMessageError
-from schemas.loader import LARGE, Limits, declared_encoding
+from schemas.loader import LARGE, Limits, foreign_encoding
 from schemas.plan import MessagePlan, load_plan
 from schemas.reader import MessageReader, Odd, OddKind, ReadMessage, compile_reader
 from schemas.validate import ValidatorPool
 
 MOST_ENVELOPES: Final = 3
 """A DxpMsg whose Data is a DxpMsg again is legal at no place; relays have been seen to send it."""
-
-_UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class Library:
         self, opened: BareMessage, envelopes: list[Envelope], notes: list[Odd]
     ) -> Document:
         reader = self.reader(opened.kind.name)
-        if declared_encoding(opened.data) not in _UTF8:
+        if foreign_encoding(opened.data):
             notes.append(Odd("?xml", OddKind.ENCODING))
         message = reader.read(opened.root)
         return Document(reader.plan, message, opened.data, tuple(envelopes), tuple(notes))

@@ -84,6 +84,12 @@ def declared_encoding(data: bytes) -> str:
     return encoding.group(1).decode("ascii").lower() if encoding else ""
 
 
+def foreign_encoding(data: bytes) -> str:
+    """Return the encoding that the XML declaration names, empty when it is UTF-8 or none."""
+    declared = declared_encoding(data)
+    return "" if declared.encode() in _UTF8 else declared
+
+
 def parse(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
     """Return the root element of ``data``, parsed under ``limits``.
 

@@ -40,7 +40,7 @@ from gateway.domain.profile import FilingProfile
 from gateway.ports import Lookup, ReadFile, ReadKind, ReadRecord
 from schemas.envelope import BareMessage, DxpResponse, Envelope, open_file
 from schemas.errors import SchemaError
-from schemas.loader import LARGE, parse
+from schemas.loader import LARGE, foreign_encoding, parse
 from schemas.plan import MessagePlan
 from schemas.reader import MessageReader, Odd, OddKind, compile_reader, identify
 from schemas.reader import ReadRecord as SchemaRecord
@@ -153,12 +153,14 @@ class ReceiptReader:
                 return ReadFile(ReadKind.LOOPBACK, LOOPBACK, opened.sender_id)
             root = parse(opened.data, LARGE)
             found = BareMessage(identify(root), opened.data, root)
-            read = self._business(receipt_id, found, opened.sender_id or None)
+            read = self._business(receipt_id, found, opened.sender_id or None, opened.nodes)
             return replace(read, receivers=opened.receiver_ids)
         except SchemaError as error:
             return unreadable(error.code)
 
-    def _business(self, receipt_id: ReceiptId, found: BareMessage, sender: str | None) -> ReadFile:
+    def _business(
+        self, receipt_id: ReceiptId, found: BareMessage, sender: str | None, nodes: int = 0
+    ) -> ReadFile:
         name = found.kind.name
         if name == REFUSAL_MESSAGE and found.kind.namespace == self._refusal.plan.namespace:
             return self._refused(found, sender)
@@ -169,7 +171,12 @@ class ReceiptReader:
         message = reader.read(found.root)
         if not message.records:
             return unreadable("no_records", name, sender)
-        place = _Place(receipt_id, ANSWERS[name], _notes(message.notes, "message/"))
+        notes = _notes(message.notes, "message/")
+        if nodes > 1:
+            notes["envelope/DxpMsgSv"] = OddKind.REPEATED.value
+        if foreign_encoding(found.data):
+            notes["message/?xml"] = OddKind.ENCODING.value
+        place = _Place(receipt_id, ANSWERS[name], notes)
         return ReadFile(
             ReadKind.RECEIPTS,
             name,

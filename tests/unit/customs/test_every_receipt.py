@@ -290,3 +290,17 @@ def test_the_values_of_the_domain_are_those_of_the_schemas(edition: str) -> None
     assert set(lists["TradeMode"].codes) == {mode.value for mode in TradeMode}
     assert {mode.value for mode in ExportMode} <= set(lists["ExportTradeMode"].codes)
     assert set(lists["AppType"].codes) == {one.value for one in AppType}
+
+
+def test_how_a_file_came_is_noted_on_its_records() -> None:
+    text = written("CEB604Message").decode().partition("?>")[2]
+    body = f'<?xml version="1.0" encoding="gbk"?>{text}'.encode("gbk")
+    bare = fact(body)
+    assert isinstance(bare, ReceiptFact)
+    assert bare.notes["message/?xml"] == "encoding"
+    inner = files.envelope(written("CEB604Message")).decode()
+    for _ in range(2):
+        inner = f'<DxpMsgSv xmlns="{files.DXP}" ver="1.0"><SvNo Ver="1.0"/>{inner}</DxpMsgSv>'
+    wrapped = fact(inner.encode())
+    assert isinstance(wrapped, ReceiptFact)
+    assert wrapped.notes["envelope/DxpMsgSv"] == "repeated"

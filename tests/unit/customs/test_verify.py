@@ -290,3 +290,36 @@ def test_the_root_of_an_official_return_receipt_is_a_note(inspector: Inspector) 
     assert (report.kind, report.records) == ("CEB214Message", 1)
     assert ("CEB214", Severity.NOTE) in [(one.path, one.severity) for one in report.findings]
     assert report.outcome is Outcome.CLEAN
+
+
+NODE = (
+    '<SvNo Ver="1.0"><MsgId>12345678202601010000000000000001</MsgId>'
+    "<SendTime>2026-01-01T00:00:00</SendTime><EndNode>A</EndNode><StaNode>B</StaNode></SvNo>"
+)
+
+
+def by_nodes(data: bytes, count: int) -> bytes:
+    inner = receipts.envelope(data, kind="CEB303Message").decode()
+    for _ in range(count):
+        inner = (
+            f'<DxpMsgSv xmlns="http://www.chinaport.gov.cn/dxp" ver="1.0">{NODE}{inner}</DxpMsgSv>'
+        )
+    return inner.encode()
+
+
+def test_envelopes_of_nodes_in_each_other_are_a_note(inspector: Inspector) -> None:
+    body = (SAMPLES / "documents" / "303-9610.xml").read_bytes()
+    once, twice = (inspector.inspect(by_nodes(body, count)) for count in (1, 2))
+    assert (once.outcome, twice.outcome) == (Outcome.CLEAN, Outcome.CLEAN)
+    extra = [one for one in twice.findings if one not in once.findings]
+    assert [(one.path, one.severity) for one in extra] == [("DxpMsgSv/DxpMsgSv", Severity.NOTE)]
+    broken = inspector.inspect(by_nodes(body, 2).replace(b"<EndNode>A</EndNode>", b""))
+    assert broken.outcome is Outcome.FAULTY
+
+
+def test_another_encoding_is_a_note(inspector: Inspector) -> None:
+    text = (SAMPLES / "documents" / "303-9610.xml").read_text("utf-8")
+    declared = f'<?xml version="1.0" encoding="GB2312"?>{text}'.encode("gb18030")
+    report = inspector.inspect(declared)
+    assert ("reader", "encoding") in rules(report)
+    assert report.outcome is Outcome.CLEAN

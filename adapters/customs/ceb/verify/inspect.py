@@ -29,7 +29,7 @@ from schemas.envelope import BareMessage, DxpResponse, Envelope, open_file
 from schemas.errors import SchemaError
 from schemas.explain import Explainer
 from schemas.explain import Fault as SchemaFault
-from schemas.loader import LARGE, parse
+from schemas.loader import LARGE, foreign_encoding, parse
 from schemas.plan import MessagePlan, Presence, Side, load_plan
 from schemas.reader import MessageReader, compile_reader, identify
 from schemas.validate import ValidatorPool
@@ -158,7 +158,7 @@ class Inspector:
                 return self._transport_answer(data)
             if isinstance(opened, BareMessage):
                 return self._message(opened.data, opened.root, edition, None, ())
-            outer = self._envelope_findings(data)
+            outer = self._envelope_findings(data, opened.nodes)
             facts = _envelope_facts(data, opened)
             return self._message(
                 opened.data, parse(opened.data, LARGE), edition, facts, tuple(outer)
@@ -192,7 +192,7 @@ class Inspector:
         records = tuple(records_of(root))
         first_time = next((one.text("appTime") for one in records), "")
         signature = inspect_signature(data, root, first_time, self._now)
-        findings = [*outer]
+        findings = [*outer, *_encoding_note(data)]
         if envelope is not None and envelope.msg_type not in ("", kind.name, message):
             findings.append(_other_type(envelope.msg_type, kind.name))
         findings += tolerated
@@ -295,9 +295,23 @@ class Inspector:
             findings=tuple(findings),
         )
 
-    def _envelope_findings(self, data: bytes) -> Iterator[FileFinding]:
+    def _envelope_findings(self, data: bytes, nodes: int) -> Iterator[FileFinding]:
+        """Faults of the envelope; of nodes' envelopes in each other, of the innermost one."""
         root = parse(data, LARGE)
-        yield from self._dxp_faults(data, root, identify(root).name)
+        name = identify(root).name
+        for depth in range(1, nodes):
+            inner = root.find(f"{{{identify(root).namespace}}}{name}")
+            assert inner is not None
+            root, data = inner, etree.tostring(inner)
+            yield FileFinding(
+                Source.READER,
+                "repeated",
+                Severity.NOTE,
+                "/".join([name] * (depth + 1)),
+                f"传输节点把 {name} 又套入 {name}，按容忍处理。",
+                f"A transport node wrapped {name} in {name}: tolerated.",
+            )
+        yield from self._dxp_faults(data, root, name)
 
     def _dxp_faults(self, data: bytes, root: etree._Element, name: str) -> Iterator[FileFinding]:
         """Faults of the envelope itself."""
@@ -344,6 +358,19 @@ class Inspector:
         if name not in explainers:
             explainers[name] = Explainer(family, edition, name)
         return explainers[name]
+
+
+def _encoding_note(data: bytes) -> Iterator[FileFinding]:
+    declared = foreign_encoding(data)
+    if declared:
+        yield FileFinding(
+            Source.READER,
+            "encoding",
+            Severity.NOTE,
+            "?xml",
+            f"编码声明为 {declared}，按容忍处理；规范为 UTF-8。",
+            f"The message is written in {declared}: tolerated. Send UTF-8.",
+        )
 
 
 def _as_schemas_want(
