@@ -23,6 +23,7 @@ from gateway.api.docs_page import DOCS_HEADERS, PAGE_TYPE, docs_page, problems_p
 from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
 from gateway.api.intake import Intake
+from gateway.api.lifecycle_page import LIFECYCLE_DOCS, LIFECYCLE_HEADERS, lifecycle_page
 from gateway.api.mandates import Mandates
 from gateway.api.notices import Notices
 from gateway.api.openapi import document
@@ -393,6 +394,7 @@ def _code_routes() -> Sequence[Route]:
 def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     built = orjson.dumps(document(routes, DOCUMENT_VERSION))
     page, guide, reference = problems_page(), docs_page(tuple(routes)), rules_page()
+    life = lifecycle_page()
 
     async def openapi(call: Call) -> Answer:
         return Answer(built)
@@ -406,11 +408,15 @@ def _document_routes(routes: Sequence[Route]) -> Sequence[Route]:
     async def rules(call: Call) -> Answer:
         return Answer(reference, media=PAGE_TYPE)
 
+    async def lifecycle(call: Call) -> Answer:
+        return Answer(life, media=PAGE_TYPE, headers=LIFECYCLE_HEADERS)
+
     return (
         Route("GET", "/v1/docs", docs, "How to use this API", None, media=PAGE_TYPE),
         Route("GET", "/v1/openapi.json", openapi, "The OpenAPI document", None),
         Route("GET", DOCS, problems, "What each problem means", None, media=PAGE_TYPE),
         Route("GET", RULES_DOCS, rules, "What each matching rule says", None, media=PAGE_TYPE),
+        Route("GET", LIFECYCLE_DOCS, lifecycle, "How a case moves", None, media=PAGE_TYPE),
         Route(
             "GET", "/v1/docs/messages", message_index, "The messages of customs", None,
             media=PAGE_TYPE,

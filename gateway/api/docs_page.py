@@ -39,7 +39,8 @@ def docs_page(routes: "tuple[Route, ...]") -> bytes:
         ' matching finds: <a href="/v1/docs/rules">all rules</a>. The whole'
         ' description: <a href="/v1/openapi.json">OpenAPI 3.1</a>. Customs messages field by field:'
         ' <a href="/v1/docs/messages">messages · 报文</a>; code tables:'
-        ' <a href="/v1/codes">codes · 代码表</a>.</p>\n'
+        ' <a href="/v1/codes">codes · 代码表</a>; how a case moves:'
+        ' <a href="/v1/docs/lifecycle">lifecycle · 生命周期</a>.</p>\n'
         '<p lang="zh">金额用 JSON 字符串，时间为带时区的 RFC 3339。返回 2xx 即已持久保存。每个拒绝'
         "都带稳定的错误码。</p>\n"
         f"<h2>Examples · 示例</h2>\n{shown}\n<h2>Routes · 接口</h2>\n<table>\n"

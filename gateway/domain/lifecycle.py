@@ -145,7 +145,6 @@ _CASE_BY_VERDICT: Final[Mapping[VerdictKind, CaseStage]] = {
     VerdictKind.BLOCKED: CaseStage.BLOCKED,
 }
 
-_CANNOT_GO_ON: Final = frozenset({CaseStage.MISMATCH, CaseStage.BLOCKED})
 _RELEASED_LEVEL: Final = 4
 
 FINAL_STAGES: Final = frozenset(
@@ -186,7 +185,7 @@ def case_stage(state: CaseState) -> CaseStage:
     stage = _stage_by_papers({one.stage for one in papers})
     if stage is not CaseStage.READY:
         return stage
-    if by_verdict in _CANNOT_GO_ON:
+    if state.verdict is not None and state.verdict.kind is not VerdictKind.MATCHED:
         # Customs has the papers, but the inventory is not declared on papers that do not agree.
         return by_verdict
     return CaseStage.WAITING_FILINGS if _awaits_partner(state) else stage

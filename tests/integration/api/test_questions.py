@@ -6,11 +6,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from html import escape
 
 import orjson
 import pytest
 from aiohttp import ClientSession
+from lxml import etree
 
+from adapters.customs.ceb.receipts import ANSWERS
 from gateway.api.answers import (
     AskedOut,
     CodeTableFull,
@@ -22,8 +25,10 @@ from gateway.api.answers import (
 )
 from gateway.api.app import create_app, serving
 from gateway.api.settings import APISettings, Quota
+from gateway.domain.asking import REASONS, TABLE
 from gateway.domain.errors import InvalidValue
 from gateway.domain.events import Event, EventKind
+from gateway.domain.lifecycle import CASE
 from tests.integration.api.conftest import API, QUICK, Reply
 from tests.unit.api.fakes import (
     ALPHA,
@@ -350,6 +355,18 @@ async def test_a_rejection_code_says_what_to_file_again(api: API) -> None:
     assert found["rule"] == "PAYMENT-AMOUNT"
     assert "acturalPaid" not in found["fix"]["en"]
     assert "支付金额" in found["text"]["zh"]
+
+
+async def test_the_page_of_the_lifecycle_is_drawn_from_its_tables(api: API) -> None:
+    page = (await api.get("/v1/docs/lifecycle", key=None)).body.decode()
+    etree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6].encode())
+    for stage in CASE:
+        assert f">{stage.value}</text>" in page
+    for name in ANSWERS:
+        assert (f"<th>{name[3:6]} " in page) == (ANSWERS[name].kind is not None)
+    for row in TABLE.values():
+        for cell in row.values():
+            assert escape(REASONS[cell.reason][0]) in page
 
 
 async def test_reference_pages_of_messages(api: API) -> None:

@@ -426,3 +426,18 @@ def test_a_rejected_inventory_is_planned_again_when_a_paper_moved() -> None:
     assert isinstance(second, DeclarationState)
     assert first.cop_no == second.cop_no
     assert second.pinned.papers["waybill"] == 2
+
+
+@pytest.mark.parametrize(
+    "kind, stage",
+    [
+        (VerdictKind.MATCHED, CaseStage.READY),
+        (VerdictKind.MISMATCH, CaseStage.MISMATCH),
+        (VerdictKind.BLOCKED, CaseStage.BLOCKED),
+        (VerdictKind.WAITING, CaseStage.COLLECTING),
+    ],
+)
+def test_a_stored_order_hides_no_later_verdict(kind: VerdictKind, stage: CaseStage) -> None:
+    state = received(order_sent(), fact(Word.STORED, 1, ORDER))
+    verdict = Event(EventKind.CASE_MATCHED, verdict_to_doc(Verdict(kind)))
+    assert case_stage(folded(state, verdict)) is stage
