@@ -28,13 +28,15 @@ class WriterLimits:
 
     ``queue_items`` bounds what waits or is being written in all lanes together; ``group_items`` and
     ``group_cases`` bound one transaction; ``reconnect_tries`` how often a lane asks a database that
-    does not answer before its items fail.
+    does not answer before its items fail. While several come at a time, a lane waits ``gather_s``
+    for more to share its next transaction: what a transaction costs by itself is then shared too.
     """
 
     queue_items: int = 4_096
     group_items: int = 256
     group_cases: int = 1_024
     reconnect_tries: int = 40
+    gather_s: float = 0.002
 
 
 class Runner(Protocol):
@@ -127,6 +129,12 @@ class Writer:
             group.append(queue.popleft())
         return group
 
+    async def gather(self, last: int, queue: "deque[_Entry]") -> None:
+        """Let the next group grow, when the ``last`` one was shared and this one is not full."""
+        limits = self._limits
+        if last > 1 and limits.gather_s and len(queue) < limits.group_items // 4:
+            await self._clock.sleep(limits.gather_s)
+
     async def write(self, runner: Runner, group: list[_Entry]) -> None:
         """Run one group and answer its futures; what a broken connection left is run again."""
         tries = 0
@@ -196,10 +204,13 @@ class _Lane:
     async def run(self) -> None:
         """Drain the queue until the writer is closed and nothing is left."""
         group: list[_Entry] = []
+        last = 0
         try:
             while True:
                 while self._queue:
+                    await self._writer.gather(last, self._queue)
                     group = self._writer.next_group(self._queue)
+                    last = len(group)
                     await self._writer.write(self._runner, group)
                     group = []
                 if self._writer.is_closed:

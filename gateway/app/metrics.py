@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.domain.errors import GatewayError
 from gateway.flow.engine import Observer
-from gateway.flow.incoming import Incoming, IntakeResult
+from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.ingest import Ingest
 from gateway.ports import Clock, EffectKind
 from gateway.ports.ways import WayStanding
@@ -21,6 +21,7 @@ from store.boxwork import Queues
 
 _SECOND_US: Final = 1_000_000
 _BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 30)
+_TAKEN: Final = {status: f"papers.{status.value}" for status in IntakeStatus}
 STAGES: Final = ("ingest", "declare", "transmit", "receipt", "notify")
 
 
@@ -78,8 +79,11 @@ class MeasuredIngest:
         started = self._clock.now()
         results = await self._ingest.take(items)
         self._metrics.took("ingest", self._clock.now() - started)
+        if len(results) == 1:
+            self._metrics.count(_TAKEN[results[0].status])
+            return results
         for status, number in Tally([one.status for one in results]).items():
-            self._metrics.count(f"papers.{status.value}", number)
+            self._metrics.count(_TAKEN[status], number)
         return results
 
 

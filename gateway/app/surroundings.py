@@ -4,16 +4,19 @@ import asyncio
 import os
 import secrets
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from gateway.flow.crash import POINTS
 
 T = TypeVar("T")
 
+_PAGE: Final = 4096
+_LARGE: Final = 256
 CRASH_VARIABLE = "CLEARANCE_CRASH_AT"
 
 
@@ -30,15 +33,34 @@ class SystemClock:
 
 
 class SystemRng:
-    """The operating system's randomness."""
+    """The operating system's randomness, fetched a page at a time: a paper wants several small
+    pieces, and each call to the system hands the interpreter to another thread. No piece is given
+    twice; a process that was forked fetches its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._page, self._at = b"", 0
 
     def bytes(self, count: int) -> bytes:
-        """Unpredictable bytes."""
-        return secrets.token_bytes(count)
+        """Unpredictable bytes. Safe to call from several threads."""
+        if count > _LARGE:
+            return secrets.token_bytes(count)
+        with self._lock:
+            end = self._at + count
+            if end > len(self._page):
+                self._page, self._at, end = secrets.token_bytes(_PAGE), 0, count
+            piece = self._page[self._at : end]
+            self._at = end
+        return piece
 
     def guid(self) -> str:
         """A random upper-case UUID text."""
-        return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)).upper()
+        return str(uuid.UUID(bytes=self.bytes(16), version=4)).upper()
 
 
 class ThreadExecutor:

@@ -139,26 +139,33 @@ def revision_from_doc(doc: Mapping[str, Any]) -> PaperRevision:
 
 def to_doc(value: Any) -> Any:
     """A domain value as JSON values (Any: it takes and gives every kind of value)."""
-    encode = _ENCODERS.get(type(value))
+    return _encoder(type(value))(value)
+
+
+@cache
+def _encoder(cls: type) -> Callable[[Any], Any]:
+    """What makes a document of values of a class. Raises :class:`InvalidValue`."""
+    encode = _ENCODERS.get(cls)
     if encode is not None:
-        return encode(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return _fields_to_doc(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(to_doc(key)): to_doc(item) for key, item in value.items()}
-    if isinstance(value, tuple | frozenset):
-        return [to_doc(item) for item in (value if isinstance(value, tuple) else sorted(value))]
-    raise InvalidValue(type(value).__name__, "has no document form")
+        return encode
+    if is_dataclass(cls):
+        return _fields_to_doc
+    if issubclass(cls, Enum):
+        return attrgetter("value")
+    if issubclass(cls, Mapping):
+        return lambda value: {str(to_doc(key)): to_doc(item) for key, item in value.items()}
+    if issubclass(cls, tuple):
+        return lambda value: [to_doc(item) for item in value]
+    if issubclass(cls, frozenset):
+        return lambda value: [to_doc(item) for item in sorted(value)]
+    raise InvalidValue(cls.__name__, "has no document form")
 
 
 def _fields_to_doc(value: Any) -> dict[str, Any]:
     """The fields of a data class; the types of nearly every field are asked first."""
     doc: dict[str, Any] = {}
-    cls: type = type(value)
-    for name, is_required in _names(cls):
-        item = getattr(value, name)
+    names, read = _names(type(value))
+    for (name, is_required), item in zip(names, read(value), strict=True):
         kind = type(item)
         if kind is str:
             if item or is_required:
@@ -194,12 +201,17 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], Any]]] = {
 
 
 @cache
-def _names(cls: type) -> tuple[tuple[str, bool], ...]:
-    """The fields of a class, and whether each is required: such a one is written even if empty."""
-    return tuple(
+def _names(cls: type) -> tuple[tuple[tuple[str, bool], ...], Callable[[Any], tuple[Any, ...]]]:
+    """The fields of a class, whether each is required (such a one is written even if empty), and
+    what reads all of them at once.
+    """
+    names = tuple(
         (field.name, field.default is MISSING and field.default_factory is MISSING)
         for field in fields(cls)
     )
+    if len(names) > 1:
+        return names, attrgetter(*(name for name, _ in names))
+    return names, lambda value: tuple(getattr(value, name) for name, _ in names)
 
 
 def from_doc(cls: type, doc: Mapping[str, Any]) -> Any:
