@@ -73,12 +73,6 @@ class SQLStore:
         if not commands:
             return []
         futures = self._writer.put_all([(command, command.lane) for command in commands])
-        if len(futures) == 1:
-            # Most papers come singly, and waiting for a set costs more than their queueing.
-            try:
-                return [await futures[0]]
-            except Exception as error:
-                return [error]
         await asyncio.wait(futures)
         results: list[R | Exception] = []
         for future in futures:

@@ -139,7 +139,8 @@ def revision_from_doc(doc: Mapping[str, Any]) -> PaperRevision:
 
 def to_doc(value: Any) -> Any:
     """A domain value as JSON values (Any: it takes and gives every kind of value)."""
-    return _encoder(type(value))(value)
+    cls: type = type(value)
+    return _encoder(cls)(value)
 
 
 @cache
@@ -164,7 +165,8 @@ def _encoder(cls: type) -> Callable[[Any], Any]:
 def _fields_to_doc(value: Any) -> dict[str, Any]:
     """The fields of a data class; the types of nearly every field are asked first."""
     doc: dict[str, Any] = {}
-    names, read = _names(type(value))
+    cls: type = type(value)
+    names, read = _names(cls)
     for (name, is_required), item in zip(names, read(value), strict=True):
         kind = type(item)
         if kind is str:
