@@ -24,7 +24,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
 from gateway.domain.lifecycle import FINAL_STAGES
 from gateway.domain.papers import Order, PaperKind
-from gateway.ports import Effect, EffectKind, NoticeRow, StoredEvent
+from gateway.ports import Clock, Effect, EffectKind, NoticeRow, StoredEvent
 from gateway.ports.console import (
     Approval,
     AttemptInfo,
@@ -54,7 +54,10 @@ QUEUE_CASES: Final = 5_000
 """How many cases the queue looks at: the oldest ones."""
 _HOUR_US: Final = 3_600_000_000
 _DAY_US: Final = 24 * _HOUR_US
+_QUEUE_US: Final = 1_000_000
 _FIGURES_US: Final = 3_000_000
+# What is made anew may take this part of the time.
+_SHARE: Final = 20
 _TREND_US: Final = 60_000_000
 _TREND_CASES: Final = 2_000
 _STEP_CASES: Final = 200
@@ -73,15 +76,17 @@ class _Kept:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     at: int = 0
+    cost: int = 0
     value: Any = None
 
 
 class SqlConsole:
     """Implements ``ports.console.ConsoleReads``."""
 
-    def __init__(self, access: Access, keys: StoreKeys) -> None:
+    def __init__(self, access: Access, keys: StoreKeys, clock: Clock) -> None:
         self._access = access
         self._keys = keys
+        self._clock = clock
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._parsed: dict[CaseId, QueueItem] = {}
 
@@ -90,22 +95,30 @@ class SqlConsole:
             return await reading.run_sync(function)
 
     async def _once(
-        self, name: str, tenant: str, now: int, age_us: int, make: Callable[[], Awaitable[T]]
+        self, name: str, tenant: str, age_us: int, make: Callable[[], Awaitable[T]]
     ) -> T:
+        """What may be this old; what is dear to make is kept twenty times as long as it took."""
         kept = self._kept.setdefault((name, tenant), _Kept())
         async with kept.lock:
-            if kept.value is None or now - kept.at > age_us:
+            now = self._clock.now()
+            if kept.value is None or now - kept.at > max(age_us, _SHARE * kept.cost):
                 kept.value, kept.at = await make(), now
+                kept.cost = self._clock.now() - now
             value: T = kept.value
             return value
+
+    def forget(self, tenant: TenantId) -> None:
+        """Somebody changed something: the next look at the queue is a fresh one."""
+        self._kept.pop(("queue", tenant), None)
 
     async def figures(self, tenant: TenantId, now: int, day_start: int) -> Figures:
         """The numbers of the Today page; at most some seconds old."""
 
         async def make() -> Figures:
-            return await self._read(lambda on: _figures(on, tenant, now, day_start))
+            silent = len(await self.unanswered(tenant))
+            return await self._read(lambda on: _figures(on, tenant, now, day_start, silent))
 
-        return await self._once("figures", tenant, now, _FIGURES_US, make)
+        return await self._once("figures", tenant, _FIGURES_US, make)
 
     async def trend(self, tenant: TenantId, now: int) -> Trend:
         """What the newest cases came to; at most a minute old."""
@@ -113,10 +126,15 @@ class SqlConsole:
         async def make() -> Trend:
             return await self._read(lambda on: _trend(on, tenant, now))
 
-        return await self._once("trend", tenant, now, _TREND_US, make)
+        return await self._once("trend", tenant, _TREND_US, make)
 
     async def queue(self, tenant: TenantId, now: int) -> Sequence[QueueItem]:
-        """Open cases with findings, oldest first: the oldest ``QUEUE_CASES``."""
+        """Open cases with findings, oldest first: the oldest ``QUEUE_CASES``; a second old at most,
+        and fresh after :meth:`forget`. The same sequence is given until it is read anew.
+        """
+        return await self._once("queue", tenant, _QUEUE_US, lambda: self._queue(tenant))
+
+    async def _queue(self, tenant: TenantId) -> Sequence[QueueItem]:
         statement = (
             select(case_.c.case_id, case_.c.version)
             .where(case_.c.tenant == tenant, IS_OPEN, case_.c.findings > 0)
@@ -188,7 +206,11 @@ class SqlConsole:
 
     async def unanswered(self, tenant: TenantId) -> Sequence[Unanswered]:
         """Declarations that were sent and not answered, oldest first."""
-        return await self._read(lambda on: list(_unanswered(on, tenant)))
+
+        async def make() -> Sequence[Unanswered]:
+            return await self._read(lambda on: list(_unanswered(on, tenant)))
+
+        return await self._once("unanswered", tenant, _QUEUE_US, make)
 
     async def notices(
         self, tenant: TenantId, roles: frozenset[str], status: str, limit: int
@@ -250,7 +272,9 @@ def _newest(rows: Iterable[_Row]) -> Iterable[_Row]:
     return {row.case_id: row for row in rows}.values()
 
 
-def _figures(connection: Connection, tenant: TenantId, now: int, day_start: int) -> Figures:
+def _figures(
+    connection: Connection, tenant: TenantId, now: int, day_start: int, unanswered: int
+) -> Figures:
     created = case_.c.created_at
     bucket = case((created > now - _HOUR_US, 0), (created > now - _DAY_US, 1), else_=2)
     of_tenant = case_.c.tenant == tenant
@@ -272,7 +296,6 @@ def _figures(connection: Connection, tenant: TenantId, now: int, day_start: int)
         stage: _count(connection, *notices, outbox.c.stage == stage) for stage in ("open", "parked")
     }
     order = {stage.value: place for place, stage in enumerate(CaseStage)}
-    unanswered = list(_unanswered(connection, tenant))
     return Figures(
         at=now,
         open=tuple(
@@ -281,7 +304,7 @@ def _figures(connection: Connection, tenant: TenantId, now: int, day_start: int)
         ),
         finished_today={CaseStage(stage): count for stage, count in finished},
         held=held,
-        unanswered=len(unanswered),
+        unanswered=unanswered,
         late=_count(connection, of_tenant, IS_OPEN, case_.c.findings > 0, created < now - _DAY_US),
         parked_notices=undone["parked"],
         waiting_notices=undone["open"],

@@ -56,7 +56,7 @@ def build_console(
     return WebServices(
         people=SqlPeople(store),
         log=SqlConsoleLog(store, context.clock),
-        reads=SqlConsole(store, store.keys),
+        reads=SqlConsole(store, store.keys, context.clock),
         work=SqlConsoleWork(store, context.clock),
         cases=services.reads,
         desk=Desk(context),

@@ -207,7 +207,14 @@ class ConsoleReads(Protocol):
         ...
 
     async def queue(self, tenant: TenantId, now: int) -> Sequence[QueueItem]:
-        """Open cases with findings, oldest first; never older than this process's last commit."""
+        """Open cases with findings, oldest first; a second old at most, fresh after ``forget``.
+
+        The same sequence is given until it is read anew.
+        """
+        ...
+
+    def forget(self, tenant: TenantId) -> None:
+        """Somebody changed something of this tenant: read the queue anew."""
         ...
 
     async def marks(self, tenant: TenantId) -> Mapping[CaseId, Mark]:

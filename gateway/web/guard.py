@@ -154,7 +154,10 @@ class Guard:
     async def _answered(self, call: Call, view: View, suffix: str) -> web.StreamResponse:
         key = call.form.get(ONCE, "")
         if call.request.method != "POST" or not key:
-            return await self._respond(call, await self._run(call, view), suffix)
+            answer = await self._run(call, view)
+            if call.request.method == "POST":
+                self._services.reads.forget(call.tenant)
+            return await self._respond(call, answer, suffix)
         # The same form sent twice does its work once, and says so twice.
         scope = f"console|{call.session.user.user_id}|{call.request.path}|{key[:64]}"
         asked = orjson.dumps(sorted(call.many.items()))
@@ -169,6 +172,7 @@ class Guard:
         is_kept = False
         try:
             answer = await self._run(call, view)
+            self._services.reads.forget(call.tenant)
             if isinstance(answer, Go):
                 kept = KeptAnswer(303, "text/html", b"", {"Location": answer.location})
                 await self._services.answers.keep(scope, begun.attempt, kept)

@@ -122,6 +122,7 @@ class Bulk:
                 run.run_id, BulkItem(item.case_id, item.order_no, status, detail)
             )
         await self._services.work.end_run(run.run_id)
+        self._services.reads.forget(call.tenant)
 
     async def _one(self, call: Call, run: BulkRun, case_id: CaseId) -> str:
         desk, by = self._services.desk, call.actor

@@ -65,11 +65,26 @@ class Group:
     sellers: int
 
 
+class Causes:
+    """The queue by cause, worked out once for each reading of the queue."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Sequence[QueueItem], list[Group]]] = {}
+
+    def of(self, queue: Sequence[QueueItem], tenant: str, language: str) -> list[Group]:
+        """See :func:`groups_of`."""
+        known = self._known.get((tenant, language))
+        if known is None or known[0] is not queue:
+            known = self._known[tenant, language] = (queue, groups_of(queue, language))
+        return known[1]
+
+
 class Review:
     """The queue."""
 
     def __init__(self, services: WebServices) -> None:
         self._services = services
+        self._causes = Causes()
 
     async def listing(self, call: Call) -> Answer:
         """The queue under the filter in the address."""
@@ -94,7 +109,7 @@ class Review:
             "total": len(items),
             "start": start,
             "lines": lines,
-            "groups": groups_of(queue, call.language),
+            "groups": self._causes.of(queue, call.tenant, call.language),
             "rule": call.query("rule"),
             "seller": call.query("seller"),
             "after": start + PAGE if start + PAGE < len(items) else None,

@@ -7,7 +7,7 @@ from gateway.web.call import Answer, Call, Page
 from gateway.web.charts import bars
 from gateway.web.services import WebServices
 from gateway.web.views.cases import day_start
-from gateway.web.views.review import groups_of
+from gateway.web.views.review import Causes
 from gateway.web.words import N_, STAGES, STEPS
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
@@ -19,6 +19,7 @@ class Today:
 
     def __init__(self, services: WebServices) -> None:
         self._services = services
+        self._causes = Causes()
 
     async def show(self, call: Call) -> Answer:
         """Every number is a link to the list that explains it."""
@@ -32,7 +33,7 @@ class Today:
         model = {
             "figures": figures,
             "attention": sum(one.total for one in figures.open if one.stage in PERSON_STAGES),
-            "groups": groups_of(queue, call.language)[:8],
+            "groups": self._causes.of(queue, call.tenant, call.language)[:8],
             "trend": trend,
             "channels": operations.channels(),
             "keys_ending": [key for key in keys if key.not_after < call.now + _SOON_US],
