@@ -24,7 +24,13 @@ from gateway.app.container import Gateway, open_gateway
 from gateway.app.gauges import keep_admission, keep_gauges
 from gateway.app.keyring import ConfiguredRings, KeyRings
 from gateway.app.metrics import QueueGauges
-from gateway.app.upkeep import keep_checkpoints, keep_keys_new, keep_keys_well, purge_folders
+from gateway.app.upkeep import (
+    keep_checkpoints,
+    keep_keys_new,
+    keep_keys_well,
+    keep_unmatched,
+    purge_folders,
+)
 from gateway.domain.errors import StoreError
 from gateway.ports import Clock
 from gateway.web.app import GUARD, create_console
@@ -107,6 +113,9 @@ async def _background(
         if isinstance(gateway.context.keys, KeyRings):
             await keep_keys_well(gateway.context.keys, clock)
 
+    async def unmatched() -> None:
+        await keep_unmatched(gateway.store, clock)
+
     gauges = QueueGauges(gateway.services.registry)
 
     async def measure() -> None:
@@ -129,6 +138,7 @@ async def _background(
             tasks.create_task(_outlasting(clock, keys_well)),
             tasks.create_task(_outlasting(clock, measure)),
             tasks.create_task(_outlasting(clock, admission)),
+            tasks.create_task(_outlasting(clock, unmatched)),
             tasks.create_task(purge()),
             tasks.create_task(gateway.web.backlog.run()),
         ]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from gateway.domain.codec import from_micros
 from gateway.ports import Channel, Clock
 from signing import SigningError
 from signing.ring import Health, days_left, forecast
+from store.boxwork import UNMATCHED, read_again
 from store.checkpoints import write_checkpoint
 from store.sql import SQLStore
 from store.work import open_work
@@ -23,6 +25,8 @@ KEYS_CHECKED_S: Final = 60.0
 KEYS_READ_S: Final = 5.0
 _HOUR_US: Final = 3600 * 1_000_000
 _PURGE_S: Final = 600.0
+_READ_AGAIN_S: Final = 300.0
+_READ_AGAIN_FOR_US: Final = 2 * _HOUR_US
 _LOG = structlog.get_logger("clearance.upkeep")
 
 
@@ -37,6 +41,21 @@ async def keep_checkpoints(store: SQLStore, clock: Clock, settings: Settings) ->
             _append(settings.store.checkpoint_file, made.line)
         except OSError as error:
             _LOG.error("checkpoint_not_kept", reason=type(error).__name__)
+
+
+async def keep_unmatched(store: SQLStore, clock: Clock) -> None:
+    """Read receipts again that found no case when they came: what they wait for may have come
+    since (a tax bill before the release that numbers its inventory); for ever.
+
+    Two hours long; then a person is left with them.
+    """
+    while True:
+        await clock.sleep(_READ_AGAIN_S)
+        since = clock.now() - _READ_AGAIN_FOR_US
+        again = partial(read_again, reason=UNMATCHED, received_since=since)
+        done = await store.execute(again)
+        if done:
+            _LOG.info("receipts_read_again", files=len(done))
 
 
 async def keep_keys_well(rings: KeyRings, clock: Clock) -> None:

@@ -13,7 +13,9 @@ from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.errors import InvalidValue
+from gateway.flow.receipt import apply_receipts
 from gateway.ports import CaseDetail, CaseRow
+from store.boxwork import UNMATCHED, read_again
 from store.checks import run_checks
 from tests.integration.test_receipt_doubts import Desk, declared, inventory_receipt, returned
 
@@ -152,6 +154,32 @@ async def refused_and_cancelled(desk: Desk, row: CaseRow) -> None:
         request_receipt("624", "InvtCancelReturn", request.cop_no, "399", desk.now()),
     )
     await at_stage(gateway, row, CaseStage.CANCELLED)
+
+
+async def billed_too_early(desk: Desk, row: CaseRow) -> None:
+    """A bill that overtakes the release finds no case; read again after it, it does."""
+    gateway, number = desk.gateway, "29912026I000000204"
+    desk.answer("CEB816Message", bill(number, "3.50", desk.now()))
+    assert await desk.reasons(1) == ["unmatched"]
+    cop_no = await desk.cop_no(row)
+    for status in ("120", "800"):
+        desk.answer("CEB622Message", inventory_receipt(cop_no, status, number, desk.now()))
+        await asyncio.sleep(0.01)
+    await at_stage(gateway, row, CaseStage.RELEASED)
+    again = await gateway.store.execute(lambda on: read_again(on, reason=UNMATCHED))
+    assert len(again) == 1
+    items = await gateway.store.open_receipts(10)
+    assert [item.receipt_id for item in items] == again
+    await apply_receipts(gateway.context, items)
+    assert (await case_of(gateway, row)).state.billed_tax == Decimal("3.50")
+    assert await gateway.store.execute(lambda on: read_again(on, again)) == []
+
+
+async def test_a_bill_that_comes_too_early_is_read_again(tmp_path: Path) -> None:
+    async with running(prepare(tmp_path), api=False) as (gateway, _):
+        await furnish(gateway)
+        desk = await declared(gateway, tmp_path)
+        await billed_too_early(desk, (await desk.rows())[0])
 
 
 async def test_cancelled_declared_anew_taxed_and_returned(tmp_path: Path) -> None:
