@@ -18,7 +18,7 @@ from gateway.domain.ids import cop_no
 from gateway.domain.lifecycle import OVER, REQUESTS
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
-from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile
+from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, OnTimeout, PaperFiling
 
 _S: Final = DeclarationStage
 
@@ -167,6 +167,8 @@ _PAPERS: Final = (
     (PaperKind.PAYMENT, DeclarationKind.PAYMENT),
     (PaperKind.WAYBILL, DeclarationKind.WAYBILL),
 )
+_DECLARED_AS: Final = dict(_PAPERS)
+_FILED_BY_OTHERS: Final = (PaperKind.PAYMENT, PaperKind.WAYBILL)
 
 
 def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKind, AppType]]:
@@ -186,10 +188,16 @@ def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKin
         if app_type is not None:
             papers.append((kind, app_type))
             continue
-        filed = state.declaration(kind)
-        is_stored = filed is not None and filed.stage is _S.STORED
-        is_awaited = is_awaited or (filing.gate and not is_stored)
-    if papers or is_awaited or not _gates_open(state, profile):
+        is_awaited = is_awaited or _holds_back(state, profile, paper)
+    if (
+        papers
+        or is_awaited
+        or any(
+            _holds_back(state, profile, paper)
+            for paper in _FILED_BY_OTHERS
+            if profile.filing(paper).filed_by is not FiledBy.US
+        )
+    ):
         return papers
     return [(DeclarationKind.INVENTORY, _switched(state, inventory) or AppType.NEW)]
 
@@ -274,18 +282,42 @@ def _same_paper(state: CaseState, declaration: DeclarationState, kind: PaperKind
     return stamp is None or declaration.pinned.papers.get(kind.value) == stamp.revision
 
 
-def _gates_open(state: CaseState, profile: FilingProfile) -> bool:
-    """Whether the papers that others file are confirmed as far as the profile asks."""
-    for kind in (PaperKind.PAYMENT, PaperKind.WAYBILL):
-        filing = profile.filing(kind)
-        if not filing.gate or filing.filed_by is FiledBy.US:
-            continue
-        if filing.confirmed_by is ConfirmedBy.STATEMENT and state.paper(kind) is None:
-            return False
-        if filing.confirmed_by is ConfirmedBy.API:
-            found = state.filing(kind)
-            if found is None or found.stage is not FilingStage.FILED:
-                return False
+def unconfirmed(paper: PaperKind) -> str:
+    """The alarm of a paper that was not confirmed within the wait of its gate."""
+    return f"{paper.value}_unconfirmed"
+
+
+def awaited(state: CaseState, profile: FilingProfile) -> frozenset[PaperKind]:
+    """The papers whose confirmation a matched case waits for before its inventory."""
+    if state.verdict is None or state.verdict.kind is not VerdictKind.MATCHED:
+        return frozenset()
+    inventory = state.declaration(DeclarationKind.INVENTORY)
+    if inventory is not None and not _inventory_may_follow(state, inventory):
+        return frozenset()
+    return frozenset(paper for paper in PaperKind if _holds_back(state, profile, paper))
+
+
+def _holds_back(state: CaseState, profile: FilingProfile, paper: PaperKind) -> bool:
+    """Whether the gate of a paper is shut: not confirmed as far as the profile asks, nor waited
+    for long enough where the profile then says to send.
+    """
+    filing = profile.filing(paper)
+    if not filing.gate or _is_confirmed(state, filing, paper):
+        return False
+    return filing.on_timeout is not OnTimeout.SEND or unconfirmed(paper) not in state.alarms
+
+
+def _is_confirmed(state: CaseState, filing: PaperFiling, paper: PaperKind) -> bool:
+    if filing.filed_by is FiledBy.US:
+        filed = state.declaration(_DECLARED_AS[paper])
+        return filed is not None and filed.stage is _S.STORED
+    if paper not in _FILED_BY_OTHERS:
+        return True
+    if filing.confirmed_by is ConfirmedBy.STATEMENT:
+        return state.paper(paper) is not None
+    if filing.confirmed_by is ConfirmedBy.API:
+        found = state.filing(paper)
+        return found is not None and found.stage is FilingStage.FILED
     return True
 
 

@@ -118,7 +118,12 @@ class OnTimeout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaperFiling:
-    """How one paper reaches customs, and whether the inventory waits for it."""
+    """How one paper reaches customs, and whether the inventory waits for it.
+
+    ``max_wait_s`` runs from when everything agrees; after it a case is held, or its inventory is
+    sent without the confirmation. Of a paper that we file, silence is looked at when its answer is
+    overdue, not before.
+    """
 
     filed_by: FiledBy
     confirmed_by: ConfirmedBy
@@ -295,9 +300,6 @@ class FilingProfile:
                 raise InvalidValue(
                     f"filings.{kind}.confirmed_by", "must be statement or api while gate is true"
                 )
-        for kind, filing in self.filings.items():
-            if filing.on_timeout is not OnTimeout.HOLD:
-                raise InvalidValue(f"filings.{kind}.on_timeout", "must be hold")
 
 
 def _pick(parties: tuple[Party, ...], code: str | None) -> Party | None:

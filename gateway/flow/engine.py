@@ -18,6 +18,8 @@ from gateway.flow.delivery import Deliveries
 from gateway.flow.desk import Desk
 from gateway.flow.filing_plan import FILING
 from gateway.flow.filings import run_filing
+from gateway.flow.gate_plan import GATE
+from gateway.flow.gates import run_gate
 from gateway.flow.grouper import Grouper
 from gateway.flow.ingest import Ingest
 from gateway.flow.links import RELINK, UNLINKED, check_overdue
@@ -290,6 +292,9 @@ class Engine:
     async def _deadline(self, effect: Effect) -> None:
         if effect.group == UNLINKED:
             await check_overdue(self.context, effect)
+            return
+        if effect.group == GATE:
+            await run_gate(self.context, effect)
             return
         if effect.group == REPAIR and self.repair_overdue is not None:
             await self.repair_overdue(effect)

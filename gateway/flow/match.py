@@ -16,6 +16,7 @@ from gateway.domain.planning import plan_events
 from gateway.domain.profile import FilingProfile
 from gateway.flow.clockwork import local_date
 from gateway.flow.filing_plan import plan_filings
+from gateway.flow.gate_plan import watch_gates
 from gateway.flow.status import stage_notices
 from gateway.ports import CaseView, Changes, CrashPoints, Effect, EffectKind, Lookup, MasterData
 from gateway.ports import Matcher as Matching
@@ -89,6 +90,7 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
     _shadow(view, bench.profile)
     plan_filings(view, changes, bench.profile, bench.now)
     plan(view, changes, bench, {sku: record.version for sku, record in goods.items()})
+    watch_gates(view, before, changes, bench.profile, bench.now)
     bench.crash.reach("match.decided")
     stage_notices(view, changes, bench.master, before, bench.now)
 

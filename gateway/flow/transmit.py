@@ -18,6 +18,7 @@ from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import build_message, profile_of, risen_app_time, send_effect
+from gateway.flow.gate_plan import overdue_gates
 from gateway.flow.sign import record_sending, sign_message, signing_enterprise
 from gateway.flow.status import stage_notices
 from gateway.ports import (
@@ -340,6 +341,7 @@ def decide_overdue(
         changes.effects.append(answer_effect(message, due_at, look, waits))
         return changes
     silent = _record_unanswered(message, views)
+    changes.effects += overdue_gates(message, facts.profile, views)
     if refused:
         changes.result = _moved_again(facts, views, silent, "signature refused", changes)
         return changes

@@ -185,6 +185,7 @@ async def world(
     carrier: carrier_side.Behaviour | None = None,
     by_api: tuple[PaperKind, ...] = (PaperKind.PAYMENT,),
     payer_id: str | None = None,
+    filing: PaperFiling = BY_API,
 ) -> AsyncIterator[World]:
     made = payment_side.Payment(
         ORDER.payment["transaction_id"] if ORDER.payment else "",
@@ -207,7 +208,7 @@ async def world(
         profile = replace(
             demo_profile(),
             payment_companies=(Party(TENPAY, "财付通支付科技有限公司"),),
-            filings=dict.fromkeys(by_api, BY_API),
+            filings=dict.fromkeys(by_api, filing),
         )
         await gateway.admin.create_tenant(TENANT, "Shop")
         await gateway.admin.put_profile(profile)
@@ -322,6 +323,30 @@ async def test_a_refused_filing_keeps_the_gate_shut_and_calls_a_person(tmp_path:
         assert not any(one.kind.value == "inventory" for one in found.state.declarations)
 
 
+@pytest.mark.parametrize("then", list(OnTimeout))
+async def test_after_its_longest_wait_a_case_is_held_or_sent(
+    tmp_path: Path, then: OnTimeout
+) -> None:
+    """The company works on it for ever."""
+    filing = replace(BY_API, max_wait_s=1, on_timeout=then)
+    behaviour = payment_side.Behaviour(states=("PROCESSING",))
+    async with world(tmp_path, payer=behaviour, filing=filing) as here:
+        await here.send(paid())
+        if then is OnTimeout.SEND:
+            found = await here.until(ORDER.order_no, released)
+            assert found.state.hold is None
+        else:
+            found = await here.until(ORDER.order_no, lambda one: one.state.hold is not None)
+            assert found.state.hold is not None
+            assert "payment was not confirmed within 1 s" in found.state.hold.reason
+            assert "支付单" in found.state.hold.reason
+            assert not any(one.kind.value == "inventory" for one in found.state.declarations)
+        assert found.state.alarms.count("payment_unconfirmed") == 1
+        filed = found.state.filing(PaperKind.PAYMENT)
+        assert filed is not None
+        assert filed.stage.value == "pending"
+
+
 async def test_somebody_else_paid_so_nothing_is_declared_further(tmp_path: Path) -> None:
     async with world(tmp_path, payer_id="310104198512240009") as here:
         await here.send(paid())
@@ -370,7 +395,6 @@ def test_a_profile_may_ask_for_what_the_flow_honours_and_no_more() -> None:
             replace(BY_API, confirmed_by=ConfirmedBy.RECEIPT),
             replace(BY_API, confirmed_by=ConfirmedBy.SUBSCRIPTION),
             replace(BY_API, filed_by=FiledBy.US),
-            replace(BY_API, on_timeout=OnTimeout.SEND),
         ):
             with pytest.raises(InvalidValue):
                 replace(profile, filings={kind: refused}).check()

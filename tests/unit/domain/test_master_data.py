@@ -102,10 +102,6 @@ def test_enterprises_and_mandates() -> None:
     [
         (PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT), "filed_by"),
         (PaperFiling(FiledBy.OTHER, ConfirmedBy.RECEIPT), "confirmed_by"),
-        (
-            PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT, on_timeout=OnTimeout.SEND),
-            "on_timeout",
-        ),
     ],
 )
 @pytest.mark.parametrize("kind", [PaperKind.PAYMENT, PaperKind.WAYBILL])
@@ -116,3 +112,5 @@ def test_a_gate_that_nobody_watches_is_refused(
         profile(filings={kind: filing}).check()
     assert caught.value.path == f"filings.{kind}.{field}"
     profile(filings={kind: PaperFiling(FiledBy.OTHER, ConfirmedBy.API, gate=False)}).check()
+    sends = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT, on_timeout=OnTimeout.SEND)
+    profile(filings={kind: sends}).check()
