@@ -16,6 +16,7 @@ from gateway.app.commands import (
     goods,
     keys,
     mandates,
+    parked,
     processes,
     profiles,
     rules,
@@ -27,7 +28,7 @@ from gateway.app.commands import (
     users,
 )
 from gateway.app.commands.case import case
-from gateway.app.commands.check import check, parked_work
+from gateway.app.commands.check import check
 from gateway.app.commands.doctor import doctor
 from gateway.app.commands.evidence import evidence
 from gateway.app.commands.frame import Common, SpeakingGroup
@@ -98,7 +99,7 @@ def build() -> typer.Typer:
     app.command("init")(processes.init)
     for module in (
         tenants, enterprises, mandates, profiles, goods,
-        api_keys, keys, endpoints, channels, boxes,
+        api_keys, keys, endpoints, channels, boxes, parked,
         rules, tables, schema, users, sandbox,
     ):  # fmt: skip
         app.add_typer(module.group())
@@ -114,7 +115,6 @@ def build() -> typer.Typer:
     app.command("golive")(golive)
     app.command("watch")(watch)
     app.command("check")(check)
-    app.command("parked")(parked_work)
     app.command("inbox")(boxes.inbox)
     app.command("doctor")(doctor)
     return app

@@ -64,7 +64,9 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
     declaration = answered(state, fact)
     if declaration is None or declaration.sent_at is None:
         return ReceiptDecision(parked="nothing_sent")
-    if f"{fact.status}@{fact.returned_at}" in declaration.seen:
+    is_seen = f"{fact.status}@{fact.returned_at}" in declaration.seen
+    # What contradicts the case is another record of the same moment, not a repeat.
+    if is_seen and not any(value is not None for value in fact.checks.values()):
         return ReceiptDecision()
     earlier = _earlier(state, declaration)
     reason = _implausible(declaration, fact, now_us, is_first=not earlier)

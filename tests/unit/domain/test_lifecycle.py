@@ -187,6 +187,13 @@ def test_repeated_receipts_change_nothing(data: st.DataObject) -> None:
     assert receipt_events(state, data.draw(st.sampled_from(facts)), LATER).events == ()
 
 
+def test_a_record_about_another_order_is_no_repeat_even_of_the_same_moment() -> None:
+    state = received(inventory_sent(), fact(Word.ACCEPTED, 3))
+    other = fact(Word.ACCEPTED, 3)._replace(checks={"order_no": "SO-2"})
+    decision = receipt_events(state, other, LATER)
+    assert (decision.parked, decision.events) == ("order_no_differs", ())
+
+
 def test_a_release_waits_for_a_sibling() -> None:
     state = received(inventory_sent(), fact(Word.RELEASED, 5))
     assert stage(state) is DeclarationStage.SENT
