@@ -17,11 +17,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from signing.der import raw_of_der, read
 from signing.errors import CertificateUnreadable, ProfileMismatch, SignatureMismatch
 from signing.libcrypto import SM2PublicKey
+from signing.names import NamePart, name_of
 from signing.profiles import KeyKind
 
 SM2_CURVE: Final = "1.2.156.10197.1.301"
@@ -30,11 +30,7 @@ SM2_CURVE: Final = "1.2.156.10197.1.301"
 SM2_WITH_SM3: Final = "1.2.156.10197.1.501"
 """Object identifier of SM2 signatures over SM3, in certificates."""
 
-_ORGANISATION: Final = (
-    NameOID.ORGANIZATION_NAME,
-    NameOID.ORGANIZATIONAL_UNIT_NAME,
-    NameOID.ORGANIZATION_IDENTIFIER,
-)
+_ORGANISATION: Final = frozenset({"O", "OU", "organizationIdentifier"})
 # 18 characters of the social credit alphabet, or 10 of a customs code that begins with its office.
 _CODE: Final = re.compile(
     r"(?<![0-9A-Z])(?:[0-9A-HJ-NPQRTUWXY]{18}|[0-9]{4}[0-9A-Z]{6})(?![0-9A-Z])"
@@ -70,7 +66,7 @@ class Certificate:
     """SHA-256 of the DER in hex: a name for logs that tells nothing about the holder."""
     serial: str = field(compare=False)
     subject: str = field(repr=False, compare=False)
-    """RFC 4514 text. Personal data: for screens of those who may see it, never for logs."""
+    """Attributes in order, `O=…,CN=…`. Personal data: for those who may see it, never for logs."""
     not_before: datetime = field(compare=False)
     not_after: datetime = field(compare=False)
     key_kind: KeyKind = field(compare=False)
@@ -79,6 +75,10 @@ class Certificate:
     rsa_key: rsa.RSAPublicKey | None = field(repr=False, compare=False)
     spki: bytes = field(repr=False, compare=False)
     """SubjectPublicKeyInfo of the key."""
+    holder: tuple[NamePart, ...] = field(repr=False, compare=False)
+    """The subject's attributes. Personal data as `subject` is."""
+    authority: tuple[NamePart, ...] = field(repr=False, compare=False)
+    """The issuer's attributes."""
 
     @classmethod
     def from_der(cls, der: bytes) -> "Certificate":
@@ -115,12 +115,13 @@ class Certificate:
     @classmethod
     def _of(cls, parsed: x509.Certificate, der: bytes) -> "Certificate":
         kind, rsa_key, spki = _key_of(parsed)
+        named = name_of(parsed.tbs_certificate_bytes, "subject")
         return cls(
             der=der,
             der_base64=base64.b64encode(der),
             fingerprint=hashlib.sha256(der).hexdigest(),
             serial=serial_text(parsed.serial_number),
-            subject=parsed.subject.rfc4514_string(),
+            subject=",".join(f"{part.label}={part.text}" for part in named),
             not_before=parsed.not_valid_before_utc,
             not_after=parsed.not_valid_after_utc,
             key_kind=kind,
@@ -128,6 +129,8 @@ class Certificate:
             parsed=parsed,
             rsa_key=rsa_key,
             spki=spki,
+            holder=named,
+            authority=name_of(parsed.tbs_certificate_bytes, "issuer"),
         )
 
     def public_rsa_key(self) -> rsa.RSAPublicKey:
@@ -152,9 +155,9 @@ class Certificate:
         the same length.
         """
         found = set()
-        for attribute in self.parsed.subject:
-            if attribute.oid in _ORGANISATION:
-                found.update(_CODE.findall(str(attribute.value)))
+        for part in self.holder:
+            if part.label in _ORGANISATION:
+                found.update(_CODE.findall(part.text))
         return frozenset(code for code in found if not _IDENTITY.fullmatch(code))
 
     def may_sign(self) -> bool:
@@ -184,7 +187,7 @@ class Certificate:
         """As `is_issued_by`, for what `cryptography` cannot check."""
         if self.parsed.signature_algorithm_oid.dotted_string != SM2_WITH_SM3:
             return False
-        if self.parsed.issuer != issuer.parsed.subject:
+        if self.authority != issuer.holder:
             return False
         try:
             raw = raw_of_der(self.parsed.signature)

@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography.x509.oid import NameOID
-
 from signing.certificate import Certificate, serial_text
 from signing.profiles import KeyKind
 
-_TELLABLE: Final = {
-    NameOID.COUNTRY_NAME: "C",
-    NameOID.ORGANIZATION_NAME: "O",
-    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
-    NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier",
-}
+# They name a place or an organisation. Everything else of a subject may be a person.
+_TELLABLE: Final = frozenset({"C", "ST", "L", "O", "OU", "organizationIdentifier"})
+# A telephone, an identity number of the old kind. An 18-digit credit code is an enterprise's.
+_NUMBER: Final = re.compile(r"(?<!\d)\d{11,17}[Xx]?(?![0-9A-Za-z])")
 _IDENTITY: Final = re.compile(r"(?<!\d)\d{6}(?:19|20)\d{2}[01]\d[0-3]\d\d{3}[\dXx](?![0-9A-Za-z])")
 _ELEMENT: Final = re.compile(rb"(<(?:[^\s<>/:]+:)?X509Certificate[^<>]*>)([^<]*)(</)")
 _PRIVATE: Final = "1.3.6.1.4.1.5315.100.5"
@@ -61,9 +57,12 @@ def facts_of(certificate: Certificate) -> CertificateFacts:
         key_bits=certificate.key_bits,
         not_before=certificate.not_before,
         not_after=certificate.not_after,
-        holder=_told(parsed.subject),
+        holder=", ".join(
+            f"{one.label}={_told(one.text) if one.label in _TELLABLE else '***'}"
+            for one in certificate.holder
+        ),
         issuer=", ".join(
-            _IDENTITY.sub("***", str(one.value)) for one in parsed.issuer if one.oid in _TELLABLE
+            _told(one.text) for one in certificate.authority if one.label in _TELLABLE
         ),
         enterprise_codes=tuple(sorted(certificate.enterprise_codes())),
         is_operator_card=_has_private(certificate),
@@ -84,15 +83,9 @@ def without_certificates(document: bytes) -> bytes:
     return _ELEMENT.sub(fingerprint, document)
 
 
-def _told(name: object) -> str:
-    told = []
-    for attribute in name:  # type: ignore[attr-defined]
-        label = _TELLABLE.get(attribute.oid)
-        if label is None:
-            told.append(f"{attribute.rfc4514_attribute_name}=***")
-        else:
-            told.append(f"{label}={_IDENTITY.sub('***', str(attribute.value))}")
-    return ", ".join(told)
+def _told(text: str) -> str:
+    """The text without numbers that may be a person's, wherever they stand."""
+    return _NUMBER.sub("***", _IDENTITY.sub("***", text))
 
 
 def _has_private(certificate: Certificate) -> bool:

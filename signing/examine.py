@@ -253,14 +253,18 @@ def _judge_signature(
     forms = list(signed_infos(canonical, parts.signed_info))
     forms.append(({Cause.OTHER_BYTES}, parts.digest.encode()))
     if certificate.key_kind is KeyKind.RSA:
-        return _judge_rsa(value, certificate, forms)
+        named = "sha256" if parts.algorithms[1].endswith("sha256") else "sha1"
+        return _judge_rsa(value, certificate, named, forms)
     if certificate.key_kind is KeyKind.SM2:
         return _judge_sm2(value, certificate, forms)
     return Finding.UNCHECKED, ()
 
 
 def _judge_rsa(
-    value: bytes, certificate: Certificate, forms: Iterable[tuple[set[Cause], bytes]]
+    value: bytes,
+    certificate: Certificate,
+    named: str,
+    forms: Iterable[tuple[set[Cause], bytes]],
 ) -> tuple[Finding, tuple[Cause, ...]]:
     """An RSA signature gives its digest back: another key and other bytes are told apart."""
     public = certificate.public_rsa_key()
@@ -269,7 +273,7 @@ def _judge_rsa(
             signed = public.recover_data_from_signature(value, padding.PKCS1v15(), algorithm)
         except (InvalidSignature, ValueError):
             continue
-        other = {Cause.OTHER_DIGEST} if name != "sha1" else set()
+        other = {Cause.OTHER_DIGEST} if name != named else set()
         for causes, form in forms:
             if _hash(name, form) == signed:
                 return _found(causes | other)

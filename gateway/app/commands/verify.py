@@ -30,6 +30,7 @@ from gateway.app.commands.frame import (
 )
 from gateway.app.verify_files import ArchiveRefused, Candidate, candidates, read
 from gateway.domain.findings import Severity
+from signing import CertificateFacts
 
 _STYLES: Final = {Severity.BLOCK: "red", Severity.WARN: "yellow", Severity.NOTE: "dim"}
 _OUTCOMES: Final = {
@@ -155,12 +156,17 @@ def _signature_doc(signature: SignatureReport) -> dict[str, Any]:
         else {
             "serial": facts.serial,
             "sha256": facts.fingerprint,
-            "subject": facts.subject,
-            "key": facts.key,
+            "subject": facts.holder,
+            "issuer": facts.issuer,
+            "key": _key(facts),
             "not_before": f"{facts.not_before:%Y-%m-%dT%H:%M:%SZ}",
             "not_after": f"{facts.not_after:%Y-%m-%dT%H:%M:%SZ}",
         },
     }
+
+
+def _key(facts: CertificateFacts) -> str:
+    return f"{facts.key_kind.value.upper()}-{facts.key_bits}"
 
 
 def _show(name: str, report: FileReport) -> None:
@@ -197,7 +203,7 @@ def _show_signature(signature: SignatureReport) -> None:
     if facts is not None:
         dates = f"{facts.not_before:%Y-%m-%d} – {facts.not_after:%Y-%m-%d}"
         console.print(
-            f"  证书 certificate: {facts.serial} {facts.key} {dates} {facts.subject}", markup=False
+            f"  证书 certificate: {facts.serial} {_key(facts)} {dates} {facts.holder}", markup=False
         )
 
 

@@ -6,27 +6,29 @@ expired certificate and a broken signature are told apart.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cryptography import x509
 from lxml import etree
 
 from gateway.domain.findings import Severity
-from gateway.domain.party import mask, mask_name
 from schemas.loader import LARGE
 from signing import (
     CAUSE_TEXTS,
     CEB_PROFILES,
     Cause,
     Certificate,
+    CertificateFacts,
+    Finding,
     Profile,
     SigningError,
     VerificationError,
     VerifyPolicy,
     examine,
+    facts_of,
     profile_for,
     verify,
 )
@@ -43,11 +45,13 @@ from signing.errors import (
 
 _DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 _BEIJING: Final = timedelta(hours=8)
+_ARMOUR: Final = re.compile(r"-----(?:BEGIN|END) CERTIFICATE-----")
 _APP_TIME: Final = re.compile(r"[0-9]{14}", re.ASCII)
-_DIGITS: Final = re.compile(r"[0-9]{11,}[0-9Xx]?")
-# Shown whole: they name a place or an organisation. Everything else of a subject may be a person.
-_SHOWN: Final = frozenset({"C", "ST", "L", "O", "OU"})
-_NAMES: Final = frozenset({"CN", "SN", "GN"})
+_BOTH: Final = (Finding.HOLDS, Finding.HOLDS)
+_HOLDS: Final = (
+    "摘要与签名值本身均成立，仅签名的写法不合规范。",
+    "Digest and signature hold by themselves; only the form is not the profile's.",
+)
 _REFUSALS_ZH: Final = {
     "SIGN-207": "本机缺少该算法（SM2 需要系统的 OpenSSL 3），未校验签名。",
     "SIGN-206": "该类密钥不属于任何签名规范，未校验签名。",
@@ -93,16 +97,12 @@ class SignatureFinding:
     en: str
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
-    """What may be told of a certificate; persons in the subject are masked."""
-
-    serial: str
-    fingerprint: str
-    subject: str
-    key: str
-    not_before: datetime
-    not_after: datetime
+_NO_CERTIFICATE: Final = SignatureFinding(
+    "SIGN-413",
+    Severity.BLOCK,
+    "KeyInfo 没有 X509Certificate，无从校验签名。",
+    "KeyInfo holds no X509Certificate: nobody can check the signature.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,15 @@ def inspect_signature(
         method=(method.get("Algorithm") or "")[:100] if method is not None else "",
         key_name=_text(element, "KeyName")[:40],
     )
+    held = "".join(_ARMOUR.sub("", _text(element, "X509Certificate")).split())
+    if not held:
+        return replace(base, state=SignatureState.UNCHECKED, findings=(_NO_CERTIFICATE,))
     try:
-        certificate = Certificate.from_base64("".join(_text(element, "X509Certificate").split()))
+        certificate = Certificate.from_base64(held)
     except SigningError as error:
         return replace(base, findings=(_refusal(error),))
-    base = replace(base, certificate=_facts(certificate))
-    told = [*_validity(certificate, _moment(app_time) or now)]
+    base = replace(base, certificate=facts_of(certificate))
+    told = [*_old_key(base.certificate), *_validity(certificate, _moment(app_time) or now)]
     state, refusals = _verdict(data, certificate)
     return replace(base, state=state, findings=(*refusals, *told))
 
@@ -161,7 +164,8 @@ def _verdict(
             notes.append(_refusal(error, Severity.NOTE))
         return SignatureState.VALID, tuple(notes)
     except (SignatureMethodRefused, DigestMethodRefused) as error:
-        return SignatureState.UNCHECKED, (*notes, _refusal(error, Severity.WARN))
+        told = (_refusal(error, Severity.WARN), *_causes(data, error))
+        return SignatureState.UNCHECKED, (*notes, *told)
     except VerificationError as error:
         return SignatureState.INVALID, (*notes, _refusal(error), *_causes(data, error))
     except SigningError as error:
@@ -179,12 +183,17 @@ def _profiles(certificate: Certificate) -> tuple[Profile, ...]:
 
 
 def _causes(data: bytes, error: VerificationError) -> tuple[SignatureFinding, ...]:
-    """Why a digest or a signature differs, byte for byte, where it does."""
-    if not isinstance(error, MismatchError):
+    """Why a digest or a signature differs, byte for byte; or that both hold, and only the form of
+    the signature is not the profile's.
+    """
+    try:
+        found = examine(data, limits=LARGE)
+    except SigningError:
         return ()
-    found = examine(data, limits=LARGE)
     causes = dict.fromkeys((*found.digest_causes, *found.signature_causes))
-    told = (CAUSE_TEXTS[cause] for cause in causes if cause is not Cause.UNEXPLAINED)
+    told = [CAUSE_TEXTS[cause] for cause in causes if cause is not Cause.UNEXPLAINED]
+    if not isinstance(error, MismatchError) and not causes:
+        told += [_HOLDS] if (found.digest, found.signature) == _BOTH else []
     return tuple(SignatureFinding(error.code, Severity.NOTE, zh, en) for zh, en in told)
 
 
@@ -223,34 +232,14 @@ def _validity(certificate: Certificate, moment: datetime) -> tuple[SignatureFind
     )
 
 
-def _facts(certificate: Certificate) -> CertificateFacts:
-    return CertificateFacts(
-        serial=certificate.serial,
-        fingerprint=certificate.fingerprint,
-        subject=redacted(certificate.parsed.subject),
-        key=f"{certificate.key_kind.value.upper()}-{certificate.key_bits}",
-        not_before=certificate.not_before,
-        not_after=certificate.not_after,
-    )
-
-
-def redacted(subject: x509.Name) -> str:
-    """A subject whose persons are masked: an operator's card names its holder and their number."""
-    shown = []
-    for attribute in subject:
-        name = attribute.rfc4514_attribute_name
-        value = str(attribute.value)
-        if name in _NAMES:
-            value = mask_name(value)
-        elif name not in _SHOWN:
-            value = mask(value)
-        shown.append(f"{name}={_DIGITS.sub(_hidden, value)}")
-    return ",".join(shown)
-
-
-def _hidden(found: re.Match[str]) -> str:
-    """A long number may be an identity number, wherever it stands."""
-    return mask(found.group())
+def _old_key(facts: CertificateFacts | None) -> Iterator[SignatureFinding]:
+    if facts is not None and "key-1024-bit" in facts.warnings:
+        yield SignatureFinding(
+            "SIGN-KEY-1024",
+            Severity.WARN,
+            "1024 位旧密钥（旧版卡介质），请向电子口岸更换。",
+            "A 1024-bit key, as in old UKeys: ask the issuer for a newer one.",
+        )
 
 
 def _refusal(error: SigningError, severity: Severity = Severity.BLOCK) -> SignatureFinding:
