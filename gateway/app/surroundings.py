@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from gateway.flow.crash import POINTS
+from gateway.flow.crash import ALL_POINTS
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class KillAt:
     """Kills the process, as a power cut would, at the n-th passing of one named point."""
 
     def __init__(self, point: str, passing: int) -> None:
-        if point not in POINTS:
+        if point not in ALL_POINTS:
             raise ValueError(f"{CRASH_VARIABLE}: there is no crash point {point!r}")
         self._point = point
         self._left = passing

@@ -48,3 +48,13 @@ POINTS: Final = (
     "notify.recorded",
     *_of_command("notify"),
 )
+
+# A filing by a partner is a step of its own beside the nine stages: it is committed before the
+# first byte leaves, sent, answered, and committed again.
+FILING_POINTS: Final = (
+    *_of_command("filing"),
+    "filing.before_first_byte",
+    "filing.after_last_byte",
+    "filing.paper_taken",
+)
+ALL_POINTS: Final = (*POINTS, *FILING_POINTS)

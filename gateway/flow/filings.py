@@ -60,7 +60,7 @@ async def run_filing(context: Context, effect: Effect) -> None:
             load=(effect.case_id,),
             with_papers=True,
             lane=effect.case_id,
-            stage="transmit",
+            stage="filing",
         )
     )
     if step is None:
@@ -72,11 +72,12 @@ async def run_filing(context: Context, effect: Effect) -> None:
     if _sends(step.filing, partner) and step.is_held:
         await _later(context, effect, _UNSERVED_S)
         return
-    context.crash.reach("transmit.before_first_byte")
+    context.crash.reach("filing.before_first_byte")
     answer = await _asked(partner, step)
-    context.crash.reach("transmit.after_last_byte")
+    context.crash.reach("filing.after_last_byte")
     if answer.paper is not None and answer.stage in (_S.PENDING, _S.FILED):
         await _take_paper(context, step, partner, answer)
+    context.crash.reach("filing.paper_taken")
     await _close(context, effect, step, partner, answer)
 
 
@@ -194,7 +195,7 @@ async def _close(
             load=(step.key.case_id,),
             with_papers=True,
             lane=step.key.case_id,
-            stage="transmit",
+            stage="filing",
         )
     )
     if stage is not None:

@@ -21,6 +21,7 @@ from gateway.app.keyring import KeyRings
 from gateway.domain.errors import GatewayError, StoreClosed
 from gateway.ports import Channel
 from store.open import StoreLimits, Surroundings, open_store
+from tests.sim.company import SimPartner, SimPartners
 from tests.sim.receivers import HookBroken, SimNotifier
 from tests.sim.surroundings import InlineExecutor, SimulatedCrash, signing_key
 from tests.sim.wire import SimChannel, WireBroken
@@ -167,6 +168,7 @@ class Life:
                 channels={"dxp": channel},
                 notifier=SimNotifier(world.receivers, self),
                 key_ring=KeyRings.of_keys({"default": signing_key()}, executor),
+                partners=SimPartners(SimPartner(world.company, self)) if world.company else None,
             )
             gateway.engine.observer = world.observer
             async with asyncio.TaskGroup() as tasks:

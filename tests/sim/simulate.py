@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.domain.errors import StoreClosed
 from tests.sim.checkers import check_world
+from tests.sim.company import Company
 from tests.sim.faults import Fault, Faults
 from tests.sim.loop import VirtualTimeLoop, run
 from tests.sim.surroundings import START, SimulatedCrash
@@ -44,6 +45,7 @@ def simulate(
     faults: frozenset[Fault] | None = None,
     crash: CrashPlan | None = None,
     scenarios: Sequence[str] = (),
+    company: Company | None = None,
 ) -> Report:
     """Run one world to its end and judge it. ``faults`` fixes the kinds that may happen."""
 
@@ -56,6 +58,7 @@ def simulate(
             Faults(seed, kinds=faults),
             crash_plan=crash,
             scenarios=scenarios,
+            company=company,
             judge=check_world,
         )
         await world.run()

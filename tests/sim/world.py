@@ -24,13 +24,15 @@ from gateway.app.demo_world import PROFILE, TENANT, WAREHOUSE_TYPES, demo_profil
 from gateway.domain.case import CaseStage
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, Direction, case_id
-from gateway.domain.profile import FilingProfile
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, PaperFiling
 from gateway.flow.desk import Desk
 from gateway.flow.ingest import Incoming, Ingest, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
 from gateway.flow.status import EVENT_TYPES
 from store.open import memory_engine
 from store.tables import case_, inbox, outbox
+from tests.sim.company import Company
 from tests.sim.faults import Fault, Faults
 from tests.sim.life import Died, Life, SimObserver
 from tests.sim.loop import VirtualTimeLoop
@@ -78,6 +80,7 @@ class World:
     faults: Faults
     crash_plan: CrashPlan | None = None
     scenarios: Sequence[str] = ()
+    company: Company | None = None
     judge: Callable[[World, Gateway], Awaitable[list[str]]] | None = None
     clock_offset_us: int = 0
     rng: SeededRng = field(init=False)
@@ -186,6 +189,7 @@ class World:
             await self._become_quiet()
             if self.judge is not None:
                 self.violations = await self.ask(partial(self.judge, self))
+            self._judge_filings()
             self._is_over = True
             if self._life is not None:
                 self._life.over.set()
@@ -193,8 +197,24 @@ class World:
             for helper in helpers:
                 helper.cancel()
 
+    def _judge_filings(self) -> None:
+        """Whoever was released had its payment filed, and nobody had it filed twice."""
+        if self.company is None:
+            return
+        filed = self.company.filed
+        self.violations += [f"{one}: filed {count} times" for one, count in filed.items()
+                            if count > 1]  # fmt: skip
+        self.violations += [
+            f"{one.order_no}: released without a filed payment"
+            for one in self.planned
+            if one.expected is CaseStage.RELEASED and not filed[case_of(one.order_no)]
+        ]
+
     async def _furnish(self, gateway: Gateway) -> None:
         profile = sim_profile()
+        if self.company is not None:
+            by_company = PaperFiling(FiledBy.OTHER, ConfirmedBy.API)
+            profile = replace(profile, filings={PaperKind.PAYMENT: by_company})
         await gateway.admin.create_tenant(TENANT, "示例商家 Example seller")
         await gateway.admin.put_profile(profile)
         await gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))
@@ -315,7 +335,8 @@ class World:
         """Outbox rows and receipt files that are not dealt with, by kind; without dated events
         that lie beyond the horizon.
         """
-        horizon = self.now_us() + HORIZON_US
+        # A partner that lost a request several times is asked again after five minutes.
+        horizon = self.now_us() + HORIZON_US * (1 if self.company is None else 2)
         with self.database.connect() as connection:
             rows = connection.execute(
                 select(outbox.c.kind, func.count())
