@@ -199,6 +199,11 @@ REPAIR_ITEMS: Final[dict[str, tuple[str, str]]] = {
     "remains": (N_("The finding stands still"), "warn"),
     "failed": (N_("Not possible"), "bad"),
 }
+REPAIR_TRIALS: Final[dict[str, tuple[str, str]]] = {
+    "repaired": (N_("Would be mended"), "good"),
+    "remains": (N_("The finding would still stand"), "warn"),
+    "failed": (N_("Not possible"), "bad"),
+}
 REPAIR_REASONS: Final[dict[str, str]] = {
     "unknown_case": N_("There is no such case."),
     "stands_no_more": N_("This finding does not stand any more."),
@@ -213,6 +218,11 @@ ACTORS: Final[dict[str, str]] = {
     "customs": N_("Customs"),
     "source": N_("The source of the paper"),
     "gateway": N_("The gateway"),
+}
+LEDGER: Final[dict[str, str]] = {
+    "delta": N_("Difference"),
+    "due": N_("Due by the sum"),
+    "rounding": N_("no more than rounding"),
 }
 NEEDS: Final[dict[str, str]] = {
     "owner": N_("the owner of the paper confirms"),

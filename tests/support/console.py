@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ from store.keys import KeyRole
 
 PASSWORD = "correct horse battery"
 PATIENCE_S = 60
+SCRIPT = '<script>hacked = 1</script>"><img src=x onerror="hacked = 2">'
+HOSTILE = f"{SCRIPT}\u202e\u2066 😀 hx-get=/console/logout"
 SETTLED = FINAL_STAGES | PERSON_STAGES | {CaseStage.COLLECTING}
 T = TypeVar("T")
 
@@ -145,3 +147,12 @@ def serving(
         thread.join(PATIENCE_S)
     if holder.fault is not None:
         raise holder.fault
+
+
+def hostile(one: DemoOrder) -> DemoOrder:
+    """The same order with goods and people named by somebody who means harm."""
+    assert one.waybill is not None
+    lines = [{**line, "name": HOSTILE[:200]} for line in one.order["lines"]]
+    order = {**one.order, "lines": lines, "buyer": {**one.order["buyer"], "account": SCRIPT[:60]}}
+    return replace(one, order=order, payment={**(one.payment or {}), "amount": "1.00"},
+                   waybill={**one.waybill, "goods_info": SCRIPT})  # fmt: skip

@@ -81,7 +81,7 @@ class RepairDesk:
             "finding": finding_id(finding) if finding else None,
             "path": fix.path if fix else None,
             "scope": scope,
-            "items": [_item(one, fix) for one in items],
+            "items": [_item(one, fix, detail.row.key.case_id) for one in items],
             "needs": sorted(tried.open_needs) if tried else [],
             "faults": faults,
         }
@@ -160,7 +160,7 @@ class RepairDesk:
         counts: dict[str, int] = {}
         for one in repair.items:
             counts[one.status] = counts.get(one.status, 0) + 1
-        items = [_item(one, None) | {"now": stages.get(one.case_id)} for one in repair.items]
+        items = [_item(one) | {"now": stages.get(one.case_id)} for one in repair.items]
         model = {
             **_line(repair, call),
             "items": items,
@@ -284,10 +284,12 @@ def _others(detail: CaseDetail, finding: Finding | None) -> list[tuple[str, str]
     ]
 
 
-def _item(item: RepairItem, fix: Fix | None) -> dict[str, Any]:
+def _item(item: RepairItem, fix: Fix | None = None, case_id: str = "") -> dict[str, Any]:
     value = item.value
-    kind = place_of(item.path).shown
-    shown = masked(value, kind) if value is not None else (fix.value if fix else None)
+    shown = None if value is None else masked(value, place_of(item.path).shown)
+    if value is None and fix is not None and (item.case_id, item.path) == (case_id, fix.path):
+        # What the fix of this finding says; in another case the same fix has another value.
+        shown = fix.value
     return {
         "case": item.case_id,
         "order_no": item.order_no,
