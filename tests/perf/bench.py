@@ -23,6 +23,7 @@ from typing import Any, Final
 import orjson
 from rich.console import Console
 
+from tests.perf.answers import answers
 from tests.perf.child import ChildFailed
 from tests.perf.doors import doors
 from tests.perf.goals import SCENARIOS, Scenario
@@ -41,11 +42,14 @@ SIGNATURES: Final = "signatures"
 MESSAGES: Final = "messages"
 DOORS: Final = "doors"
 CONSOLE: Final = "console"
-PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, DOORS, CONSOLE, *SCENARIOS)
+RECEIPTS: Final = "receipts"
+PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, DOORS, CONSOLE, RECEIPTS, *SCENARIOS)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
 _CASES: Final = 20_000
 _QUICK_CASES: Final = 1_000
+_RECEIPTS: Final = 3_000
+_QUICK_RECEIPTS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,10 @@ async def run(asked: Asked, console: Console) -> Report:
             console.print(f"… the console over {asked.cases:,} cases")
             url = server.fresh_database() if server else None
             report.pages = await pages(folder / "console", url, asked.cases)
+        if RECEIPTS in asked.parts and server:
+            console.print("… receipts of customs")
+            orders = asked.orders or (_QUICK_RECEIPTS if asked.is_quick else _RECEIPTS)
+            report.doors.append(await answers(folder / "receipts", server.fresh_database(), orders))
         for scenario in asked.scenarios:
             await _measured(scenario, asked, folder, server, report, console)
     return report
@@ -170,7 +178,7 @@ def _server(asked: Asked, stack: ExitStack, report: Report) -> PostgresServer | 
     wants = [
         name
         for name in asked.parts
-        if name in (LIMITS, DOORS, CONSOLE) or name.startswith("postgres")
+        if name in (LIMITS, DOORS, CONSOLE, RECEIPTS) or name.startswith("postgres")
     ]
     if not wants:
         return None

@@ -70,7 +70,7 @@ async def _serving(
     folder: Path, url: str | None, *, work: bool, endpoints: Sequence[str] = ()
 ) -> AsyncIterator[_Served]:
     """A gateway in a process of its own; without work it only takes papers in."""
-    settings = load_settings(prepare(_made(folder), url=url))
+    settings = load_settings(prepare(made(folder), url=url))
     # All callers come from this machine: they speak for as many peers as there are.
     http = settings.http.model_copy(update={"trusted_proxies": frozenset({HOST})})
     settings = settings.model_copy(update={"http": http})
@@ -144,7 +144,7 @@ async def _paced(port: int, requests: Iterator[bytes], rate: float, seconds: flo
 async def intake(folder: Path, url: str | None, seconds: float) -> list[Door]:
     """Intake alone: its rate against the bare POST, then its p99 at half of that rate."""
     store = "sqlite" if url is None else "postgres"
-    before = await bare_posts(_made(folder / "bare"), seconds)
+    before = await bare_posts(made(folder / "bare"), seconds)
     async with _serving(folder / store, url, work=False) as served:
         most = int(before.per_second * seconds * 3) + 4 * CONNECTIONS
         requests = iter(_orders(served.token, most, "I"))
@@ -304,7 +304,7 @@ async def slow_callers(folder: Path, seconds: float, count: int = SLOW) -> list[
     return [Door("slow_callers", percentile(beside, 0.99), "ms p99", 250, False, how)]
 
 
-def _made(folder: Path) -> Path:
+def made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -312,9 +312,9 @@ def _made(folder: Path) -> Path:
 async def doors(folder: Path, postgres: str | None, *, is_quick: bool) -> list[Door]:
     """Every row; small and short when quick."""
     seconds = 2.0 if is_quick else 6.0
-    found = await intake(_made(folder / "intake"), None, seconds)
+    found = await intake(made(folder / "intake"), None, seconds)
     if postgres is not None:
-        found += await intake(_made(folder / "intake-postgres"), postgres, seconds)
-    found += await dead_endpoint(_made(folder / "endpoints"))
+        found += await intake(made(folder / "intake-postgres"), postgres, seconds)
+    found += await dead_endpoint(made(folder / "endpoints"))
     held_s, count = (5.0, 500) if is_quick else (60.0, SLOW)
     return found + await slow_callers(folder / "slow", held_s, count)
