@@ -21,6 +21,8 @@ from gateway.app.keyring import certificate_of
 from gateway.app.master_key import read_master_key
 from gateway.app.opening import Reader
 from gateway.domain.codec import from_micros
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import ConfirmedBy
 from signing import KeyKind
 from store.aside_keys import load_aside
 from store.boxwork import queues
@@ -202,6 +204,7 @@ def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
         lambda: _clocks(connection, now),
         lambda: _work(connection, now),
         lambda: _profiles(connection, reader.settings),
+        lambda: _partners(connection, reader.settings),
         lambda: _rings(connection, reader.settings),
         lambda: _pauses(connection),
         lambda: _aside_keys(connection, reader.settings),
@@ -277,6 +280,32 @@ def _profiles(connection: Connection, settings: Settings) -> Iterator[Look]:
                 Health.BAD,
                 f"names the key ring {profile.key_ring!r}, which is not configured",
                 f"add [keys.{profile.key_ring}] or change the profile",
+            )
+
+
+def _partners(connection: Connection, settings: Settings) -> Iterator[Look]:
+    """Whether somebody serves what a profile leaves to partners' APIs: else its cases wait."""
+    sections = (
+        (PaperKind.PAYMENT, "payments", settings.payments),
+        (PaperKind.WAYBILL, "carriers", settings.carriers),
+    )
+    newest = {one: profile_of_doc(doc, at) for one, at, _, doc in load_profiles(connection)}
+    for profile_id, profile in newest.items():
+        for kind, name, accounts in sections:
+            if profile.filing(kind).confirmed_by is not ConfirmedBy.API:
+                continue
+            place = (profile.tenant, profile_id)
+            served = {a.company for a in accounts.values() if (a.tenant, a.profile) == place}
+            companies = profile.payment_companies if kind is PaperKind.PAYMENT else ()
+            lacking = [one.code for one in companies if one.code not in served]
+            if served and not lacking:
+                continue
+            of = f" of {', '.join(lacking)}" if lacking else ""
+            yield Look(
+                f"profile {profile_id}",
+                Health.WARN,
+                f"asks for each {kind.value}{of} to be confirmed by API, and no partner serves it",
+                f"add [{name}.<name>] with this tenant and profile, or change confirmed_by",
             )
 
 

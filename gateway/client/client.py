@@ -15,16 +15,21 @@ import aiohttp
 from gateway.client.errors import ClientError, Refused, Unreachable, refused
 from gateway.client.values import (
     JSON,
+    AckLine,
     Asked,
     BatchLine,
     CaseFull,
     CaseLine,
+    EndpointLine,
+    EndpointMade,
     Event,
     FindingLine,
     Foreseen,
     GoodsTaken,
     MandateLine,
+    NoticeLine,
     PaperTaken,
+    Replayed,
     Stage,
     TenantLine,
 )
@@ -33,6 +38,7 @@ BATCH_LINES: Final = 5000
 _JSON: Final = "application/json"
 _NDJSON: Final = "application/x-ndjson"
 _SSE: Final = "text/event-stream"
+_REASON: Final = "Clearance-Reason"
 _OVERLOADED: Final = "API-503"
 _TWIN: Final = "API-307"
 _LATER: Final = frozenset({408, 429, 500, 502, 503, 504})
@@ -206,6 +212,79 @@ class ClearanceClient:
         match = {} if version is None else {"If-Match": f'"{version}"'}
         return await self._asked("POST", path, body, _JSON, key=_new_key(), headers=match)
 
+    # --- exact bytes --------------------------------------------------------------------------
+
+    async def message_bytes(self, message_id: str, reason: str) -> bytes:
+        """The signed XML of a message, byte for byte as it was sent.
+
+        ``reason`` (1 to 200 characters, no persons in it) is written into the histories of its
+        cases, with whose key it was. Raises ``NotFound`` for the bytes of another tenant.
+        """
+        return await self._bytes(f"/v1/messages/{quote(message_id, safe='')}", reason)
+
+    async def receipt_bytes(self, receipt_id: str, reason: str) -> bytes:
+        """A receipt file, byte for byte as it came; ``reason`` as for :meth:`message_bytes`."""
+        return await self._bytes(f"/v1/receipts/{quote(receipt_id, safe='')}", reason)
+
+    async def _bytes(self, path: str, reason: str) -> bytes:
+        answer = await self._tried("GET", path, headers={_REASON: reason})
+        return answer.body
+
+    # --- notices ------------------------------------------------------------------------------
+
+    async def notices(self, **filters: str) -> AsyncIterator[NoticeLine]:
+        """Notices that wait, oldest first, or with ``status="parked"`` those that were given up.
+
+        Those of an endpoint without an address are fetched like this and taken off the list by
+        :meth:`acknowledge`.
+        """
+        async for one in self._pages("/v1/notices", "notices", filters):
+            yield cast(NoticeLine, one)
+
+    async def acknowledge(self, acks: Sequence[Mapping[str, str]]) -> list[AckLine]:
+        """Answer up to 1,000 notices: ``notice_id``, ``status`` (accepted or refused), ``at``."""
+        doc = await self._post("/v1/notices/acks", {"acks": list(acks)})
+        return cast(list[AckLine], doc["results"])
+
+    async def replay_notices(self, **wanted: Any) -> Replayed:
+        """Try parked notices again: ``notices`` (ids), or ``endpoint``, ``event_type``, ``since``
+        and ``until`` (Any: JSON).
+        """
+        return cast(Replayed, await self._post("/v1/notices/replay", wanted))
+
+    async def endpoints(self) -> list[EndpointLine]:
+        """Where notices go."""
+        return cast(list[EndpointLine], (await self._asked("GET", "/v1/endpoints"))["endpoints"])
+
+    async def new_endpoint(
+        self,
+        role: str,
+        url: str | None = None,
+        *,
+        event_types: Sequence[str] = (),
+        batch_size: int = 1,
+        ed25519: bool = False,
+    ) -> EndpointMade:
+        """Have notices sent to an address, or without one kept to be fetched; keep the secret."""
+        doc = {"role": role, "url": url, "event_types": list(event_types),
+               "batch_size": batch_size, "ed25519": ed25519}  # fmt: skip
+        return cast(EndpointMade, await self._post("/v1/endpoints", doc))
+
+    async def rotate_endpoint(self, endpoint: str, overlap_hours: int = 24) -> EndpointMade:
+        """Fresh secrets; the old ones sign along for the overlap."""
+        path = f"/v1/endpoints/{quote(endpoint, safe='')}/rotations"
+        return cast(EndpointMade, await self._post(path, {"overlap_hours": overlap_hours}))
+
+    async def enable_endpoint(self, endpoint: str) -> EndpointLine:
+        """Switch an endpoint on; what was parked meanwhile waits for a replay."""
+        path = f"/v1/endpoints/{quote(endpoint, safe='')}/enable"
+        return cast(EndpointLine, await self._asked("POST", path, key=_new_key()))
+
+    async def disable_endpoint(self, endpoint: str, reason: str) -> EndpointLine:
+        """Switch an endpoint off; its notices are parked."""
+        path = f"/v1/endpoints/{quote(endpoint, safe='')}/disable"
+        return cast(EndpointLine, await self._post(path, {"reason": reason}))
+
     # --- the stream ---------------------------------------------------------------------------
 
     async def events(self, after: str | None = None) -> AsyncIterator[Event]:
@@ -266,6 +345,20 @@ class ClearanceClient:
         headers: Mapping[str, str] | None = None,
     ) -> JSON:
         """The document of a 2xx answer; tries again what may be tried again."""
+        answer = await self._tried(method, path, body, media, key=key, query=query, headers=headers)
+        return answer.doc
+
+    async def _tried(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        media: str | None = None,
+        *,
+        key: str | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "_Answer":
         sent = dict(headers or {})
         if body is not None and media is not None:
             sent["Content-Type"] = media
@@ -280,7 +373,7 @@ class ClearanceClient:
                 last = Unreachable(f"{type(error).__name__}: {error}")
             else:
                 if answer.status < 300:
-                    return answer.doc
+                    return answer
                 last, retry_after = refused(answer.status, answer.doc), answer.retry_after
                 if last.status not in _LATER and last.code != _TWIN:
                     raise last
@@ -299,15 +392,20 @@ class ClearanceClient:
         async with self._session.request(
             method, self._address + path, data=body, headers=headers, params=query
         ) as answer:
-            doc = await _doc(answer)
-            return _Answer(answer.status, doc, answer.headers.get("Retry-After"))
+            whole = await answer.read()
+            return _Answer(answer.status, whole, answer.headers.get("Retry-After"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
-    doc: JSON
+    body: bytes
     retry_after: str | None
+
+    @property
+    def doc(self) -> JSON:
+        """The JSON object that it is."""
+        return _read_doc(self.body)
 
 
 def _told(error: Exception) -> ClientError:
@@ -324,9 +422,13 @@ def _is_busy(result: BatchLine) -> bool:
 
 
 async def _doc(answer: aiohttp.ClientResponse) -> JSON:
+    return _read_doc(await answer.read())
+
+
+def _read_doc(body: bytes) -> JSON:
     """The JSON object of an answer; something in between (a proxy) may have written another."""
     try:
-        doc = json.loads(await answer.read())
+        doc = json.loads(body)
     except ValueError:
         doc = None
     return doc if isinstance(doc, dict) else {"detail": "the answer is no JSON object"}

@@ -68,6 +68,7 @@ class CaseFull(CaseLine):
     receipts: list[JSON]
     timeline: list[JSON]
     notices: list[JSON]
+    tax_bills: list[JSON]
 
 
 class Event(TypedDict):
@@ -141,3 +142,49 @@ class MandateLine(TypedDict):
     valid_from: str
     valid_to: str | None
     in_force: bool
+
+
+class NoticeLine(TypedDict):
+    """A notice and how its delivery stands: waiting or parked."""
+
+    notice: JSON
+    endpoint: str
+    status: str
+    attempts: int
+    detail: str
+    parked_at: str | None
+
+
+class AckLine(TypedDict):
+    """What became of one acknowledgement: ok, unknown or repeated."""
+
+    notice_id: str
+    status: str
+
+
+class Replayed(TypedDict):
+    """The parked notices that are tried again; ``more`` when there may be others: ask again."""
+
+    replayed: list[str]
+    more: bool
+
+
+class EndpointLine(TypedDict):
+    """Where notices go; one without a ``url`` has its notices fetched."""
+
+    endpoint: str
+    url: str | None
+    role: str
+    event_types: list[str]
+    batch_size: int
+    is_active: bool
+    disabled_at: str | None
+    disabled_why: str | None
+    old_secrets_until: str | None
+
+
+class EndpointMade(EndpointLine):
+    """An endpoint with its fresh secrets, which are shown this once."""
+
+    secret: str
+    public_key: str | None

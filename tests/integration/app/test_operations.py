@@ -78,6 +78,35 @@ def test_the_doctor_tells_of_files_that_were_set_aside(shop: Shell) -> None:
     assert found["fix"]
 
 
+def test_the_doctor_asks_for_the_partner_that_a_profile_relies_on(shop: Shell) -> None:
+    def looks() -> list[dict[str, str]]:
+        found = orjson.loads(shop.run("doctor", "--json").stdout)["looks"]
+        return [one for one in found if one["subject"] == "profile hz-1210"]
+
+    by_api = "".join(
+        f'\n[filings.{kind}]\nfiled_by = "other"\nconfirmed_by = "api"\n'
+        for kind in ("payment", "waybill")
+    )
+    file = shop.folder / "profile-1210.toml"
+    file.write_text(file.read_text("utf-8") + by_api, "utf-8")
+    shop.ok("profiles", "put", file, "-t", "shop")
+    assert [(one["health"], one["fix"][:22]) for one in looks()] == [
+        ("warn", "add [payments.<name>] "),
+        ("warn", "add [carriers.<name>] "),
+    ]
+    assert "payment of 3301990005" in looks()[0]["finding"]
+    settings = shop.folder / "clearance.toml"
+    (shop.folder / "checkword").write_text("made-up")
+    account = (
+        '\n[carriers.sf]\nadapter = "sf"\ntenant = "shop"\nprofile = "hz-1210"\n'
+        'company = "3301980009"\noptions = {partner_id = "P"}\n'
+        'secret_files = {checkword = "checkword"}\n'
+        '[carriers.sf.sender]\nname = "A"\nphone = "0571"\naddress = "B"\n'
+    )
+    settings.write_text(settings.read_text("utf-8") + account, "utf-8")
+    assert ["payment" in one["finding"] for one in looks()] == [True]
+
+
 def test_the_doctor_sees_what_lies_in_the_database(shop: Shell) -> None:
     made = shop.json("endpoints", "add", "--pull", "-t", "shop", "--role", "seller")
     shop.ok("api-keys", "new", "-t", "shop", "--role", "seller", "--expires-days", "9")

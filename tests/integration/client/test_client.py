@@ -152,6 +152,62 @@ async def test_refusals_are_typed(live: Live) -> None:
             await anext(aiter(stranger.events()))
 
 
+async def test_exact_bytes_are_taken_with_a_reason_that_is_written_down(live: Live) -> None:
+    demo = good_order(seed=8)
+    taken = await live.client.send_order(demo.order)
+    assert demo.payment is not None
+    await live.client.send_payment(demo.payment)
+    await live.client.send_waybill(demo.waybill or {})
+    assert taken["case"] is not None
+    case = await live.client.case(taken["case"])
+    for _ in range(100):
+        if case["messages"] and case["declarations"][0]["stage"] == "sent":
+            break
+        await asyncio.sleep(0.05)
+        case = await live.client.case(taken["case"])
+    message = case["messages"][0]["message"]
+    body = await live.client.message_bytes(message, "稽查 audit 7")
+    (file,) = list(live.gateway.settings.channels["dxp"].send.iterdir())  # type: ignore[union-attr]
+    assert body.startswith(b"<")
+    assert base64.b64encode(body) in file.read_bytes() or body in file.read_bytes()
+    taken_by = [one for one in (await live.client.case(taken["case"]))["timeline"]
+                if one["type"] == "bytes_downloaded"]  # fmt: skip
+    assert [one["data"]["reason"] for one in taken_by] == ["稽查 audit 7"]
+    with pytest.raises(InvalidRequest):
+        await live.client.message_bytes(message, " ")
+    with pytest.raises(NotFound):
+        await live.client.receipt_bytes("nobody", "audit")
+
+
+async def test_notices_are_fetched_acknowledged_and_their_endpoints_looked_after(
+    live: Live,
+) -> None:
+    made = await live.client.new_endpoint("seller", ed25519=True)
+    assert made["secret"].startswith("whsec_")
+    assert (made["public_key"] or "").startswith("whpk_")
+    changed = await live.client.rotate_endpoint(made["endpoint"], overlap_hours=1)
+    assert changed["secret"] != made["secret"]
+    (listed,) = await live.client.endpoints()
+    assert (listed["url"], listed["is_active"]) == (None, True)
+    assert listed["old_secrets_until"] is not None
+    demo = good_order(seed=9)
+    await live.client.send_order(demo.order)
+    await live.client.send_payment({**(demo.payment or {}), "amount": "0.01"})
+    await live.client.send_waybill(demo.waybill or {})
+    waiting = [one async for one in live.client.notices()]
+    assert {one["status"] for one in waiting} == {"waiting"}
+    (mismatch,) = [one["notice"] for one in waiting if one["notice"]["type"] == "case.mismatch"]
+    ack = {"notice_id": mismatch["id"], "status": "accepted", "at": mismatch["created_at"]}
+    assert [one["status"] for one in await live.client.acknowledge([ack])] == ["ok"]
+    left = [one["notice"]["id"] async for one in live.client.notices()]
+    assert mismatch["id"] not in left
+    assert await live.client.replay_notices(endpoint=made["endpoint"]) == {
+        "replayed": [], "more": False,
+    }  # fmt: skip
+    assert not (await live.client.disable_endpoint(made["endpoint"], "moved"))["is_active"]
+    assert (await live.client.enable_endpoint(made["endpoint"]))["is_active"]
+
+
 async def test_no_answer_at_all_is_unreachable() -> None:
     async with ClearanceClient("http://127.0.0.1:9", "key", retrying=QUICK) as client:
         with pytest.raises(Unreachable):
@@ -262,6 +318,11 @@ def schemas() -> dict[str, Any]:
         (values.Foreseen, "ForeseenOut"),
         (values.TenantLine, "TenantOut"),
         (values.MandateLine, "MandateOut"),
+        (values.NoticeLine, "NoticeStanding"),
+        (values.AckLine, "AckOut"),
+        (values.Replayed, "Replayed"),
+        (values.EndpointLine, "EndpointOut"),
+        (values.EndpointMade, "EndpointMade"),
     ],
 )
 def test_the_clients_types_are_those_of_the_document(
