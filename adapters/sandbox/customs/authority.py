@@ -46,7 +46,12 @@ _WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.PAYMENT: ("-401013", "-401009"),
         Kind.WAYBILL: ("-504013", "-504011"),
         Kind.INVENTORY: ("-621030", "-621026"),
+        Kind.CANCELLATION: ("-623008", "-623017"),
+        Kind.RETURN: ("-625004", "-625028"),
     }
+)
+_REQUESTED: Final = (
+    *("customsCode", "agentCode", "ebpCode", "ebcCode", "copNo", "preNo", "invtNo"),
 )
 # What a receipt repeats of the record it answers.
 _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
@@ -55,6 +60,8 @@ _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
         Kind.PAYMENT: ("payCode", "payTransactionId"),
         Kind.WAYBILL: ("logisticsCode", "logisticsNo"),
         Kind.INVENTORY: ("ebpCode", "ebcCode", "customsCode", "agentCode", "copNo"),
+        Kind.CANCELLATION: _REQUESTED,
+        Kind.RETURN: _REQUESTED,
     }
 )
 

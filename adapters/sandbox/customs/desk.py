@@ -42,6 +42,8 @@ _KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.PAYMENT: ("payCode", "payTransactionId"),
         Kind.WAYBILL: ("logisticsCode", "logisticsNo"),
         Kind.INVENTORY: ("agentCode", "copNo"),
+        Kind.CANCELLATION: ("agentCode", "copNo"),
+        Kind.RETURN: ("agentCode", "copNo"),
     }
 )
 # Exists already; nothing to change; its inventory is declared; older than what is held. The error
@@ -53,6 +55,20 @@ _COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
         Kind.WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
     }
 )
+# No such inventory; it stands where this cannot be asked; asked already.
+_REQUESTS: Final[Mapping[Kind, tuple[str, str, str]]] = MappingProxyType(
+    {
+        Kind.CANCELLATION: ("-623003", "-623005", "-623009"),
+        Kind.RETURN: ("-625204", "-625022", "-625033"),
+    }
+)
+# Where an inventory must stand to be cancelled, or to be returned.
+_ASKABLE: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
+    {
+        Kind.CANCELLATION: frozenset({"120", "300"}),
+        Kind.RETURN: frozenset({"800", "899"}),
+    }
+)
 # Sent by an enterprise that may not.
 _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -60,6 +76,8 @@ _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.PAYMENT: "-401009",
         Kind.WAYBILL: "-504011",
         Kind.INVENTORY: "-621015",
+        Kind.CANCELLATION: "-623026",
+        Kind.RETURN: "-625021",
     }
 )
 _PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = MappingProxyType(
@@ -174,6 +192,8 @@ class Desk:
             self._give_back(filing, now)
         elif status == "1":
             filing.live = False
+        elif status == "399" and filing.kind is Kind.CANCELLATION:
+            self._end_inventory(filing, now)
         elif status == "120":
             self._store(filing, version, now)
         elif status == "800":
@@ -188,6 +208,17 @@ class Desk:
         filing.stored = filing.paper
         self._copy(filing.kind, filing.paper)
         self._number(filing, now)
+
+    def _end_inventory(self, request: Filing, now: datetime) -> None:
+        """A granted cancellation ends its inventory: nothing more is said of it."""
+        inventory = self._ledger.numbered(request.paper.get("invtNo"))
+        if inventory is None:
+            return
+        inventory.live = False
+        inventory.spent = True
+        inventory.generation += 1
+        inventory.position = len(inventory.route)
+        self._give_back(inventory, now)
 
     def _number(self, filing: Filing, now: datetime) -> None:
         if filing.kind is Kind.INVENTORY and not filing.invt_no:
@@ -220,6 +251,8 @@ class Desk:
     def _filing(self, kind: Kind, paper: Paper, submission: Submission) -> Filing:
         one, other = _KEYS[kind]
         key = paper.get(one), paper.get(other)
+        if kind in _REQUESTS:
+            return self._request(kind, key, paper, submission)
         book = {
             Kind.ORDER: self._ledger.orders,
             Kind.PAYMENT: self._ledger.filed_payments,
@@ -232,6 +265,16 @@ class Desk:
             filing = Filing(kind, key, scenario, submission.sender, paper)
             filing.pre_no = self._pre_no(submission.now)
             book[key] = filing
+        return filing
+
+    def _request(
+        self, kind: Kind, key: tuple[str, str], paper: Paper, submission: Submission
+    ) -> Filing:
+        filing = self._ledger.requests.get((kind, *key))
+        if filing is None:
+            scenario = parse_scenario(paper.get("orderNo"))
+            filing = Filing(kind, key, scenario, submission.sender, paper)
+            self._ledger.requests[kind, *key] = filing
         return filing
 
     def _is_awaited_repeat(self, filing: Filing, submission: Submission) -> bool:
@@ -302,6 +345,8 @@ class Desk:
 
     # -------------------------------------------------------------------------- collisions
     def _collision(self, filing: Filing, paper: Paper, submission: Submission) -> Refusal | None:
+        if filing.kind in _REQUESTS:
+            return self._request_collision(filing, paper)
         if filing.kind is not Kind.INVENTORY:
             return self._paper_collision(filing, paper, submission)
         return self._inventory_collision(filing, paper, submission)
@@ -319,6 +364,17 @@ class Desk:
         elif self._is_declared(filing):
             return eport(frozen)
         return eport(older) if _older(filing, paper, submission) else None
+
+    def _request_collision(self, filing: Filing, paper: Paper) -> Refusal | None:
+        """Refuse what is asked of an inventory that is not there or stands elsewhere."""
+        missing, elsewhere, twice = _REQUESTS[filing.kind]
+        if filing.live:
+            return eport(twice)
+        inventory = self._ledger.numbered(paper.get("invtNo"))
+        if inventory is None:
+            return eport(missing)
+        is_askable = inventory.live and inventory.status in _ASKABLE[filing.kind]
+        return None if is_askable else eport(elsewhere)
 
     def _is_declared(self, filing: Filing) -> bool:
         """Tell whether an inventory lives that stands on a paper; a waybill names no platform."""
@@ -354,6 +410,11 @@ class Desk:
             return eport(_FOREIGN[kind], "copCode")
         if kind in _PAPER_CHECKS:
             return _PAPER_CHECKS[kind](paper)
+        if kind in _REQUESTS:
+            is_foreign = (
+                enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes
+            )
+            return eport(_FOREIGN[kind], "agentCode") if is_foreign else None
         if enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes:
             return eport("-621015", "agentCode")
         if paper.get("appStatus") == "1":

@@ -139,6 +139,7 @@ class Ledger:
     filed_payments: dict[tuple[str, str], Filing] = field(default_factory=dict)
     filed_waybills: dict[tuple[str, str], Filing] = field(default_factory=dict)
     inventories: dict[InventoryKey, Filing] = field(default_factory=dict)
+    requests: dict[tuple[str, str, str], Filing] = field(default_factory=dict)
     by_order: dict[OrderKey, list[Filing]] = field(default_factory=dict)
     by_waybill: dict[tuple[str, str], list[Filing]] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
@@ -154,6 +155,13 @@ class Ledger:
     def inventory(self, agent_code: str, cop_no: str) -> Filing | None:
         """Return the inventory filed by an agent under its copNo."""
         return self.inventories.get((agent_code, cop_no))
+
+    def numbered(self, invt_no: str) -> Filing | None:
+        """Return the inventory that was given a number."""
+        if not invt_no:
+            return None
+        found = (one for one in list(self.inventories.values()) if one.invt_no == invt_no)
+        return next(found, None)
 
     def inventories_of(self, ebp_code: str, order_no: str) -> tuple[Filing, ...]:
         """Return every inventory that names an order, oldest first."""
@@ -178,6 +186,7 @@ class Ledger:
             "payments": [_filing(found) for found in list(self.filed_payments.values())],
             "waybills": [_filing(found) for found in list(self.filed_waybills.values())],
             "inventories": [_filing(found) for found in list(self.inventories.values())],
+            "requests": [_filing(found) for found in list(self.requests.values())],
             "messages": [_message(found) for found in list(self.messages.values())],
             "files": self.files,
         }

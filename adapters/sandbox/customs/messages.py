@@ -30,6 +30,8 @@ class Kind(StrEnum):
     PAYMENT = "CEB411Message"
     WAYBILL = "CEB511Message"
     INVENTORY = "CEB621Message"
+    CANCELLATION = "CEB623Message"
+    RETURN = "CEB625Message"
 
 
 class UnreadableError(Exception):
@@ -132,14 +134,22 @@ _RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.PAYMENT: "Payment",
         Kind.WAYBILL: "Logistics",
         Kind.INVENTORY: "Inventory",
+        Kind.CANCELLATION: "InvtCancel",
+        Kind.RETURN: "InvtRefund",
     }
 )
 _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
-    {Kind.ORDER: "OrderList", Kind.INVENTORY: "InventoryList"}
+    {
+        Kind.ORDER: "OrderList",
+        Kind.INVENTORY: "InventoryList",
+        Kind.RETURN: "InvtRefundList",
+    }
 )
 
 
 def _paper(record: etree._Element, kind: Kind) -> Paper:
+    if kind is Kind.CANCELLATION:
+        return Paper(_fields(record))
     head: dict[str, str] = {}
     lines: list[Mapping[str, str]] = []
     list_name = _LINES.get(kind, "")
@@ -171,6 +181,10 @@ def read_business(root: etree._Element) -> Business:
 
 # ------------------------------------------------------------------------------- plain mode
 _ROOT: Final = re.compile(rb"<(\w+:)?(CEB\d{3}Message)\b[^>]*?\bguid=\"([^\"]*)\"")
+_REQUESTED: Final = (
+    *("guid", "appType", "appTime", "appStatus", "customsCode", "orderNo", "ebpCode", "ebcCode"),
+    *("copNo", "preNo", "invtNo", "agentCode"),
+)
 _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
     {
         Kind.ORDER: (
@@ -198,6 +212,8 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
                 *("copNo", "customsCode", "agentCode"),
             ),
         ),
+        Kind.CANCELLATION: ("InvtCancel", _REQUESTED),
+        Kind.RETURN: ("InvtRefundHead", _REQUESTED),
     }
 )
 

@@ -1,4 +1,4 @@
-"""Writing what goes out: 312, 412, 512, 622 and 900 files, DxpRep answers, their envelopes."""
+"""Writing what goes out: receipts, 900 files, DxpRep answers, and their envelopes."""
 
 import base64
 import random
@@ -61,6 +61,11 @@ _RETURNS: Final[Mapping[Kind, tuple[str, tuple[str, str]]]] = MappingProxyType(
 )
 
 
+_REQUESTS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {Kind.CANCELLATION: "InvtCancelReturn", Kind.RETURN: "InvtRefundReturn"}
+)
+
+
 def _record(receipt: Receipt) -> str:
     fields = receipt.fields
     result = (
@@ -72,6 +77,10 @@ def _record(receipt: Receipt) -> str:
         name, keys = _RETURNS[receipt.kind]
         key = "".join(f"<{one}>{escape(fields[one])}</{one}>" for one in keys)
         return f"<{name}><guid>{receipt.guid}</guid>{key}{result}</{name}>"
+    if receipt.kind in _REQUESTS:
+        name = _REQUESTS[receipt.kind]
+        told = "".join(_optional(one, text) for one, text in fields.items())
+        return f"<{name}><guid>{receipt.guid}</guid>{told}{result}</{name}>"
     ebp, ebc = escape(fields["ebpCode"]), escape(fields["ebcCode"])
     if receipt.kind is Kind.ORDER:
         return (

@@ -12,6 +12,12 @@ Route = tuple[str, ...]
 
 _ORDER: Final[Route] = ("2", "120")
 _RELEASE: Final[Route] = ("2", "120", "800")
+_GRANTED: Final[Route] = ("2", "120", "399")
+_DENIED: Final[Route] = ("2", "120", "100")
+# What is asked about an inventory, and the scenario in which customs denies it.
+_REQUESTS: Final[Mapping[Kind, ScenarioName]] = MappingProxyType(
+    {Kind.CANCELLATION: ScenarioName.NOCANCEL, Kind.RETURN: ScenarioName.NORETURN}
+)
 _ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
     {
         ScenarioName.RECALL: ("2", "120", "300", "100"),
@@ -35,6 +41,9 @@ _ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
         ScenarioName.NOTLODGED: ("120", "800"),
         ScenarioName.ONLYRELEASE: ("800",),
         ScenarioName.NEWSTATUS: ("2", "777", "120", "800"),
+        ScenarioName.PENDING: ("2", "120"),
+        ScenarioName.NOCANCEL: ("2", "3", "120"),
+        ScenarioName.NORETURN: ("2", "3", "120", "800", "899"),
     }
 )
 _ORDER_ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
@@ -63,6 +72,8 @@ _BY_HAND: Final = frozenset(
         ScenarioName.REVOKE,
         ScenarioName.ORDERTURNDOWN,
         ScenarioName.PLAINTEXT,
+        ScenarioName.NOCANCEL,
+        ScenarioName.NORETURN,
     }
 )
 _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
@@ -112,6 +123,8 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return (f"-{code}",) if _eport_kind(code) is kind else ("2", "100")
     if kind is Kind.ORDER:
         return _order_route(scenario, spent=spent)
+    if kind in _REQUESTS:
+        return _DENIED if scenario.name is _REQUESTS[kind] else _GRANTED
     if kind is not Kind.INVENTORY:
         return _ORDER
     match scenario.name:

@@ -63,6 +63,9 @@ class ScenarioName(StrEnum):
     REPLAY = "REPLAY"
     TOGETHER = "TOGETHER"
     EXCHANGE = "EXCHANGE"
+    PENDING = "PENDING"
+    NOCANCEL = "NOCANCEL"
+    NORETURN = "NORETURN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,18 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ScenarioName.EXCHANGE: ScenarioText(
             "含此记录的报文被交换平台拒收（3xxx 仅首次），可指定代码（如 SIM-EXCHANGE1002-1）",
             "any message holding this record gets a DxpRep; with 3xxx only the first one",
+        ),
+        ScenarioName.PENDING: ScenarioText(
+            "入库后停在受理状态（2、120），撤销申请获批（624 = 399）",
+            "accepted and left there (2, 120): a 623 is granted with 399",
+        ),
+        ScenarioName.NOCANCEL: ScenarioText(
+            "入库后停在受理状态（2、3、120），撤销申请被退（624 = 100）",
+            "accepted and left there (2, 3, 120): a 623 is refused with 100",
+        ),
+        ScenarioName.NORETURN: ScenarioText(
+            "放行并结关（2、3、120、800、899），退货申请被退（626 = 100）",
+            "released and closed (2, 3, 120, 800, 899): a 625 is refused with 100",
         ),
     }
 )

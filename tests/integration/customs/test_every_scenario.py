@@ -23,7 +23,9 @@ from gateway.app.demo import feed
 from gateway.app.demo_orders import DemoOrder, demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare, quick
 from gateway.app.serve import running
+from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
+from gateway.domain.declaration import DeclarationKind
 from gateway.ports import CaseFilter
 from store.keys import KeyRole
 
@@ -48,6 +50,9 @@ ENDS = {
     ScenarioName.SUSPEND: _S.SUSPENDED,
     ScenarioName.ABROAD: _S.RETURNED_ABROAD,
     ScenarioName.CLOSE: _S.CLOSED,
+    ScenarioName.PENDING: _S.ACCEPTED,
+    ScenarioName.NOCANCEL: _S.ACCEPTED,
+    ScenarioName.NORETURN: _S.CLOSED,
     ScenarioName.LOST: _S.SENT,
     ScenarioName.ORDERLOST: _S.WAITING_FILINGS,
 }
@@ -80,6 +85,37 @@ async def stages(gateway: Gateway) -> dict[str, tuple[CaseStage, bool]]:
     return {row.key.order_no: (row.stage, row.held) for row in page.items}
 
 
+# What is asked afterwards, of which scenario: the request's end, and where the case then stands.
+ASKED = {
+    "SIM-PENDING-1": (Ask.CANCEL, DeclarationKind.CANCELLATION, "approved", _S.CANCELLED),
+    "SIM-NOCANCEL-1": (Ask.CANCEL, DeclarationKind.CANCELLATION, "rejected", _S.ACCEPTED),
+    "SIM-NORETURN-1": (Ask.RETURN, DeclarationKind.RETURN, "rejected", _S.CLOSED),
+    "SIM-RELEASE-1": (Ask.RETURN, DeclarationKind.RETURN, "approved", _S.RELEASED),
+}
+
+
+async def ask_afterwards(gateway: Gateway) -> None:
+    """Cancel and return through the sandbox, granted and refused."""
+    page = await gateway.reads.cases(TENANT, CaseFilter(), None, 200)
+    cases = {row.key.order_no: row.key.case_id for row in page.items}
+    for order_no, (ask, *_) in ASKED.items():
+        reply = await gateway.desk.ask(ask, TENANT, cases[order_no], "clerk", "not wanted")
+        assert reply is not None
+        assert reply.standing.reason in ("request_filed", "return_filed")
+    found: dict[str, tuple[str, CaseStage]] = {}
+    for _ in range(60):
+        await asyncio.sleep(0.5)
+        for order_no, (_, kind, *_) in ASKED.items():
+            case = await gateway.reads.case(TENANT, cases[order_no])
+            assert case is not None
+            request = case.state.declaration(kind)
+            assert request is not None
+            found[order_no] = (request.stage.value, case.row.stage)
+        if found == {order_no: (end, stage) for order_no, (_, _, end, stage) in ASKED.items()}:
+            return
+    raise AssertionError(found)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_every_case_ends_where_it_should(tmp_path: Path) -> None:
@@ -106,5 +142,6 @@ async def test_every_case_ends_where_it_should(tmp_path: Path) -> None:
             if found == wanted:
                 break
         assert {no: found.get(no) for no in wanted if found.get(no) != wanted[no]} == {}
+        await ask_afterwards(gateway)
         assert not (await check_everything(gateway)).violations
         stop.set()

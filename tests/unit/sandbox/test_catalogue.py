@@ -67,6 +67,9 @@ TRACES: dict[ScenarioName, tuple[str, str, str]] = {
     ScenarioName.REPLAY: ("2 120 2 120", "2 120 800 2 120 800", TAKEN),
     ScenarioName.TOGETHER: (PLAIN, "2 120 800", TAKEN),
     ScenarioName.EXCHANGE: ("R", "R", "2 120 800"),
+    ScenarioName.PENDING: (PLAIN, "2 120", TAKEN),
+    ScenarioName.NOCANCEL: (PLAIN, "2 3 120", TAKEN),
+    ScenarioName.NORETURN: (PLAIN, "2 3 120 800 899", TAKEN),
 }
 
 # What the same order bytes get when they come again; else they are there already.
