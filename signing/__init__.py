@@ -3,6 +3,7 @@
 from signing.cause_texts import CAUSE_TEXTS
 from signing.certificate import Certificate
 from signing.certificate_facts import CertificateFacts, facts_of, without_certificates
+from signing.error_texts import ERROR_TEXTS_ZH
 from signing.errors import Reaction, Retry, SigningError, VerificationError
 from signing.examine import Examination, Finding, examine
 from signing.keys import (
@@ -55,6 +56,7 @@ __all__ = [
     "DXP_PROFILES",
     "DXP_RSA_SHA1",
     "DXP_SM2_SM3",
+    "ERROR_TEXTS_ZH",
     "Cause",
     "Certificate",
     "CertificateFacts",

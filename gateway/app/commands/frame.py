@@ -25,6 +25,7 @@ from gateway.app.import_rows import UnusableFile
 from gateway.domain.codec import from_micros
 from gateway.domain.errors import Conflict, DomainError, GatewayError
 from schemas.errors import SchemaError
+from signing import ERROR_TEXTS_ZH
 from signing.errors import SigningError
 from store.errors import WrongMasterKey
 
@@ -152,7 +153,12 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path and its permissions"
     code = getattr(error, "code", None)
-    return f"{error} [{code}]" if isinstance(code, str) and code not in str(error) else str(error)
+    told = f"{error} [{code}]" if isinstance(code, str) and code not in str(error) else str(error)
+    if isinstance(error, SigningError) and isinstance(error.__cause__, SchemaError):
+        told = f"{told}: {error.__cause__}"
+    cause = error if isinstance(error, SigningError) else error.__cause__
+    text_zh = ERROR_TEXTS_ZH.get(cause.code) if isinstance(cause, SigningError) else None
+    return f"{told} / {text_zh}" if text_zh else told
 
 
 def complain(text: str) -> None:

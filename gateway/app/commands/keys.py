@@ -20,6 +20,7 @@ from gateway.app.commands.frame import (
     emit,
     out,
     run,
+    sentence,
     show_table,
     warn,
 )
@@ -247,13 +248,13 @@ def _checked(name: str, section: KeySection) -> _Checked:
     except ConfigError as error:
         cause = error.__cause__
         code = cause.code if isinstance(cause, SigningError) else "settings"
-        return _Checked(name, ring, False, str(error), code, None, ())
+        return _Checked(name, ring, False, sentence(error), code, None, ())
     now = datetime.now(UTC)
     started = time.perf_counter_ns()
     try:
         probe(key)
     except SigningError as error:
-        return _Checked(name, ring, False, str(error), error.code, None, ())
+        return _Checked(name, ring, False, sentence(error), error.code, None, ())
     finally:
         if callable(close := getattr(key, "close", None)):
             close()
@@ -262,7 +263,15 @@ def _checked(name: str, section: KeySection) -> _Checked:
     warnings = tuple(_warnings(certificate, now))
     if not certificate.is_valid_at(now):
         side = "ended" if now > certificate.not_after else "is not valid yet: check the clock"
-        return _Checked(name, ring, False, f"certificate {side}", "SIGN-223", took_ms, warnings)
+        return _Checked(
+            name,
+            ring,
+            False,
+            f"certificate {side} / 证书不在有效期内，请检查系统时间或轮换",
+            "SIGN-223",
+            took_ms,
+            warnings,
+        )
     text = f"signs; {certificate.serial}, until {certificate.not_after:%Y-%m-%d}"
     return _Checked(name, ring, True, text, "", took_ms, warnings, certificate.serial)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from signing import errors
+from signing import ERROR_TEXTS_ZH, errors
 from signing.errors import Retry, SigningError
 
 
@@ -57,3 +57,10 @@ def test_every_code_stands_in_the_documentation_with_its_text() -> None:
     text = files("signing").joinpath("docs.md").read_text(encoding="utf-8")
     for each in everyone():
         assert f"| {each.code} | {each.__name__} | {each()} |\n" in text
+
+
+def test_every_error_of_keys_and_documents_says_in_chinese_what_to_do() -> None:
+    roots = (errors.SettingError, errors.SigningKeyError, errors.DocumentError)
+    leaves = {one.code for root in roots for one in everyone(root) if not one.__subclasses__()}
+    assert set(ERROR_TEXTS_ZH) == leaves
+    assert all(re.search("[\u4e00-\u9fff]", text) for text in ERROR_TEXTS_ZH.values())
