@@ -75,16 +75,18 @@ async def _seed(gateway: Gateway, cases: int) -> None:
 
 
 async def _measured(session: ClientSession, base: str, page: str) -> Door:
-    times, statements = [], []
+    times, spent, statements = [], [], []
     for _ in range(_ROUNDS + 1):
         with counted() as count:
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.process_time()
             async with session.get(base + page) as answer:
                 await answer.read()
                 assert answer.status == 200, (page, answer.status)
             times.append((time.perf_counter() - begun) * 1000)
+            spent.append((time.process_time() - cpu) * 1000)
         statements.append(count[0])
-    how = f"first {times[0]:,.0f} ms, {min(statements)} statements"
+    how = f"CPU p95 {percentile(spent[1:], 0.95):,.0f} ms, first answer {times[0]:,.0f} ms, "
+    how += f"{min(statements)} statements"
     return Door(page, percentile(times[1:], 0.95), "p95 ms", GATE_MS, False, how)
 
 
