@@ -9,6 +9,7 @@ from gateway.domain.ids import CaseId, TenantId
 from gateway.ports import Clock
 from gateway.ports.console import Approval, BulkItem, BulkRun, Mark
 from store.access import Access
+from store.aside import find_set_aside, put_away, read_again
 from store.changes import insert_into
 from store.console_tables import approval, bulk_item, bulk_run, case_mark
 from store.tables import case_
@@ -76,6 +77,29 @@ class SqlConsoleWork:
             if not done.rowcount:
                 return None
             return approval_of(connection.execute(select(approval).where(mine)).one())
+
+        return await self._access.execute(store)
+
+    async def read_again(self, tenant: TenantId, parked_id: str) -> bool:
+        """Send the receipt file of a parked record back to the inbox."""
+
+        def store(connection: Connection) -> bool:
+            found = find_set_aside(connection, parked_id)
+            if found is None or found.tenant != tenant or found.receipt_id is None:
+                return False
+            return read_again(connection, found.receipt_id)
+
+        return await self._access.execute(store)
+
+    async def put_away(self, tenant: TenantId, parked_id: str, by: str) -> bool:
+        """A person has dealt with it."""
+        now = self._clock.now()
+
+        def store(connection: Connection) -> bool:
+            found = find_set_aside(connection, parked_id)
+            if found is None or found.tenant != tenant:
+                return False
+            return put_away(connection, parked_id, by, now)
 
         return await self._access.execute(store)
 

@@ -285,6 +285,16 @@ class ConsoleWrites(Protocol):
         """Decide it once; None when it is unknown, decided already, or one's own."""
         ...
 
+    async def read_again(self, tenant: TenantId, parked_id: str) -> bool:
+        """Send the receipt file of a parked record back to the inbox; False when nothing of this
+        id waits in this tenant, or it is no part of a file.
+        """
+        ...
+
+    async def put_away(self, tenant: TenantId, parked_id: str, by: str) -> bool:
+        """A person has dealt with it; False when nothing of this id waits in this tenant."""
+        ...
+
     async def start_run(self, run: BulkRun) -> None:
         """Keep a bulk run with its waiting items."""
         ...

@@ -279,6 +279,8 @@ DONE: Final[dict[str, str]] = {
     "replay": N_("The notices go out again."),
     "endpoint": N_("The endpoint was switched."),
     "channel": N_("The channel was switched."),
+    "receipt_retried": N_("The file is read again within a minute, with every check."),
+    "parked_dismissed": N_("It was put away; its bytes stay kept."),
     "saved": N_("Saved."),
     "user": N_("The person was stored."),
     "password": N_("The password was changed; every other session has ended."),

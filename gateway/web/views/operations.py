@@ -1,6 +1,7 @@
 """What operators and auditors watch: channels, adapters, keys, schemas, the audit."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId
 from gateway.ports.console import HistoryFilter
 from gateway.ports.people import ChainReport, LogFilter
-from gateway.web.call import Answer, Call, Go, Grid, Page
+from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
 from gateway.web.services import WebServices
 from gateway.web.words import EVENTS, N_
 
@@ -24,7 +25,7 @@ class Operations:
     def __init__(self, services: WebServices) -> None:
         self._services = services
 
-    async def adapters(self, call: Call) -> Answer:
+    async def adapters(self, call: Call) -> Page:
         """Channels and adapters: reachable, paused, what they may do."""
         operations = self._services.operations
         parked = await self._services.reads.parked(call.tenant)
@@ -40,7 +41,9 @@ class Operations:
             columns,
             [(one.id, one.kind, _shown(one.limits)) for one in operations.adapters()],
         )
-        return Page("adapters.html", N_("Channels and adapters"), model, grid=grid)
+        return Page(
+            "adapters.html", N_("Channels and adapters"), model, grid=grid, extra={"fault": ""}
+        )
 
     async def switch_channel(self, call: Call) -> Answer:
         """Pause a channel, with a reason, or let it send again."""
@@ -55,6 +58,23 @@ class Operations:
         if done:
             await self._services.log.note(None, call.actor, action, name, {"note": note})
         return Go("/adapters", "channel")
+
+    async def aside(self, call: Call) -> Answer:
+        """Have what was put aside read again, or put it away; with a reason."""
+        parked_id, note = call.match("parked_id"), call.field("note", 500)
+        work = self._services.work
+        if len(note) < 3:
+            return replace(await self.adapters(call), status=422, extra={"fault": "note"})
+        if call.field("do") == "again":
+            done = await work.read_again(call.tenant, parked_id)
+            action = "receipt_retried"
+        else:
+            done = await work.put_away(call.tenant, parked_id, call.actor)
+            action = "parked_dismissed"
+        if not done:
+            raise Missing
+        await self._services.log.note(call.tenant, call.actor, action, parked_id, {"reason": note})
+        return Go("/adapters", action)
 
     async def keys(self, call: Call) -> Answer:
         """Signing keys by their certificates."""

@@ -212,3 +212,33 @@ def _bare_texts(page: str) -> list[str]:
         body = shorter
     texts = re.sub(r"⟦[^⟦⟧]*⟧", " ", re.sub(r"<[^>]+>", "\n", body)).split("\n")
     return [one.strip() for one in texts if re.search(r"[A-Za-z]{4}", one)]
+
+
+async def test_what_was_put_aside_is_dealt_with_by_its_tenant_with_a_reason(house: House) -> None:
+    from sqlalchemy import insert
+
+    from store.tables import parked
+
+    row = {"parked_id": "p-1", "subject": "622", "reason": "no_case", "at": 1, "tenant": TENANT,
+           "receipt_id": None, "position": 0, "case_id": None, "detail": "{}"}  # fmt: skip
+    columns = {column.name for column in parked.c}
+    values = {name: value for name, value in row.items() if name in columns}
+    store = house.gateway.store
+    await house.run(store.execute(lambda on: on.execute(insert(parked).values(values))))
+    me, stranger = house.visitor, house.another()
+    await me.sign_in("operator")
+    await stranger.sign_in("stranger")
+    form, page = await me.form("/adapters")
+    assert "no_case" in page.text
+    token = re.search(r'name="_token" value="([^"]+)"', page.text)
+    theirs = re.search(r'name="_token" value="([^"]+)"', (await stranger.get("/settings")).text)
+    assert token is not None
+    assert theirs is not None
+    away = {"note": "not ours to answer", "do": "away"}
+    refused = await stranger.ask("POST", "/aside/p-1", away | {"_token": theirs[1]})
+    assert refused.status == 404
+    sent = away | {"_token": token[1]}
+    assert (await me.ask("POST", "/aside/p-1", sent | {"note": ""})).status == 422
+    assert (await me.ask("POST", "/aside/p-1", sent | {"do": "again"})).status == 404
+    assert (await me.ask("POST", "/aside/p-1", sent)).status == 303
+    assert "no_case" not in (await me.get("/adapters")).text
