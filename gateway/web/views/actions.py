@@ -76,12 +76,24 @@ ACTIONS: Final = {
         ), _DESK_AND_OPERATORS, N_("Compare"), frozenset()),
         Action("change", N_("May it still be changed?"), (
             N_("If it can still be stopped it is held, in the same moment."),
+            N_("What customs has accepted is asked back at once, with a request to cancel (623)."),
             N_("The answer stands on the next page."),
         ), _DESK_AND_OPERATORS, N_("Ask")),
         Action("cancel", N_("May it still be cancelled?"), (
             N_("If it can still be stopped it is held, in the same moment."),
+            N_("What customs has accepted is asked back at once, with a request to cancel (623)."),
             N_("The answer stands on the next page."),
         ), _DESK_AND_OPERATORS, N_("Ask")),
+        Action("redeclare", N_("Declare it again"), (
+            N_("After a rejection, what its code names is filed first, then the inventory."),
+            N_("What customs has accepted is asked back at once, with a request to cancel (623)."),
+            N_("The answer stands on the next page."),
+        ), _DESK_AND_OPERATORS, N_("Declare it")),
+        Action("return", N_("Take the goods back"), (
+            N_("A return (625) of everything that is left is filed at once."),
+            N_("Customs takes returns for 30 days after release."),
+            N_("The answer stands on the next page."),
+        ), _DESK_AND_OPERATORS, N_("File the return")),
         Action("accept", N_("Bear the risk of a finding"), (
             N_("The finding counts as settled; the papers stay as they are."),
             N_("What your role may not bear, and dear cases, go to a second person."),
@@ -122,6 +134,8 @@ class Actions:
             "recheck": self._recheck,
             "change": self._ask,
             "cancel": self._ask,
+            "redeclare": self._ask,
+            "return": self._ask,
             "accept": self._accept,
             "assign": self._assign,
             "snooze": self._snooze,
