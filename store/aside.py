@@ -5,6 +5,7 @@ works there judges it anew with every check; attaching only adds the link that w
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -14,6 +15,9 @@ from gateway.ports import Lookup
 from store.changes import insert_into
 from store.crypto import StoreKeys
 from store.tables import InboxStage, claim, inbox, parked
+
+UNMATCHED: Final = "unmatched"
+_MOST_READ_AGAIN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,24 @@ def read_again(connection: Connection, receipt_id: ReceiptId) -> bool:
         delete(parked).where(parked.c.receipt_id == receipt_id, parked.c.resolved_at.is_(None))
     )
     return True
+
+
+def read_unmatched(connection: Connection, received_since: int) -> list[ReceiptId]:
+    """Send files back whose records found no case when they came; the oldest 200 at most."""
+    wanted = (
+        select(inbox.c.receipt_id)
+        .join(parked, parked.c.receipt_id == inbox.c.receipt_id)
+        .where(
+            parked.c.reason == UNMATCHED,
+            parked.c.resolved_at.is_(None),
+            inbox.c.received_at >= received_since,
+        )
+        .group_by(inbox.c.receipt_id, inbox.c.received_at)
+        .order_by(inbox.c.received_at, inbox.c.receipt_id)
+        .limit(_MOST_READ_AGAIN)
+    )
+    found = [ReceiptId(one) for one in connection.execute(wanted).scalars()]
+    return [one for one in found if read_again(connection, one)]
 
 
 def attach(

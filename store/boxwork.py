@@ -1,16 +1,13 @@
 """Inbox and outbox as an operator sees them: how much stands where, and since when."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, func, select
 
-from gateway.domain.ids import ReceiptId
 from gateway.ports import EffectKind
 from store.crypto import StoreKeys
-from store.tables import InboxStage, case_, endpoint, inbox, outbox, parked
+from store.tables import case_, endpoint, inbox, outbox, parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,49 +83,6 @@ def inbox_counts(connection: Connection) -> list[InboxCount]:
         .order_by(inbox.c.channel, inbox.c.stage)
     )
     return [InboxCount(*row) for row in rows]
-
-
-UNMATCHED: Final = "unmatched"
-_MOST_READ_AGAIN: Final = 200
-
-
-def read_again(
-    connection: Connection,
-    ids: Sequence[ReceiptId] = (),
-    *,
-    reason: str = "",
-    received_since: int = 0,
-) -> list[ReceiptId]:
-    """Have parked receipt files read once more: what was parked of them is decided anew.
-
-    Names files by ``ids``, or by why one of their records is parked; 200 at a time. What of a file
-    was applied before stays as it is: a receipt that was seen changes nothing.
-    """
-    wanted = (
-        select(inbox.c.receipt_id)
-        .join(parked, parked.c.receipt_id == inbox.c.receipt_id)
-        .where(
-            parked.c.resolved_at.is_(None),
-            inbox.c.stage != InboxStage.NEW,
-            inbox.c.received_at >= received_since,
-        )
-        .group_by(inbox.c.receipt_id, inbox.c.received_at)
-        .order_by(inbox.c.received_at, inbox.c.receipt_id)
-        .limit(_MOST_READ_AGAIN)
-    )
-    wanted = wanted.where(parked.c.reason == reason) if reason else wanted
-    wanted = wanted.where(inbox.c.receipt_id.in_(ids)) if ids else wanted
-    found = [ReceiptId(one) for one in connection.execute(wanted).scalars()]
-    if found:
-        connection.execute(
-            delete(parked).where(parked.c.receipt_id.in_(found), parked.c.resolved_at.is_(None))
-        )
-        connection.execute(
-            update(inbox)
-            .where(inbox.c.receipt_id.in_(found))
-            .values(stage=InboxStage.NEW.value, kind=None, records=None, parked=None, problem=None)
-        )
-    return found
 
 
 def queues(connection: Connection, now: int) -> Queues:

@@ -16,7 +16,7 @@ from gateway.domain.codec import from_micros
 from gateway.ports import Channel, Clock
 from signing import SigningError
 from signing.ring import Health, days_left, forecast
-from store.boxwork import UNMATCHED, read_again
+from store.aside import read_unmatched
 from store.checkpoints import write_checkpoint
 from store.sql import SQLStore
 from store.work import open_work
@@ -52,8 +52,7 @@ async def keep_unmatched(store: SQLStore, clock: Clock) -> None:
     while True:
         await clock.sleep(_READ_AGAIN_S)
         since = clock.now() - _READ_AGAIN_FOR_US
-        again = partial(read_again, reason=UNMATCHED, received_since=since)
-        done = await store.execute(again)
+        done = await store.execute(partial(read_unmatched, received_since=since))
         if done:
             _LOG.info("receipts_read_again", files=len(done))
 

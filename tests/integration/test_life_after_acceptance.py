@@ -15,7 +15,7 @@ from gateway.domain.declaration import DeclarationKind, DeclarationStage, Declar
 from gateway.domain.errors import InvalidValue
 from gateway.flow.receipt import apply_receipts
 from gateway.ports import CaseDetail, CaseRow
-from store.boxwork import UNMATCHED, read_again
+from store.aside import read_unmatched
 from store.checks import run_checks
 from tests.integration.test_receipt_doubts import Desk, declared, inventory_receipt, returned
 
@@ -166,13 +166,13 @@ async def billed_too_early(desk: Desk, row: CaseRow) -> None:
         desk.answer("CEB622Message", inventory_receipt(cop_no, status, number, desk.now()))
         await asyncio.sleep(0.01)
     await at_stage(gateway, row, CaseStage.RELEASED)
-    again = await gateway.store.execute(lambda on: read_again(on, reason=UNMATCHED))
+    again = await gateway.store.execute(lambda on: read_unmatched(on, received_since=0))
     assert len(again) == 1
     items = await gateway.store.open_receipts(10)
     assert [item.receipt_id for item in items] == again
     await apply_receipts(gateway.context, items)
     assert (await case_of(gateway, row)).state.billed_tax == Decimal("3.50")
-    assert await gateway.store.execute(lambda on: read_again(on, again)) == []
+    assert await gateway.store.execute(lambda on: read_unmatched(on, received_since=0)) == []
 
 
 async def test_a_bill_that_comes_too_early_is_read_again(tmp_path: Path) -> None:

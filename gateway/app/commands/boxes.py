@@ -23,17 +23,10 @@ from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.opening import open_office, open_reading
 from gateway.domain.codec import to_micros
-from gateway.domain.ids import EffectId, EndpointId, ReceiptId
+from gateway.domain.ids import EffectId, EndpointId
 from gateway.ports import NoticeRow
 from gateway.ports.mailbox import MOST_REPLAYED, NoticeFilter, NoticeStatus
-from store.boxwork import (
-    UNMATCHED,
-    InboxCount,
-    OutboxCount,
-    inbox_counts,
-    outbox_counts,
-    read_again,
-)
+from store.boxwork import InboxCount, OutboxCount, inbox_counts, outbox_counts
 from store.notices import list_notices, replay_notices
 
 EndpointOption = Annotated[
@@ -194,27 +187,8 @@ def _micros(moment: datetime | None) -> int | None:
     return None if moment is None else to_micros(moment.replace(tzinfo=UTC))
 
 
-def inbox(
-    context: typer.Context,
-    *,
-    again: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--again",
-            metavar="RECEIPT",
-            help="Read this parked file again, or all 'unmatched' / 重新处理挂起的回执",
-        ),
-    ] = None,
-    json: JSONOption = False,
-) -> None:
-    """Show how many receipt files stand where; read parked ones again / 回执文件统计、重新处理"""
-    if again:
-        done = run(_again(common(context).settings(), again))
-        if json:
-            emit({"read_again": done})
-        else:
-            out().print(f"{len(done)} file(s) will be read again", markup=False)
-        return
+def inbox(context: typer.Context, *, json: JSONOption = False) -> None:
+    """Show how many receipt files stand where / 回执文件统计"""
     found = run(_inbox(common(context).settings()))
     if json:
         emit({"inbox": [_inbox_doc(one) for one in found]})
@@ -224,17 +198,6 @@ def inbox(
         ("通道 channel", "阶段 stage", "数量 count", "最早 oldest", "最新 newest"),
         [(one.channel, one.stage, one.count, at(one.oldest), at(one.newest)) for one in found],
     )
-
-
-async def _again(settings: Settings, wanted: Sequence[str]) -> list[ReceiptId]:
-    ids = [ReceiptId(one) for one in wanted if one != UNMATCHED]
-    async with open_office(settings) as office:
-        done: list[ReceiptId] = []
-        if UNMATCHED in wanted:
-            done += await office.access.execute(lambda on: read_again(on, reason=UNMATCHED))
-        if ids:
-            done += await office.access.execute(lambda on: read_again(on, ids))
-        return done
 
 
 async def _inbox(settings: Settings) -> Sequence[InboxCount]:

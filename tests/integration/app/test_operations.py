@@ -9,7 +9,7 @@ import orjson
 import pytest
 from sqlalchemy import create_engine, insert, select, update
 
-from store.tables import api_key, channel_pause, endpoint, inbox, outbox, parked
+from store.tables import api_key, channel_pause, endpoint, inbox, outbox
 from tests.integration.app.test_cli import Shell, shell, shop
 
 __all__ = ["shell", "shop"]
@@ -215,17 +215,6 @@ def test_the_inbox_is_counted(shop: Shell) -> None:
     )  # fmt: skip
     (one,) = shop.json("inbox")["inbox"]
     assert (one["channel"], one["stage"], one["count"]) == ("dxp", "parked", 1)
-    assert shop.json("inbox", "--again", "r1") == {"read_again": []}
-    put(
-        shop,
-        insert(parked).values(
-            parked_id="r1-file", subject="receipt_file", reason="unmatched", at=NOW,
-            receipt_id="r1", position=0, detail="",
-        ),
-    )  # fmt: skip
-    assert shop.json("inbox", "--again", "unmatched") == {"read_again": ["r1"]}
-    (one,) = shop.json("inbox")["inbox"]
-    assert (one["stage"], one["count"]) == ("new", 1)
 
 
 @pytest.mark.parametrize("words", [("endpoints", "add", "-t", "shop", "--role", "seller")])
