@@ -89,6 +89,13 @@ file = "signing.pem"
 # How long a message waits for more declarations, in seconds.
 linger_s = 0.2
 
+# How much one process takes in before what it has is through; then senders get 503, Retry-After.
+# 接收上限，超出时返回 503
+# [intake]
+# in_hand = 5000                    # declarations not yet handed to customs
+# waiting = 1000                    # papers and changes not yet committed
+# left = 100000                     # declarations that no worker has begun, in all processes
+
 # A payment company that files slips by its API (filings.payment.confirmed_by = "api"), and
 # a carrier that gives waybills (filings.waybill.confirmed_by = "api"). 支付申报与快递下单接口
 # [payments.wx]
