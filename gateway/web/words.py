@@ -219,6 +219,11 @@ ACTORS: Final[dict[str, str]] = {
     "source": N_("The source of the paper"),
     "gateway": N_("The gateway"),
 }
+EFFECTS: Final[dict[str, str]] = {
+    "applied": N_("Applied"),
+    "deferred": N_("Waits for what must come before it"),
+    "no_effect": N_("Changes nothing"),
+}
 LEDGER: Final[dict[str, str]] = {
     "delta": N_("Difference"),
     "due": N_("Due by the sum"),

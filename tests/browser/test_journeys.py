@@ -173,6 +173,7 @@ def test_a_rejected_order_is_found_by_its_waybill_and_its_bytes_taken(
     me.page.keyboard.type("WB-YESTERDAY-1")
     me.press("Enter")
     me.arrive("/cases/*/diff")
+    expect(me.page.get_by_role("heading", name="Why customs refused it")).to_be_visible()
     for tab in ("Timeline", "Papers", "Declaration"):
         me.press("]")
         expect(me.page.get_by_role("heading", name=tab, exact=True)).to_be_visible()

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import from_micros, to_micros
-from gateway.domain.declaration import DeclarationState
+from gateway.domain.codes import Rejection, find_rejection, label_of
+from gateway.domain.declaration import DeclarationStage, DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.findings import finding_id
 from gateway.domain.ids import CaseId, MessageId
@@ -115,6 +116,8 @@ class Cases:
             "seq": detail.state.seq,
             "next_step": next_step(detail),
             "declarations": detail.state.declarations,
+            "refusals": _refusals(detail),
+            "status_text": label_of,
         }
 
     def _page(
@@ -291,6 +294,15 @@ class Cases:
             for one in detail.events
         ]
         return self._page(detail, "audit", {"chain": chain, "events": events, "entries": log.items})
+
+
+def _refusals(detail: CaseDetail) -> list[Rejection]:
+    """What the codes mean with which customs refused the newest declaration of a refused case."""
+    if detail.row.stage is not CaseStage.REJECTED:
+        return []
+    refused = [one for one in detail.state.declarations if one.stage is DeclarationStage.REJECTED]
+    codes = refused[-1].codes if refused else ()
+    return [one for code in codes if (one := find_rejection(code)) is not None]
 
 
 def _receipts(detail: CaseDetail) -> list[dict[str, Any]]:
