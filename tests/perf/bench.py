@@ -163,7 +163,9 @@ async def run(asked: Asked, console: Console) -> Report:
         if CONSOLE in asked.parts:
             console.print(f"… the console over {asked.cases:,} cases")
             url = server.fresh_database() if server else None
-            report.pages = await pages(folder / "console", url, asked.cases)
+            place = folder / "console"
+            await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
+            report.pages = await pages(place, url, asked.cases)
         if RECEIPTS in asked.parts and server:
             console.print("… receipts of customs")
             orders = asked.orders or (_QUICK_RECEIPTS if asked.is_quick else _RECEIPTS)

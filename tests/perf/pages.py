@@ -43,7 +43,6 @@ PAGES: Final = (
 
 async def pages(folder: Path, url: str | None, cases: int) -> list[Door]:
     """The 95th percentile of 25 answers of each page, once its figures are warm."""
-    folder.mkdir(parents=True, exist_ok=True)
     settings = prepare(folder, url=url).model_copy(
         update={"console": ConsoleSection(secure_cookies=False)}
     )
