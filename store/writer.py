@@ -20,6 +20,8 @@ from store.group import Item, Job
 
 # How long a lane waits before it asks a database again that did not answer.
 _RECONNECT_S: Final = 0.25
+# Fewer in one group do not queue: waiting for more would only slow their answers.
+_CROWD: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class WriterLimits:
 
     ``queue_items`` bounds what waits or is being written in all lanes together; ``group_items`` and
     ``group_cases`` bound one transaction; ``reconnect_tries`` how often a lane asks a database that
-    does not answer before its items fail. While several come at a time, a lane waits ``gather_s``
+    does not answer before its items fail. While many come at a time, a lane waits ``gather_s``
     for more to share its next transaction: what a transaction costs by itself is then shared too.
     """
 
@@ -130,9 +132,9 @@ class Writer:
         return group
 
     async def gather(self, last: int, queue: "deque[_Entry]") -> None:
-        """Let the next group grow, when the ``last`` one was shared and this one is not full."""
+        """Let the next group grow, when the ``last`` one was a crowd and this one is not full."""
         limits = self._limits
-        if last > 1 and limits.gather_s and len(queue) < limits.group_items // 4:
+        if last >= _CROWD and limits.gather_s and len(queue) < limits.group_items // 4:
             await self._clock.sleep(limits.gather_s)
 
     async def write(self, runner: Runner, group: list[_Entry]) -> None:

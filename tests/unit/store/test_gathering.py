@@ -1,4 +1,4 @@
-"""Groups grow while several write at a time, and a lonely writer waits for nothing."""
+"""Groups grow while many write at a time, and a few writers wait for nothing."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Groups:
         pass
 
 
-@pytest.mark.parametrize("callers,waits", [(1, False), (5, True)])
-async def test_only_writers_in_company_wait_for_more(callers: int, waits: bool) -> None:
+@pytest.mark.parametrize("callers,waits", [(1, False), (5, False), (12, True)])
+async def test_only_writers_in_a_crowd_wait_for_more(callers: int, waits: bool) -> None:
     clock, groups = Slept(), Groups()
     writer = Writer([groups], WriterLimits(gather_s=0.25), clock, lambda effects: None)
 
