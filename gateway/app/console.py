@@ -75,6 +75,7 @@ def build_console(
             pauses,
             context.clock,
             services.ready,
+            context.ways,
         ),
         clock=context.clock,
         rng=context.rng,

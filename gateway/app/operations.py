@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from typing import Final
 
 from adapters.base import Adapter
 from adapters.discovery import carriers, payments, regimes, sources
@@ -10,10 +13,13 @@ from gateway.app.config import FolderSection, Settings
 from gateway.app.keyring import KeyRings
 from gateway.domain.codec import from_micros, to_micros
 from gateway.ports import Clock
+from gateway.ports.ways import Ways
 from gateway.web.services import AdapterInfo, ChannelInfo, KeyInfo, SchemaInfo
 from schemas.catalog import Catalog, read_catalog
 from signing import CEB_PROFILES, SigningError, VerifyPolicy, verify
 from store.pauses import PauseBook
+
+_COUNTED: Final = 10_000
 
 
 class ProcessOperations:
@@ -26,15 +32,18 @@ class ProcessOperations:
         pauses: PauseBook,
         clock: Clock,
         ready: Callable[[], Awaitable[Mapping[str, bool]]],
+        ways: Ways,
     ) -> None:
         self._settings = settings
         self._ring = ring
         self._pauses = pauses
         self._clock = clock
         self._ready = ready
+        self._ways = ways
 
     def channels(self) -> Sequence[ChannelInfo]:
         """Every channel of this deployment."""
+        standing = self._ways.standing()
         return [
             ChannelInfo(
                 name=name,
@@ -45,7 +54,9 @@ class ProcessOperations:
                     else None
                 ),
                 pause=self._pauses.paused.get(name),
-                waiting=None,
+                waiting=_waiting(section.send) if isinstance(section, FolderSection) else None,
+                standing=standing.get(name),
+                limits=section.limits,
             )
             for name, section in sorted(self._settings.channels.items())
         ]
@@ -128,6 +139,13 @@ class ProcessOperations:
     async def resume(self, channel: str) -> bool:
         """Send through it again."""
         return await self._pauses.resume(channel)
+
+
+def _waiting(folder: Path) -> int:
+    """Messages in a folder that nobody has taken; at most as many as a look may cost."""
+    if not folder.is_dir():
+        return 0
+    return sum(1 for one in islice(folder.iterdir(), _COUNTED) if one.suffix == ".xml")
 
 
 def _catalogs() -> Iterator[Catalog]:

@@ -10,11 +10,13 @@ from gateway.flow.desk import Desk
 from gateway.flow.pack_trial import PackTrial
 from gateway.flow.packs import PackOffice
 from gateway.flow.repair import Repairs
+from gateway.flow.ways import WayLimits
 from gateway.ports import AnswerBook, Clock, Endpoint, Executor, MasterData, ReadModels, Rng
 from gateway.ports.console import ConsoleReads, ConsoleWrites
 from gateway.ports.mailbox import Mailbox
 from gateway.ports.pauses import Pause
 from gateway.ports.people import ConsoleLog, People, SignOn
+from gateway.ports.ways import WayStanding
 from gateway.web.backlog import Backlog
 
 
@@ -42,13 +44,19 @@ class ConsoleSettings:
 
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
-    """One channel as operators see it; ``is_reachable`` is None where nobody can tell."""
+    """One channel as operators see it; ``is_reachable`` is None where nobody can tell.
+
+    ``waiting`` counts messages that a transfer client has not taken yet, None where there is none.
+    ``standing`` is how this process finds its way out, ``limits`` what the channel is set to bear.
+    """
 
     name: str
     kind: str
     is_reachable: bool | None
     pause: Pause | None
     waiting: int | None
+    standing: WayStanding | None
+    limits: WayLimits
 
 
 @dataclass(frozen=True, slots=True)
