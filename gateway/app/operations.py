@@ -145,7 +145,8 @@ def _waiting(folder: Path) -> int:
     """Messages in a folder that nobody has taken; at most as many as a look may cost."""
     if not folder.is_dir():
         return 0
-    return sum(1 for one in islice(folder.iterdir(), _COUNTED) if one.suffix == ".xml")
+    found = islice(folder.iterdir(), _COUNTED)
+    return sum(not one.name.startswith(".") and one.suffix != ".tmp" for one in found)
 
 
 def _catalogs() -> Iterator[Catalog]:

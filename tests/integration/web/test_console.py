@@ -224,6 +224,9 @@ async def test_hostile_text_does_nothing_and_nothing_typed_is_lost(house: House)
     kept = await me.ask("POST", path, form | {"note": "typed before"})
     assert kept.status == 401
     assert "typed before" in kept.text
+    many = [("action", "hold"), *(("case", f"case-{number}") for number in range(500))]
+    bulk = await me.ask("POST", "/bulk/preview", many)
+    assert bulk.text.count('name="again_value"') == len(many)
     again = {
         "login": "clerk",
         "password": PASSWORD,
