@@ -199,10 +199,12 @@ async def assemble(
         admission=admission,
         signing=offered(key_ring, settings.keys),
     )
+    if ready is not None:
+        services = replace(services, ready=ready)
     return Gateway(
         settings=settings, store=store, cache=cache, keys=keys, admin=admin, reads=reads,
         context=context, engine=engine, ingest=ingest, desk=desk,
-        services=services if ready is None else replace(services, ready=ready),
+        services=services,
         pauses=pauses, aside_keys=aside, packs=packs,
         web=build_console(settings, store, services, context, admin, packs, sign_on),
     )  # fmt: skip

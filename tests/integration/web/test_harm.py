@@ -242,3 +242,6 @@ async def test_what_was_put_aside_is_dealt_with_by_its_tenant_with_a_reason(hous
     assert (await me.ask("POST", "/aside/p-1", sent | {"do": "again"})).status == 404
     assert (await me.ask("POST", "/aside/p-1", sent)).status == 303
     assert "no_case" not in (await me.get("/adapters")).text
+    shown = orjson.loads((await me.get("/adapters.json")).text)
+    assert {"keys", "store"} <= set(shown["ready"])
+    assert shown["channels"][0]["limits"]["in_flight"] > 0
