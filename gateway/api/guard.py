@@ -19,11 +19,12 @@ from multidict import CIMultiDict
 
 from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.encoding import ENCODINGS, Inflater, inflated
-from gateway.api.faults import Fault, InvalidFields, InvalidJSON
+from gateway.api.faults import InvalidFields, InvalidJSON
 from gateway.api.metrics import APIMetrics
 from gateway.api.once import KEY_HEADER, Once
 from gateway.api.problems import PROBLEM_TYPE, P, Problem, Refusal, language_of, refuse
 from gateway.api.quota import Quotas
+from gateway.api.reasons import value_fault
 from gateway.api.services import Credential, Services
 from gateway.api.settings import APISettings
 from gateway.domain.errors import InvalidValue, Retry, StoreError
@@ -300,11 +301,6 @@ def problems_for_unknown_addresses(guard: Guard) -> Any:
         return respond(guard.refused(request, request_id, problem), request_id)
 
     return unknown
-
-
-def value_fault(error: InvalidValue) -> Fault:
-    """The fault of a value that the domain refuses; the reason is the domain's own text."""
-    return Fault(error.path, error.reason, f"取值有误：{error.reason}")
 
 
 def _is_taken(media: str, taken: frozenset[str]) -> bool:

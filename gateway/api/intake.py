@@ -20,8 +20,8 @@ from gateway.api.decode import (
 )
 from gateway.api.edge import GoodsIn
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
-from gateway.api.guard import value_fault
 from gateway.api.problems import P, Problem, Refusal, refuse
+from gateway.api.reasons import value_fault
 from gateway.api.services import GoodsStored, Services
 from gateway.api.settings import APISettings
 from gateway.api.views import Doc, finding_view, verdict_view

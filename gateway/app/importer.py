@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
+from gateway.api.reasons import value_fault
 from gateway.api.services import Admin, Ingest
 from gateway.api.views import Explain, finding_view
 from gateway.app.import_files import open_rows
@@ -179,7 +180,7 @@ class _Run:
         except RowFaulty as error:
             _refuse(doc, error.faults)
         except InvalidValue as error:
-            _refuse(doc, (Fault(error.path, error.reason, f"取值有误：{error.reason}"),))
+            _refuse(doc, (value_fault(error),))
         else:
             if not is_composed(row.raw):
                 doc["note"] = _DECOMPOSED

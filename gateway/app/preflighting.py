@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from gateway.api.decode import GoodsItem
 from gateway.api.faults import Fault
+from gateway.api.reasons import value_fault
 from gateway.api.views import Explain, finding_view
 from gateway.app.ceb_rows import CEBFile, leaves_of, schema_faults
 from gateway.app.import_rows import UnusableFile
@@ -323,8 +324,7 @@ def _row(
         try:
             goods[scope, row.item.model.sku] = row.item.record(scope)
         except InvalidValue as error:
-            fault = Fault(error.path, error.reason, f"取值有误：{error.reason}")
-            run.faults.append(RowFault(name, row.place, None, fault))
+            run.faults.append(RowFault(name, row.place, None, value_fault(error)))
     return profile
 
 

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gateway.api.faults import Fault, faults_of
+from gateway.api.reasons import value_fault
 from gateway.domain.codec import from_doc
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import TenantId
@@ -163,9 +164,7 @@ def read_profile(path: Path, tenant: TenantId) -> FilingProfile:
     try:
         profile.check()
     except InvalidValue as error:
-        raise ProfileFaulty(
-            (Fault(error.path, error.reason, f"取值有误：{error.reason}"),)
-        ) from None
+        raise ProfileFaulty((value_fault(error),)) from None
     return profile
 
 
