@@ -5,7 +5,7 @@ no trace in the views that the others share; a group whose rows moved is decided
 that the database refuses is rolled back and halved until the bad command stands alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,8 +16,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from gateway.domain.case import CaseKey, CaseState
 from gateway.domain.codec import state_from_doc
 from gateway.domain.errors import Conflict, GatewayError
-from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
+from gateway.domain.ids import CaseId
+from gateway.domain.papers import PaperRevision
 from gateway.ports import CaseView, Changes, Command, Effect, Lookup, Views
+from store.books import Subject, books_of, key_of_row, load_books, places_of
 from store.catalogue import Values
 from store.commit import write_group
 from store.errors import UnknownCommit
@@ -230,6 +232,18 @@ def _load(group: Group, commands: Sequence[Command[Any]], taken: set[Lookup]) ->
             )
     _load_claims(group, lookups)
     _load_papers(group, papers)
+    load_books(group, list(_subjects(group, commands)))
+
+
+def _subjects(group: Group, commands: Sequence[Command[Any]]) -> Iterator[Subject]:
+    """The cases whose books are wanted, each with the papers that are to come."""
+    for command in commands:
+        if not command.with_papers:
+            continue
+        for case_id in (*(key.case_id for key in command.create), *command.load):
+            case = group.cases.get(case_id)
+            if case is not None:
+                yield case.view, command.coming
 
 
 def _loaded_case(tools: Tools, row: Values) -> CaseInWork:
@@ -238,21 +252,9 @@ def _loaded_case(tools: Tools, row: Values) -> CaseInWork:
     head = bytes(head)
     known = tools.states.get(case_id, head)
     if known is None:
-        known = KnownState(head, _key_of(row), state_from_doc(orjson.loads(row[11])))
+        known = KnownState(head, key_of_row(row), state_from_doc(orjson.loads(row[11])))
     view = CaseView(known.key, known.state, version, {})
     return CaseInWork(view, version, (seq, head), wrapped_key, was_open=bool(is_open), is_live=True)
-
-
-def _key_of(row: Values) -> CaseKey:
-    tenant, direction, platform, order_no, profile_id = row[6:11]
-    return CaseKey(
-        CaseId(row[0]),
-        TenantId(tenant),
-        Direction(direction),
-        platform,
-        order_no,
-        ProfileId(profile_id),
-    )
 
 
 def _load_claims(group: Group, lookups: set[Lookup]) -> None:
@@ -270,20 +272,26 @@ def _load_papers(group: Group, cases: set[CaseId]) -> None:
         case = group.cases.get(case_id)
         if case is None:
             continue
-        for kind, stamp in (case.view.state.papers or {}).items():
-            place = PaperPlace(case_id, kind, stamp.revision)
+        for place in places_of(case_id, case.view.state):
             revision = group.tools.papers.get(place)
             if revision is None:
                 missing.append(place)
             else:
-                case.view.papers[kind] = revision
+                _put_paper(case.view, revision)
     places = {(place.case_id, place.kind.value, place.revision): place for place in missing}
     statement = group.tools.statements.case.load_papers
     for row in statement.run(group.connection, sorted(places)):
         place = places[row[0], row[1], row[2]]
         case = group.cases[place.case_id]
-        opened = open_revision(place, row[3], case.data_key(group.tools))
-        case.view.papers[place.kind] = opened
+        _put_paper(case.view, open_revision(place, row[3], case.data_key(group.tools)))
+
+
+def _put_paper(view: CaseView, revision: PaperRevision) -> None:
+    stamp = (view.state.papers or {})[revision.kind]
+    if revision.revision == stamp.revision:
+        view.papers[revision.kind] = revision
+    else:
+        view.earlier[revision.kind] = (*view.earlier.get(revision.kind, ()), revision)
 
 
 # --- deciding ---------------------------------------------------------------------------------
@@ -309,6 +317,9 @@ def _decide(group: Group, index: int, command: Command[Any]) -> Done | Failed:
     }
     before = [Snapshot.of(case) for case in cases.values()]
     views = {case_id: case.view for case_id, case in cases.items()}
+    if command.with_papers:
+        for view in views.values():
+            view.books = books_of(group, view, command.coming)
     found = {lookup: group.holders[lookup] for lookup in command.lookups if lookup in group.holders}
     try:
         changes = command.decide(command.facts, views, found)
@@ -349,6 +360,8 @@ def _accept(group: Group, index: int, changes: Changes[Any], before: Sequence[Sn
     for case_id, revision in changes.papers:
         group.cases[case_id].view.papers[revision.kind] = revision
     group.collected.add(index, changes)
+    tenants = {case_id: case.view.key.tenant for case_id, case in group.cases.items()}
+    group.books.add(changes, tenants)
     for snapshot in before:
         view = snapshot.case.view
         if len(view.new_events) > snapshot.events:

@@ -92,11 +92,20 @@ class Composer:
         *,
         computed: Mapping[str, str] | None = None,
         or_nothing: bool = False,
+        or_update: Sequence[str] = (),
     ) -> Write:
-        """INSERT of many rows; ``computed`` columns come from SQL expressions."""
+        """INSERT of many rows; ``computed`` columns come from SQL expressions.
+
+        ``or_update`` names a key: a row that has it already takes the other values.
+        """
         extra = dict(computed or {})
         names = ", ".join((*columns, *extra))
         tail = " ON CONFLICT DO NOTHING" if or_nothing else ""
+        if or_update:
+            sets = ", ".join(
+                f"{name} = excluded.{name}" for name in columns if name not in or_update
+            )
+            tail = f" ON CONFLICT ({', '.join(or_update)}) DO UPDATE SET {sets}"
         if self._arrays:
             values = ", ".join((*(f"u.c{n}" for n in range(len(columns))), *extra.values()))
             text = f"INSERT INTO {table.name} ({names}) SELECT {values} FROM {self._unnest(table, columns)}"  # noqa: E501, S608

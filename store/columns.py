@@ -1,12 +1,13 @@
 """Kinds of columns, and the metadata in which every table stands."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import CheckConstraint, Column, Integer, LargeBinary, MetaData, Text
 
-from store.types import id_text, micros
+from store.types import DecimalText, id_text, micros
 
 metadata: Final = MetaData(
     naming_convention={
@@ -45,6 +46,16 @@ def maybe_time(name: str) -> Column[int]:
 def count(name: str) -> Column[int]:
     """A whole number."""
     return Column(name, Integer, nullable=False)
+
+
+def amount(name: str) -> Column[Decimal]:
+    """A decimal, exact, as text."""
+    return Column(name, DecimalText(), nullable=False)
+
+
+def maybe_amount(name: str) -> Column[Decimal]:
+    """A decimal as text, or NULL."""
+    return Column(name, DecimalText(), nullable=True)
 
 
 def blob(name: str) -> Column[bytes]:

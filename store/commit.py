@@ -14,6 +14,7 @@ from gateway.domain.codec import state_to_doc
 from gateway.domain.errors import Fenced
 from gateway.domain.lifecycle import FINAL_STAGES, case_stage
 from gateway.ports import Effect, Lookup
+from store.books import write_books
 from store.catalogue import Dialect, Values
 from store.events import EventRow, canonical_json, chain_rows
 from store.group import CaseInWork, Faulty, Group, Moved
@@ -31,6 +32,7 @@ def write_group(group: Group) -> list[Effect]:
     papers, raws = _paper_rows(group), _raw_rows(group)
     _write_cases(group)
     _write_claims(group)
+    write_books(group)
     statements = group.tools.statements.case
     statements.insert_papers.run(group.connection, papers)
     statements.insert_raws.run(group.connection, raws)

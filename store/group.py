@@ -1,6 +1,6 @@
 """One group of a batch in its transaction: what it works on and what it collects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from gateway.domain.case import CaseState
 from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.quota import AccountKey, QuotaAccount, QuotaEntry, QuotaMove
 from gateway.ports import (
     AttemptClosed,
     AttemptOpened,
@@ -20,7 +21,9 @@ from gateway.ports import (
     Effect,
     Lookup,
     MessageStaged,
+    Neighbour,
     NewMessage,
+    NumberUse,
     Parked,
     RawBlob,
     ReceiptDone,
@@ -137,17 +140,26 @@ class Snapshot:
     version: int
     events: int
     papers: dict[PaperKind, PaperRevision]
+    earlier: dict[PaperKind, tuple[PaperRevision, ...]]
 
     @classmethod
     def of(cls, case: CaseInWork) -> "Snapshot":
         """Remember a view as it is."""
         view = case.view
-        return cls(case, view.state, view.version, len(view.new_events), dict(view.papers))
+        return cls(
+            case,
+            view.state,
+            view.version,
+            len(view.new_events),
+            dict(view.papers),
+            dict(view.earlier),
+        )
 
     def restore(self) -> None:
         """Put the view back."""
         view = self.case.view
         view.state, view.version, view.papers = self.state, self.version, self.papers
+        view.earlier = self.earlier
         del view.new_events[self.events :]
 
 
@@ -200,6 +212,34 @@ class Collected:
 
 
 @dataclass(slots=True)
+class BooksInWork:
+    """What the cases of a group share (``store.books``): as loaded, and as decisions changed it.
+
+    ``versions`` are those of the stored accounts. ``users`` are the cases that name a number of a
+    tenant. ``reserved``, ``moves`` and ``numbers`` are to be written.
+    """
+
+    accounts: dict[AccountKey, QuotaAccount] = field(default_factory=dict)
+    versions: dict[AccountKey, int] = field(default_factory=dict)
+    users: dict[tuple[TenantId, str], dict[CaseId, None]] = field(default_factory=dict)
+    neighbours: dict[CaseId, Neighbour] = field(default_factory=dict)
+    reserved: dict[CaseId, tuple[AccountKey, QuotaEntry]] = field(default_factory=dict)
+    moves: list[QuotaMove] = field(default_factory=list)
+    numbers: list[tuple[TenantId, NumberUse]] = field(default_factory=list)
+
+    def add(self, changes: Changes[Any], tenants: Mapping[CaseId, TenantId]) -> None:
+        """Take over what one command's decision wants kept, visible to those after it."""
+        for key, entry in changes.reserved:
+            self.reserved[entry.case_id] = (key, entry)
+            self.accounts[key] = self.accounts[key].with_entry(entry)
+        self.moves += changes.quota_moves
+        for use in changes.numbers:
+            tenant = tenants[use.case_id]
+            self.numbers.append((tenant, use))
+            self.users.setdefault((tenant, use.number), {})[use.case_id] = None
+
+
+@dataclass(slots=True)
 class Group:
     """One try of a group: the cases it loaded, who holds which reference, what it collects."""
 
@@ -210,6 +250,7 @@ class Group:
     holders: dict[Lookup, CaseId] = field(default_factory=dict)
     hashes: dict[Lookup, bytes] = field(default_factory=dict)
     collected: Collected = field(default_factory=Collected)
+    books: BooksInWork = field(default_factory=BooksInWork)
     # Papers written by this group with the size of their documents: cached after the commit.
     written: list[tuple[PaperPlace, PaperRevision, int]] = field(default_factory=list)
 

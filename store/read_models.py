@@ -375,12 +375,15 @@ def _detail(
         .order_by(event.c.seq)
         .limit(_MAX_CASE_EVENTS)
     )
+    state = state_from_doc(orjson.loads(row.doc))
+    opened = _papers(keys, case_id, state, row.wrapped_key, connection)
     return CaseDetail(
         row=case_row(row),
-        state=state_from_doc(orjson.loads(row.doc)),
-        papers=_newest_papers(keys, case_id, row.wrapped_key, connection),
+        state=state,
+        papers={kind: revisions[-1] for kind, revisions in opened.items()},
         events=tuple(_stored_event(one, row.order_no) for one in events),
         notices=_notices(tenant, case_id, connection),
+        earlier={kind: tuple(some[:-1]) for kind, some in opened.items() if some[1:]},
     )
 
 
@@ -421,22 +424,33 @@ def _notice_at(notice: NoticeRow, at: int) -> NoticeRow:
     return notice
 
 
-def _newest_papers(
-    keys: StoreKeys, case_id: CaseId, wrapped_key: bytes | None, connection: Connection
-) -> dict[PaperKind, PaperRevision]:
+def _papers(
+    keys: StoreKeys,
+    case_id: CaseId,
+    state: CaseState,
+    wrapped_key: bytes | None,
+    connection: Connection,
+) -> dict[PaperKind, list[PaperRevision]]:
+    """The papers of a case, the newest revision of each kind last; before it those of other numbers
+    that stand beside it.
+    """
     if wrapped_key is None:
         return {}
     rows = connection.execute(
         select(paper.c.kind, paper.c.revision, paper.c.body)
         .where(paper.c.case_id == case_id)
         .order_by(paper.c.kind, paper.c.revision)
-    )
-    newest = {PaperKind(row.kind): row for row in rows}
+    ).all()
+    wanted = {(row.kind, row.revision) for row in {row.kind: row for row in rows}.values()}
+    for kind, stamp in (state.papers or {}).items():
+        wanted.update((kind.value, revision) for revision in stamp.earlier)
     key = keys.unwrap("case_", case_id, wrapped_key)
-    return {
-        kind: open_revision(PaperPlace(case_id, kind, row.revision), row.body, key)
-        for kind, row in newest.items()
-    }
+    found: dict[PaperKind, list[PaperRevision]] = {}
+    for row in rows:
+        if (row.kind, row.revision) in wanted:
+            place = PaperPlace(case_id, PaperKind(row.kind), row.revision)
+            found.setdefault(place.kind, []).append(open_revision(place, row.body, key))
+    return found
 
 
 def _notices(tenant: TenantId, case_id: CaseId, connection: Connection) -> tuple[NoticeRow, ...]:

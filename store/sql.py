@@ -9,8 +9,10 @@ from sqlalchemy import Connection, select
 
 from gateway.domain.case import CaseKey
 from gateway.domain.ids import CaseId, EffectId, MessageId
-from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.papers import Paper, PaperKind, PaperRevision
 from gateway.ports import (
+    Books,
+    CaseView,
     Command,
     Effect,
     EffectKind,
@@ -22,6 +24,7 @@ from gateway.ports import (
 )
 from store import unlinked
 from store.access import Reading
+from store.books import read_books
 from store.boxes import find_notices, keep_receipts, lease, open_receipts
 from store.crypto import StoreKeys
 from store.errors import DamagedBlob
@@ -133,6 +136,10 @@ class SQLStore:
             lambda connection: statement.run(connection, [(one,) for one in sorted(by_hash)])
         )
         return {by_hash[bytes(key_hash)]: CaseId(case_id) for key_hash, case_id in rows}
+
+    async def load_books(self, view: CaseView, coming: Sequence[Paper]) -> Books:
+        """The books around a case and papers that are to come, without taking part in them."""
+        return await self._read(lambda on: read_books(on, self._tools, view, coming))
 
     async def load_papers(
         self, wanted: Sequence[tuple[CaseId, PaperKind, int]]

@@ -14,7 +14,10 @@ from store.tables import (
     message,
     outbox,
     paper,
+    paper_number,
     parked,
+    quota_account,
+    quota_entry,
     raw,
     wait,
 )
@@ -52,6 +55,8 @@ CASE_UPDATED: Final = (
     "findings",
     "updated_at",
 )
+ACCOUNT_KEY: Final = ("tenant", "buyer", "year")
+ENTRY_COLUMNS: Final = ("case_id", *ACCOUNT_KEY, "amount", "stage", "at", "until", "returned")
 EFFECT_COLUMNS: Final = (
     "effect_id",
     "kind",
@@ -115,6 +120,24 @@ class CaseStatements:
 
 
 @dataclass(frozen=True, slots=True)
+class BookStatements:
+    """What cases share: accounts of buyers and numbers."""
+
+    lock_accounts: Select
+    read_accounts: Select
+    insert_accounts: Write
+    update_accounts: Write
+    raise_floor: Write
+    load_entries: Select
+    lock_entries: Select
+    put_entries: Write
+    lock_numbers: str
+    load_numbers: Select
+    insert_numbers: Write
+    load_cases: Select
+
+
+@dataclass(frozen=True, slots=True)
 class DeclarationStatements:
     """Which declaration stands in which message."""
 
@@ -171,6 +194,7 @@ class Statements:
 
     dialect: Dialect
     case: CaseStatements
+    books: BookStatements
     message: MessageStatements
     inbox: InboxStatements
     outbox: OutboxStatements
@@ -182,6 +206,7 @@ def compose(dialect: Dialect) -> Statements:
     return Statements(
         dialect,
         _case_statements(composer),
+        _book_statements(composer),
         _message_statements(composer),
         _inbox_statements(composer),
         _outbox_statements(composer),
@@ -228,6 +253,26 @@ def _case_statements(make: Composer) -> CaseStatements:
         insert_events=events,
         # SQLite appends rows in commit order, so the last one has the highest position.
         last_position="SELECT pos FROM event ORDER BY rowid DESC LIMIT 1",
+    )
+
+
+def _book_statements(make: Composer) -> BookStatements:
+    account = (*ACCOUNT_KEY, "version", "floor_used", "floor_at", "floor_code")
+    floor = ("floor_used", "floor_at", "floor_code")
+    number = ("key_hash", "case_id", "kind", "revision")
+    return BookStatements(
+        lock_accounts=make.select(quota_account, ACCOUNT_KEY, account, lock=True),
+        read_accounts=make.select(quota_account, ACCOUNT_KEY, account),
+        insert_accounts=make.insert(quota_account, (*ACCOUNT_KEY, "version"), or_nothing=True),
+        update_accounts=make.update(quota_account, (*ACCOUNT_KEY, "version"), ("version",)),
+        raise_floor=make.update(quota_account, ACCOUNT_KEY, floor),
+        load_entries=make.select(quota_entry, ACCOUNT_KEY, ENTRY_COLUMNS),
+        lock_entries=make.select(quota_entry, ("case_id",), ENTRY_COLUMNS, lock=True),
+        put_entries=make.insert(quota_entry, ENTRY_COLUMNS, or_update=("case_id",)),
+        lock_numbers="SELECT pg_advisory_xact_lock(u) FROM unnest($1::bigint[]) AS u",
+        load_numbers=make.select(paper_number, ("key_hash",), number),
+        insert_numbers=make.insert(paper_number, number, or_nothing=True),
+        load_cases=make.select(case_, ("case_id",), CASE_COLUMNS),
     )
 
 

@@ -12,7 +12,10 @@ from gateway.domain.codes import CodeClass, Refile
 from gateway.domain.declaration import AppType, BillStatus, DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Severity
+from gateway.domain.papers import PaymentPart
 from gateway.domain.profile import Role
+from gateway.domain.quota import QuotaStage
+from gateway.domain.relations import RefKind, Tie, TieFault
 from gateway.domain.repair import Need
 from gateway.ports.repairs import RepairStage
 
@@ -494,6 +497,95 @@ class ForeseenPaper(Out):
     changed: list[str]
 
 
+class CustomsFigure(Out):
+    """What customs said the buyer has used, when, and with which code."""
+
+    used: str
+    at: Time
+    code: str
+
+
+class QuotaStandingOut(Out):
+    """How a buyer stands in a calendar year, in CNY. Purchases elsewhere are known from customs'
+    own figure only, so what is left is at most this much.
+    """
+
+    year: int
+    limit: str
+    used: str
+    reserved: str
+    left: str
+    customs: CustomsFigure | None
+
+
+class QuotaOwn(Out):
+    """What the case itself holds in the account of its buyer."""
+
+    amount: str
+    stage: QuotaStage
+    until: Time | None
+    returned: str
+
+
+class QuotaOut(QuotaStandingOut):
+    """The standing of the buyer of a case, the case's own amount included."""
+
+    case: str
+    own: QuotaOwn | None
+
+
+class NumberOut(Out):
+    """A number on a paper and whose it is."""
+
+    kind: RefKind
+    value: str
+    issuer: str | None
+
+
+class RelationOut(Out):
+    """How one number hangs on another; ``amount`` (CNY) is what is paid or filed."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True, populate_by_name=True)
+
+    source: Annotated[NumberOut, Field(alias="from")]
+    tie: Tie
+    target: Annotated[NumberOut, Field(alias="to")]
+    amount: str | None
+    place: str | None
+    part: PaymentPart | None
+
+
+class LineageNumber(NumberOut):
+    """One number of a lineage: how far away, by which relation, and the case of an order."""
+
+    depth: int
+    case: str | None
+    by: RelationOut | None
+
+
+class NamedAmount(Out):
+    """An amount in CNY with what it is."""
+
+    name: str
+    amount: str
+
+
+class LineageFault(Out):
+    """What is wrong with relations, at which number, and the others that take part."""
+
+    fault: TieFault
+    at: NumberOut
+    others: list[NumberOut]
+    amounts: list[NamedAmount]
+
+
+class LineageOut(Out):
+    """Every number that hangs together with a case, nearest first."""
+
+    numbers: list[LineageNumber]
+    faults: list[LineageFault]
+
+
 class ForeseenOut(Out):
     """What would become of the papers; nothing was stored."""
 
@@ -503,6 +595,7 @@ class ForeseenOut(Out):
     stage: CaseStage | None
     papers: list[ForeseenPaper]
     declares: list[DeclarationKind]
+    quota: QuotaStandingOut | None
     verdict: VerdictOut | None
 
 

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
+from gateway.api.around import AroundRoutes
 from gateway.api.call import XML_TYPE, Answer, Body, Call, Route
 from gateway.api.cases import Cases
 from gateway.api.codes import code_tables, codes_of
@@ -29,7 +30,7 @@ from gateway.api.notices import Notices
 from gateway.api.openapi import document
 from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
-from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, REPAIRS
+from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, QUOTA, REPAIRS
 from gateway.api.reference import message_index, message_reference
 from gateway.api.repairs import RepairRoutes
 from gateway.api.rules_page import RULES_DOCS, rules_page
@@ -110,6 +111,7 @@ def route_table(
         *_intake_routes(intake),
         *_case_routes(cases),
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
+        *_around_routes(AroundRoutes(services.around)),
         *_repair_routes(RepairRoutes(services, settings)),
         *_knowledge_routes(services),
         *_stream_routes(stream),
@@ -235,6 +237,21 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
             "POST", "/v1/findings/resolutions", findings.resolve,
             "Record how findings were settled", DESK,
             Body.OBJECT, edge.ResolutionsIn, answers.SettledList,
+        ),
+    )  # fmt: skip
+
+
+def _around_routes(around: AroundRoutes) -> Sequence[Route]:
+    return (
+        Route(
+            "GET", "/v1/quota", around.quota,
+            "How much of the annual limit the buyer of a case has left", READERS,
+            gives=answers.QuotaOut, query=tuple(QUOTA), problems=(404,),
+        ),
+        Route(
+            "GET", "/v1/cases/{case_id}/lineage", around.lineage,
+            "How the orders, payments and parcels around a case hang together", READERS,
+            gives=answers.LineageOut,
         ),
     )  # fmt: skip
 

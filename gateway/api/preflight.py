@@ -2,6 +2,7 @@
 
 import orjson
 
+from gateway.api.around import standing_view
 from gateway.api.call import Answer, Call
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import PREFLIGHT, PreflightIn
@@ -88,6 +89,7 @@ class Preflights:
                 for item, result in zip(items, foreseen.results, strict=True)
             ],
             "declares": list(foreseen.declares),
+            "quota": None if foreseen.quota is None else standing_view(foreseen.quota),
             "verdict": verdict_view(last.verdict, self._services.explain),
         }
 

@@ -40,6 +40,7 @@ FINDINGS: Parameters = (
     ("case", "A case."),
     *PAGING,
 )
+QUOTA: Parameters = (("case", "A case: its buyer is meant."),)
 REPAIRS: Parameters = (
     ("stage", "proposed, asked, applied or refused."),
     ("limit", "How many at most, 1 to 200; 50 by default."),
@@ -78,6 +79,13 @@ class Query:
     def text(self, name: str) -> str | None:
         """A value as it stands."""
         return self._values.get(name)
+
+    def needed(self, name: str) -> str:
+        """A value that must be given."""
+        text = self._values.get(name)
+        if text is None:
+            self._fault(name, "must be given", "必须提供")
+        return text or ""
 
     def whole(self, name: str, least: int, most: int, default: int) -> int:
         """A whole number between two bounds."""

@@ -17,6 +17,7 @@ from gateway.domain.profile import Enterprise, Mandate
 from gateway.flow.admission import Admission
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
+from gateway.flow.neighbours import BuyerQuota, Lineage
 from gateway.flow.notify import Ack
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement
@@ -142,6 +143,18 @@ class Foresees(Protocol):
         self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
     ) -> Foreseen:
         """The answers that intake would give to papers of one order; nothing is stored."""
+        ...
+
+
+class LooksAround(Protocol):
+    """Tells what a case shares with others; None where the tenant has no such case."""
+
+    async def quota(self, tenant: TenantId, case_id: CaseId) -> BuyerQuota | None:
+        """How the buyer of a case stands this year; None also where no buyer is known."""
+        ...
+
+    async def lineage(self, tenant: TenantId, case_id: CaseId) -> Lineage | None:
+        """Every number that hangs together with a case."""
         ...
 
 
@@ -277,6 +290,7 @@ class Services:
     mailbox: Mailbox
     answers: AnswerBook
     preflight: Foresees
+    around: LooksAround
     findings: FindingLists
     repairs: Repairs
     clock: Clock

@@ -36,6 +36,7 @@ from gateway.flow.desk import Desk
 from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
 from gateway.flow.mailbox import FullMailbox
+from gateway.flow.neighbours import Neighbours
 from gateway.flow.packs import LivePacks
 from gateway.flow.preflight import Preflight
 from gateway.flow.repair import Repairs
@@ -190,6 +191,7 @@ async def assemble(
         mailbox=FullMailbox(context, SqlMailbox(store, clock)),
         answers=KeptAnswers(store, store.keys, clock, rng),
         preflight=Preflight(context, reads),
+        around=Neighbours(store, cache, live, clock, reads),
         findings=repairs.findings,
         repairs=repairs,
         clock=clock,

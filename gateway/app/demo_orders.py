@@ -6,6 +6,7 @@ have a sequence that is never issued.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any, Final
@@ -18,6 +19,10 @@ _PEOPLE: Final = (
     ("王演示", "440305199506010005"),
     ("赵虚构", "330102197908150006"),
 )
+_REGIONS: Final = ("110101", "310104", "440305", "330102", "510107", "420106", "610104")
+_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_FIRST_BIRTH: Final = date(1950, 1, 1)
+_BIRTHS: Final = 20_000
 _STREETS: Final = ("示例路", "演示街", "样本大道")
 _TAX: Final = Decimal("0.091")
 _CENT: Final = Decimal("0.01")
@@ -183,10 +188,22 @@ def _scenario(random: Random) -> str:
     return random.choices(names, [share for _, share in _SCENARIOS])[0]
 
 
+def _person(number: int) -> tuple[str, str]:
+    """Name and identity number of a buyer: many, so that nobody buys beyond the limit of a year."""
+    name, id_number = _PEOPLE[number % len(_PEOPLE)]
+    if number < len(_PEOPLE):
+        return name, id_number
+    birth = _FIRST_BIRTH + timedelta(days=number * 7_919 % _BIRTHS)
+    region = _REGIONS[number // _BIRTHS % len(_REGIONS)]
+    body = f"{region}{birth:%Y%m%d}000"
+    total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
+    return name, body + "10X98765432"[total % 11]
+
+
 def _demo_order(
     profile: str, order_no: str, number: int, problem: str | None, random: Random
 ) -> DemoOrder:
-    name, id_number = _PEOPLE[number % len(_PEOPLE)]
+    name, id_number = _person(number)
     phone = f"138{number % 100_000_000:08d}"
     address = f"浙江省 杭州市 西湖区 {random.choice(_STREETS)}{number % 900 + 1}号"
     lines, goods_value, gross = _lines(random, problem)
@@ -271,10 +288,11 @@ def _plant(
         case "amount":
             payment["amount"] = str(Decimal(payment["amount"]) - 1)
         case "payer":
-            other, other_id = _PEOPLE[(number + 1) % len(_PEOPLE)]
+            other, other_id = _person(number + 1)
             payment["payer"] = {"name": other, "id_type": "1", "id_number": other_id}
         case "check_digit":
-            wrong = order["buyer"]["id_number"][:-1] + "X"
+            right = order["buyer"]["id_number"]
+            wrong = right[:-1] + ("1" if right.endswith("X") else "X")
             order["buyer"] = {**order["buyer"], "id_number": wrong}
             payment["payer"] = {**payment["payer"], "id_number": wrong}
         case "no_payment":

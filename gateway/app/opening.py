@@ -4,7 +4,7 @@ Looking never writes a byte, brings no schema up to date and takes no lock, so i
 running gateway. Master data may be written beside one too: it follows what others write.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +27,25 @@ from gateway.app.surroundings import (
     ThreadExecutor,
     crash_points,
 )
+from gateway.domain.papers import Paper
+from gateway.ports import Books, CaseView
 from store.access import Access, Reading
 from store.admin import MasterAdmin
 from store.aside_keys import AsideBook
+from store.books import read_books
+from store.catalogue import Dialect
 from store.crypto import StoreKeys
 from store.errors import WrongMasterKey
+from store.group import Tools
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
 from store.open import Surroundings, open_store
+from store.papers import PaperCache
 from store.pauses import PauseBook
 from store.read_models import SqlReadModels
 from store.schema import current_version, newest_version
+from store.statements import compose
+from store.states import StateCache
 from store.tables import meta
 
 T = TypeVar("T")
@@ -55,6 +63,12 @@ class Reader:
     cache: MasterCache
     reads: SqlReadModels
     clock: SystemClock
+    tools: Tools
+
+    async def load_books(self, view: CaseView, coming: Sequence[Paper]) -> Books:
+        """What is around a case and papers that are to come."""
+        async with self.access.read() as reading:
+            return await reading.run_sync(lambda on: read_books(on, self.tools, view, coming))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +115,8 @@ async def open_reading(settings: Settings) -> AsyncIterator[Reader]:
             await reading.run_sync(lambda connection: _check(connection, keys))
         cache = MasterCache(access, keys)
         await cache.refresh()
-        yield Reader(
-            settings, access, keys, cache, SqlReadModels(access, keys, cache), SystemClock()
-        )
+        reads = SqlReadModels(access, keys, cache)
+        yield Reader(settings, access, keys, cache, reads, SystemClock(), _looking(url, keys))
     finally:
         await engine.dispose()
 
@@ -153,6 +166,20 @@ async def open_intake(settings: Settings) -> AsyncIterator[Gateway]:
             notifier=WebhookNotifier(client),
             key_ring=KeyRings({}),
         )
+
+
+def _looking(url: URL, keys: StoreKeys) -> Tools:
+    """The tools of somebody who writes nothing."""
+    return Tools(
+        keys=keys,
+        clock=SystemClock(),
+        rng=SystemRng(),
+        crash=NoCrash(),
+        statements=compose(Dialect(url.get_backend_name())),
+        papers=PaperCache(0),
+        states=StateCache(0),
+        lease_us=0,
+    )
 
 
 def _must_exist(url: URL) -> None:

@@ -63,11 +63,16 @@ class CaseKey:
 
 
 class PaperStamp(NamedTuple):
-    """The newest revision of one paper; ``taken`` names another case that holds its number."""
+    """The newest revision of one paper; ``taken`` names another case that holds its number.
+
+    ``earlier`` are revisions of another number that stand beside it: a deposit beside a balance, a
+    parcel beside another one.
+    """
 
     revision: int
     digest: str
     taken: str | None = None
+    earlier: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

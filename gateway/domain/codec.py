@@ -7,7 +7,7 @@ has a codec by hand: it is read and written with every event.
 """
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -368,16 +368,23 @@ def verdict_from_doc(doc: Mapping[str, Any]) -> Verdict:
 # --- the state of a case ----------------------------------------------------------------------
 
 
+def _stamp_to_doc(stamp: PaperStamp) -> list[Any]:
+    if stamp.earlier:
+        return [stamp.revision, stamp.digest, stamp.taken, list(stamp.earlier)]
+    return [stamp.revision, stamp.digest, *([stamp.taken] if stamp.taken else ())]
+
+
+def _stamp_from_doc(doc: Sequence[Any]) -> PaperStamp:
+    return PaperStamp(*doc[:3], *(tuple(one) for one in doc[3:]))
+
+
 def state_to_doc(state: CaseState) -> dict[str, Any]:
     """The folded state of a case as a JSON value."""
     doc: dict[str, Any] = {"v": 1, "seq": state.seq}
     if state.verdict is not None:
         doc["verdict"] = verdict_to_doc(state.verdict)
     if state.papers:
-        doc["papers"] = {
-            kind.value: [stamp.revision, stamp.digest, *([stamp.taken] if stamp.taken else ())]
-            for kind, stamp in state.papers.items()
-        }
+        doc["papers"] = {kind.value: _stamp_to_doc(stamp) for kind, stamp in state.papers.items()}
     if state.declarations:
         doc["declarations"] = [_declaration_to_doc(one) for one in state.declarations]
     if state.hold is not None:
@@ -405,7 +412,7 @@ def state_from_doc(doc: Mapping[str, Any]) -> CaseState:
         seq=doc["seq"],
         verdict=verdict_from_doc(verdict) if verdict else None,
         papers=(
-            {PaperKind(kind): PaperStamp(*stamp) for kind, stamp in papers.items()}
+            {PaperKind(kind): _stamp_from_doc(stamp) for kind, stamp in papers.items()}
             if papers
             else None
         ),

@@ -279,7 +279,7 @@ def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     papers = dict(state.papers or {})
     for item in payload["papers"]:
         papers[PaperKind(item["kind"])] = PaperStamp(
-            item["revision"], item["digest"], item.get("taken")
+            item["revision"], item["digest"], item.get("taken"), tuple(item.get("earlier", ()))
         )
     return {"papers": papers}
 

@@ -7,15 +7,19 @@ or the goods are back after a return. Our sum is a lower bound, because buyers s
 customs says it has counted raises the floor.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.domain.declaration import DeclarationKind, Word
 from gateway.domain.errors import InvalidValue
-from gateway.domain.ids import CaseId
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.papers import Order, known
+from gateway.domain.party import normal_id
 
 _ZERO: Final = Decimal(0)
 RESERVED_FOR_US: Final = 72 * 3600 * 1_000_000
@@ -28,6 +32,14 @@ class QuotaStage(StrEnum):
     RESERVED = "reserved"
     COMMITTED = "committed"
     GIVEN_BACK = "given_back"
+
+
+class AccountKey(NamedTuple):
+    """Which account: a buyer (keyed hash) of one tenant in one calendar year (Beijing)."""
+
+    tenant: TenantId
+    buyer: str
+    year: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +185,21 @@ def reserve(
     )
 
 
+def asked(
+    account: QuotaAccount, case_id: CaseId, amount: Decimal, limit: Decimal, now: int
+) -> QuotaAccount:
+    """The account after a case asked for room: reserved when it fits, else kept without any.
+
+    What does not fit holds nothing back from the buyer's other orders; should customs take it all
+    the same, it is committed.
+    """
+    free = standing(account, limit, now, without=case_id)
+    held = reserve(account, case_id, amount, now)
+    if free.left >= amount or held is account:
+        return held
+    return account.with_entry(QuotaEntry(case_id, amount, QuotaStage.GIVEN_BACK, now))
+
+
 def release(account: QuotaAccount, case_id: CaseId, now: int) -> QuotaAccount:
     """Let go of a reservation, because the case was abandoned; what is committed stays."""
     entry = account.entry(case_id)
@@ -206,46 +233,114 @@ _GIVES_BACK: Final = frozenset(
 )
 
 
-def on_word(
-    account: QuotaAccount, case_id: CaseId, kind: DeclarationKind, word: Word, now: int
-) -> QuotaAccount:
-    """What a receipt does to the account: the first 2, 3 or 120 commits, a refusal gives back.
+class QuotaStep(StrEnum):
+    """What can happen to the amount of one case, or to customs' figure about its buyer."""
+
+    COMMIT = "commit"
+    GIVE_BACK = "give_back"
+    RETURN = "return"
+    FLOOR = "floor"
+
+
+class QuotaMove(NamedTuple):
+    """One step in the account that a case stands in, at a time (UTC microseconds).
+
+    ``value`` (CNY) is what came back with a return, or what customs says is used; customs' figure
+    holds the case's own amount too where ``includes_case``. ``code`` is customs' answer.
+    """
+
+    case_id: CaseId
+    step: QuotaStep
+    at: int
+    value: Decimal = _ZERO
+    code: str = ""
+    includes_case: bool = False
+
+    @property
+    def is_about_account(self) -> bool:
+        """Whether it moves more than the entry of its case."""
+        return self.step is QuotaStep.FLOOR
+
+
+def step_of(kind: DeclarationKind, word: Word) -> QuotaStep | None:
+    """What a receipt does: the first 2, 3 or 120 commits, a refusal gives back.
 
     Only the inventory counts. A refusal that settles nothing (system, signature, duplicate) moves
-    nothing, nor does any word about a case that has no entry.
+    nothing.
     """
-    entry = account.entry(case_id)
-    if entry is None or kind is not DeclarationKind.INVENTORY:
-        return account
-    if word in _COMMITS and entry.stage is not QuotaStage.COMMITTED:
-        return account.with_entry(
-            replace(entry, stage=QuotaStage.COMMITTED, at=now, until=None, returned=_ZERO)
-        )
-    if word in _GIVES_BACK and entry.stage is not QuotaStage.GIVEN_BACK:
-        return account.with_entry(replace(entry, stage=QuotaStage.GIVEN_BACK, at=now, until=None))
-    return account
+    if kind is not DeclarationKind.INVENTORY:
+        return None
+    if word in _COMMITS:
+        return QuotaStep.COMMIT
+    return QuotaStep.GIVE_BACK if word in _GIVES_BACK else None
 
 
-def on_cancelled(account: QuotaAccount, case_id: CaseId, now: int) -> QuotaAccount:
-    """Give everything back: customs granted a cancellation (624 = 399)."""
-    entry = account.entry(case_id)
-    if entry is None or entry.stage is QuotaStage.GIVEN_BACK:
-        return account
-    return account.with_entry(replace(entry, stage=QuotaStage.GIVEN_BACK, at=now, until=None))
+def moved(account: QuotaAccount, move: QuotaMove) -> QuotaAccount:
+    """The account after a step; a step of a case that has no entry moves nothing.
 
-
-def on_returned(account: QuotaAccount, case_id: CaseId, value: Decimal, now: int) -> QuotaAccount:
-    """Give back the value of returned lines: the return is approved and the goods are back.
-
-    Raises :class:`InvalidValue` when more comes back than the case has used.
+    A granted cancellation (624 = 399) gives everything back, a return (626 approved, and the goods
+    are back) the value of its lines. Raises :class:`InvalidValue` when more comes back than the
+    case has used, or customs' figure is below 0.
     """
-    entry = account.entry(case_id)
-    if entry is None or entry.stage is not QuotaStage.COMMITTED:
+    entry = account.entry(move.case_id)
+    if entry is None:
+        return account
+    match move.step:
+        case QuotaStep.COMMIT:
+            return _committed(account, entry, move)
+        case QuotaStep.GIVE_BACK:
+            if entry.stage is QuotaStage.GIVEN_BACK:
+                return account
+            return account.with_entry(
+                replace(entry, stage=QuotaStage.GIVEN_BACK, at=move.at, until=None)
+            )
+        case QuotaStep.RETURN:
+            return _returned(account, entry, move.value)
+        case QuotaStep.FLOOR:
+            own = entry.amount if move.includes_case else _ZERO
+            return raise_floor(account, max(move.value - own, _ZERO), move.code, move.at)
+
+
+def _committed(account: QuotaAccount, entry: QuotaEntry, move: QuotaMove) -> QuotaAccount:
+    if entry.stage is QuotaStage.COMMITTED:
+        return account
+    counted = replace(entry, stage=QuotaStage.COMMITTED, at=move.at, until=None, returned=_ZERO)
+    return account.with_entry(counted)
+
+
+def _returned(account: QuotaAccount, entry: QuotaEntry, value: Decimal) -> QuotaAccount:
+    if entry.stage is not QuotaStage.COMMITTED:
         return account
     if value < 0 or entry.returned + value > entry.amount:
         raise InvalidValue("value", "must lie between 0 and what the case has still used")
     # The time of its commit stays: customs' figure of before or after it counted the whole.
     return account.with_entry(replace(entry, returned=entry.returned + value))
+
+
+# How customs words its figures: "totalPrice:26400.00,limitPrice:26000.00" with the case's own
+# amount in it (1313), "已用25000，本次2000" without (-621018).
+_TOTAL: Final = re.compile(r"totalPrice\s*[:：=]\s*([0-9]{1,12}(?:\.[0-9]{1,5})?)", re.IGNORECASE)
+_USED: Final = re.compile(r"已(?:使?用|累计)[^0-9，,;；]{0,12}([0-9]{1,12}(?:\.[0-9]{1,5})?)")
+_FIGURE_CODES: Final = ("1313", "-621018")
+
+
+def told_by_customs(case_id: CaseId, codes: Iterable[str], text: str, at: int) -> QuotaMove | None:
+    """Customs' figure in the text of a refusal for the annual limit; None where it gives none."""
+    code = next((one for one in codes if one in _FIGURE_CODES), None)
+    if code is None:
+        return None
+    for pattern, includes_case in ((_USED, False), (_TOTAL, True)):
+        found = pattern.search(text)
+        if found is not None:
+            value = Decimal(found[1])
+            return QuotaMove(case_id, QuotaStep.FLOOR, at, value, code, includes_case)
+    return None
+
+
+def buyer_of(order: Order) -> str | None:
+    """Who an order counts for: kind and normal form of the document; None while it is not known."""
+    number = known(order.buyer.id_number)
+    return None if number is None else f"{order.buyer.id_type or '1'}|{normal_id(number)}"
 
 
 def raise_floor(account: QuotaAccount, used: Decimal, code: str, now: int) -> QuotaAccount:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from gateway.domain.papers import Order, PaymentPart, PaymentSlip, Waybill
+from gateway.domain.papers import Order, Paper, PaymentPart, PaymentSlip, Waybill
 
 _ZERO: Final = Decimal(0)
 
@@ -246,6 +246,67 @@ def _one_place(parts: Iterable[Relation]) -> list[Relation]:
         if before is None or (one.amount or _ZERO) > (before.amount or _ZERO):
             largest[one.target] = one
     return list(largest.values())
+
+
+def numbers_of(paper: Paper) -> tuple[str, ...]:
+    """The numbers of a paper that papers of other cases may name too: what neighbours share.
+
+    Numbers that one case alone may hold are claims, and found by them.
+    """
+    match paper:
+        case Order(shop_order_no=shop) if shop:
+            return (f"{RefKind.SHOP_ORDER}|{shop}",)
+        case PaymentSlip():
+            numbers = dict.fromkeys((paper.transaction_id, paper.original_id))
+            return tuple(f"{RefKind.TRANSACTION}|{one}" for one in numbers if one)
+        case _:
+            return ()
+
+
+def split_number_of(paper: Paper) -> str | None:
+    """The number under which a paper is known to be one part of several; None for a whole."""
+    match paper:
+        case Order(shop_order_no=shop) if shop:
+            return f"{RefKind.SHOP_ORDER}|{shop}"
+        case PaymentSlip(original_id=original) if original and original != paper.transaction_id:
+            return f"{RefKind.TRANSACTION}|{original}"
+        case _:
+            return None
+
+
+def number_of(paper: Paper) -> str:
+    """The number that makes a paper what it is."""
+    match paper:
+        case Order():
+            return paper.order_no
+        case PaymentSlip():
+            return paper.transaction_id
+        case Waybill():
+            return paper.waybill_no
+
+
+def stands_beside(order: Order | None, before: Paper, after: Paper) -> bool:
+    """Whether a paper of another number stands beside the one before, instead of replacing it.
+
+    A payment that is only a part, or of another amount, is another payment; one of the same amount
+    is the same payment under its right number. A waybill of another weight is another parcel,
+    unless the order names it: that one is the parcel.
+    """
+    match before, after:
+        case PaymentSlip(), PaymentSlip():
+            if before.transaction_id == after.transaction_id:
+                return False
+            parts = {PaymentPart.DEPOSIT, PaymentPart.BALANCE}
+            return bool({before.part, after.part} & parts) or before.amount != after.amount
+        case Waybill(), Waybill():
+            if before.waybill_no == after.waybill_no:
+                return False
+            if order is not None and order.waybill_no == after.waybill_no:
+                return False
+            weights = (before.gross_weight_kg, after.gross_weight_kg)
+            return None not in weights and weights[0] != weights[1]
+        case _:
+            return False
 
 
 def relations_of_order(order: Order, platform: str) -> tuple[Relation, ...]:

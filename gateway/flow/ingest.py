@@ -20,6 +20,7 @@ from gateway.domain.papers import (
     Order,
     Paper,
     PaperKind,
+    PaperRevision,
     PaymentSlip,
     SourceFact,
     Waybill,
@@ -27,7 +28,9 @@ from gateway.domain.papers import (
     kind_of,
 )
 from gateway.domain.profile import FilingProfile
+from gateway.domain.relations import number_of, numbers_of, stands_beside
 from gateway.flow import links
+from gateway.flow.around import paper_of, uses_of
 from gateway.flow.context import Context
 from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.match import Bench, settle
@@ -156,6 +159,7 @@ def intake_command(
         create=(key,),
         lookups=(*lookups, _order_claim(key)),
         with_papers=True,
+        coming=[item.incoming.paper for item in items],
         lane=key.order_no,
         stage="ingest",
     )
@@ -281,7 +285,11 @@ def _take_one(
         paper,
     )
     taken = _taken_by_other(view, item.claim, found)
-    step = composed(current, fact)
+    order = paper_of(view.papers, PaperKind.ORDER)
+    is_beside = current is not None and stands_beside(
+        order if isinstance(order, Order) else None, current.paper, paper
+    )
+    step = composed(current, fact, is_beside=is_beside)
     stamp = view.state.paper(kind)
     if step.revision is None and current is not None:
         if stamp is None or stamp.taken == taken:
@@ -291,6 +299,8 @@ def _take_one(
         assert step.revision is not None
         revision = step.revision
         changes.papers.append((view.key.case_id, revision))
+        changes.numbers += uses_of(view, numbers_of(revision.paper), revision)
+        _put_beside(view, current if is_beside else None, revision)
         view.papers[kind] = revision
     if taken is None and item.claim not in found:
         changes.claims.append((item.claim, view.key.case_id, view.key.tenant))
@@ -303,8 +313,19 @@ def _take_one(
     }
     if taken is not None:
         entry["taken"] = taken
+    if view.earlier.get(kind):
+        entry["earlier"] = [one.revision for one in view.earlier[kind]]
     received.append(entry)
     return IntakeStatus.ACCEPTED, revision.revision, step.changed, None
+
+
+def _put_beside(view: CaseView, before: PaperRevision | None, after: PaperRevision) -> None:
+    """Keep the paper before beside the one that comes; what bears its number gives way to it."""
+    beside = (*view.earlier.get(after.kind, ()), *((before,) if before is not None else ()))
+    number = number_of(after.paper)
+    kept = tuple(one for one in beside if number_of(one.paper) != number)
+    if kept or after.kind in view.earlier:
+        view.earlier[after.kind] = kept
 
 
 def _link(

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.domain.case import CaseKey, CaseState, Verdict, VerdictKind
-from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
+from gateway.domain.case import CaseKey, Verdict, VerdictKind
+from gateway.domain.circumstances import Circumstances
 from gateway.domain.codec import verdict_to_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
@@ -14,6 +14,7 @@ from gateway.domain.ids import CaseId, TenantId, effect_id
 from gateway.domain.papers import Order, PaperKind, PaperRevision
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import FilingProfile
+from gateway.flow.around import circumstances, reserve
 from gateway.flow.clockwork import local_date
 from gateway.flow.filing_plan import plan_filings
 from gateway.flow.gate_plan import watch_gates
@@ -54,13 +55,11 @@ class Bench:
         """Which versions of the goods records a declaration made today stands on."""
         return {sku: record.version for sku, record in self.goods(papers).items()}
 
-    def around(self, state: CaseState) -> Circumstances:
-        """What else is known: the tables that were imported, and what customs charged."""
-        tables = self.master.tables(self.profile.tenant)
-        billed = state.billed_tax
-        if billed is None and not tables.infos:
-            return NOTHING_KNOWN
-        return Circumstances(tables=tables, billed_tax=billed)
+    def around(self, view: CaseView, changes: Changes[Any]) -> Circumstances:
+        """What else is known around a case, which takes its place in it."""
+        limit = self.matcher.limit(self.profile, self.now).annual
+        reserve(view, changes, limit, self.now)
+        return circumstances(view, self.profile, self.master, limit, self.now)
 
 
 def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
@@ -75,7 +74,7 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
         for kind, stamp in (view.state.papers or {}).items()
         if stamp.taken
     }
-    around = bench.around(view.state)
+    around = bench.around(view, changes)
     verdict = bench.matcher(view.papers, bench.profile, goods, taken, bench.now, around)
     if view.state.verdict is None or verdict_to_doc(view.state.verdict) != verdict_to_doc(verdict):
         view.record(

@@ -25,14 +25,20 @@ class Composed:
     changed: tuple[str, ...]
 
 
-def composed(current: PaperRevision | None, fact: SourceFact) -> Composed:
+def composed(
+    current: PaperRevision | None, fact: SourceFact, *, is_beside: bool = False
+) -> Composed:
     """The revision that a fact leads to.
 
     A source speaks for itself: its newest fact replaces its earlier one; facts of different
-    sources are composed in the order of their arrival.
+    sources are composed in the order of their arrival. A paper of another number that stands
+    beside the current one (``is_beside``) is composed of its own fact alone.
     """
     if current is None:
         return Composed(_revision(1, fact.paper, (fact,)), ())
+    if is_beside:
+        changed = tuple(changed_paths(current.paper, fact.paper))
+        return Composed(_revision(current.revision + 1, fact.paper, (fact,)), changed)
     facts = (*(one for one in current.facts if one.source != fact.source), fact)
     paper: Paper = reduce(_compose, (one.paper for one in facts))
     if paper == current.paper:

@@ -15,6 +15,7 @@ from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId
+from gateway.domain.limits import PersonalLimit
 from gateway.domain.matching import PaperMatcher, RulePack, compile_pack
 from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.domain.profile import FilingProfile
@@ -53,6 +54,10 @@ class LivePacks:
         """The verdict of the pack in force."""
         matcher = self._matcher(_of(self._active, profile), profile)
         return matcher(papers, profile, goods, taken, now, around)
+
+    def limit(self, profile: FilingProfile, now: int) -> PersonalLimit:
+        """The personal limits that the pack in force says."""
+        return self._matcher(_of(self._active, profile), profile).limit(profile, now)
 
     def pack_of(self, profile: FilingProfile) -> str:
         """Name and version of the pack in force for a profile."""

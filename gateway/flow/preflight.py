@@ -4,7 +4,7 @@ The decision is intake's own, over the case as it is read now; what it would cha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from gateway.domain.case import CaseState
@@ -13,26 +13,30 @@ from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import FilingProfile
+from gateway.domain.quota import QuotaStage, QuotaStanding, standing
 from gateway.domain.tables import Tables
 from gateway.flow import links
+from gateway.flow.around import buyer_account, dutiable
 from gateway.flow.context import Context
 from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.ingest import Item, case_key, claim_of, declared_order_no, intake_command
 from gateway.flow.match import Bench
-from gateway.ports import CaseView, Endpoint, MasterData, ReadModels
+from gateway.ports import CaseView, Changes, Endpoint, MasterData, ReadModels
 
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
     """What would become of each paper, in order; ``declares`` names what would be declared.
 
-    ``papers`` are the kinds that the case would then have.
+    ``papers`` are the kinds that the case would then have. ``quota`` is how its buyer then stands,
+    this order included.
     """
 
     results: tuple[IntakeResult, ...]
     is_new: bool
     papers: frozenset[PaperKind] = frozenset()
     declares: tuple[str, ...] = ()
+    quota: QuotaStanding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,36 @@ class Preflight:
         if stored is None:
             view = CaseView(key, CaseState(), 0, {})
         else:
-            view = CaseView(key, stored.state, stored.row.version, dict(stored.papers))
-        results = command.decide(command.facts, {key.case_id: view}, claims).result
+            view = stored.view()
+        view.books = await self.context.store.load_books(view, command.coming)
+        changes = command.decide(command.facts, {key.case_id: view}, claims)
         declares = tuple(
             str(event.payload["kind"])
             for event in view.new_events
             if event.kind is EventKind.DECLARATION_PLANNED
         )
-        return Foreseen(tuple(results), stored is None, frozenset(view.papers), declares)
+        return Foreseen(
+            tuple(changes.result),
+            stored is None,
+            frozenset(view.papers),
+            declares,
+            self._quota(view, changes, bench),
+        )
+
+    def _quota(
+        self, view: CaseView, changes: Changes[list[IntakeResult]], bench: Bench
+    ) -> QuotaStanding | None:
+        """The buyer's standing with what the order would reserve, or would be short of."""
+        found = buyer_account(view)
+        value = dutiable(view.papers)
+        if found is None or value is None:
+            return None
+        limit = self.context.matcher.limit(bench.profile, bench.now).annual
+        free = standing(found[1], limit, bench.now, without=view.key.case_id)
+        own = next((one.entry for one in changes.reserved), found[1].entry(view.key.case_id))
+        if own is not None and own.stage is QuotaStage.COMMITTED:
+            return replace(free, used=free.used + own.used())
+        return replace(free, reserved=free.reserved + value)
 
 
 class _NoCrash:

@@ -22,6 +22,7 @@ from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
 from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
+from gateway.domain.quota import QuotaMove, step_of, told_by_customs
 from gateway.domain.receipts import EARLY_TOLERANCE_US, record_events, subject
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, plan, settle
@@ -267,6 +268,7 @@ def _apply_record(
             record.fact.status, record.fact.returned_at_us
         )
     if decision.events:
+        changes.quota_moves += quota_moves(view.key.case_id, record.fact, decision.events, now)
         _follow(context, profile, view, decision.events, changes, now)
     return None
 
@@ -277,6 +279,23 @@ def _invt_no_claim(record: ReadRecord) -> Lookup | None:
     if not isinstance(fact, ReceiptFact) or fact.word is not Word.RELEASED or not fact.invt_no:
         return None
     return Lookup("invt_no", fact.invt_no)
+
+
+def quota_moves(
+    case_id: CaseId, fact: ReceiptFact | BillFact, events: Sequence[Event], now: int
+) -> list[QuotaMove]:
+    """What applied receipts do to the buyer's account, customs' own figure included."""
+    moves = []
+    for event in events:
+        payload = event.payload
+        if event.kind is EventKind.RECEIPT_RECORDED and payload["effect"] == "applied":
+            step = step_of(DeclarationKind(payload["kind"]), Word(payload["word"]))
+            if step is not None:
+                moves.append(QuotaMove(case_id, step, now))
+    if moves and isinstance(fact, ReceiptFact) and fact.kind is DeclarationKind.INVENTORY:
+        figure = told_by_customs(case_id, fact.codes, fact.info, now)
+        moves += [] if figure is None else [figure]
+    return moves
 
 
 def _follow(

@@ -297,7 +297,8 @@ class Repairs:
         detail = await self.reads.case(repair.tenant, item.case_id)
         if detail is None:
             return replace(item, status="failed", reason="unknown_case")
-        view = CaseView(detail.row.key, detail.state, detail.row.version, dict(detail.papers))
+        view = detail.view()
+        view.books = await self.context.store.load_books(view, ())
         return decide_repair(self._facts(repair, item, by), {item.case_id: view}, {}).result
 
     def _facts(self, repair: Repair, item: RepairItem, by: str) -> _Facts:
@@ -462,6 +463,8 @@ def _corrected(
     stamp = view.state.paper(kind)
     if stamp is not None and stamp.taken is not None:
         entry["taken"] = stamp.taken
+    if stamp is not None and stamp.earlier:
+        entry["earlier"] = list(stamp.earlier)
     view.record(Event(EventKind.PAPERS_RECEIVED, {"papers": [entry]}))
     return None
 

@@ -4,6 +4,7 @@ Times are UTC microseconds (int) at every port. Blobs are plain bytes here; the 
 """
 
 from gateway.ports.answers import AnswerBook, Begun, KeptAnswer, Turn
+from gateway.ports.books import NO_BOOKS, Books, Neighbour, NumberUse, Reserved
 from gateway.ports.commands import (
     AttemptClosed,
     AttemptOpened,
@@ -59,10 +60,12 @@ from gateway.ports.reads import (
 from gateway.ports.surroundings import Clock, CrashPoints, Executor, Rng
 
 __all__ = [
+    "NO_BOOKS",
     "AnswerBook",
     "AttemptClosed",
     "AttemptOpened",
     "Begun",
+    "Books",
     "BuildFault",
     "BuiltMessage",
     "CaseDetail",
@@ -93,10 +96,12 @@ __all__ = [
     "Member",
     "MessageStage",
     "MessageStaged",
+    "Neighbour",
     "NewMessage",
     "NoticeResult",
     "NoticeRow",
     "Notifier",
+    "NumberUse",
     "Page",
     "Parked",
     "RawBlob",
@@ -107,6 +112,7 @@ __all__ = [
     "ReceiptDone",
     "Received",
     "Regime",
+    "Reserved",
     "Resolution",
     "Rng",
     "SendOutcome",

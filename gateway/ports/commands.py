@@ -18,7 +18,9 @@ from gateway.domain.ids import (
     TenantId,
 )
 from gateway.domain.lifecycle import apply
-from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.papers import Paper, PaperKind, PaperRevision
+from gateway.domain.quota import QuotaMove
+from gateway.ports.books import NO_BOOKS, Books, NumberUse, Reserved
 
 if TYPE_CHECKING:
     from gateway.ports.reads import NoticeRow
@@ -192,7 +194,9 @@ class Parked:
 class CaseView:
     """One case as a decision sees it: the command's own working copy.
 
-    ``record`` folds an event at once, so a later command of the same batch sees it.
+    ``record`` folds an event at once, so a later command of the same batch sees it. ``earlier`` are
+    the revisions that the paper stamps name as papers of other numbers; ``books`` is what other
+    cases say of the same buyer and numbers. Both are loaded with the papers.
     """
 
     key: CaseKey
@@ -200,6 +204,8 @@ class CaseView:
     version: int
     papers: dict[PaperKind, PaperRevision]
     new_events: list[Event] = field(default_factory=list)
+    earlier: dict[PaperKind, tuple[PaperRevision, ...]] = field(default_factory=dict)
+    books: Books = NO_BOOKS
 
     def record(self, *events: Event) -> None:
         """Fold events into the state and remember them for the commit."""
@@ -228,6 +234,9 @@ class Changes(Generic[R]):
     effects: list[Effect] = field(default_factory=list)
     effects_done: list[EffectId] = field(default_factory=list)
     notices_acked: list[tuple[EffectId, int]] = field(default_factory=list)
+    reserved: list[Reserved] = field(default_factory=list)
+    quota_moves: list[QuotaMove] = field(default_factory=list)
+    numbers: list[NumberUse] = field(default_factory=list)
 
 
 Views = Mapping[CaseId, CaseView]
@@ -241,7 +250,8 @@ class Command(Generic[R]):
 
     ``create`` lists cases to insert when missing; ``load`` names cases that must exist already
     (missing ones have no view). ``lookups`` are resolved in the same transaction. ``with_papers``
-    also loads the newest revisions. ``lane`` chooses the writer (by order number); ``facts`` is
+    also loads the newest revisions, and the books around them and around the papers ``coming``.
+    ``lane`` chooses the writer (by order number); ``facts`` is
     whatever ``decide`` takes.
     """
 
@@ -251,6 +261,7 @@ class Command(Generic[R]):
     load: Sequence[CaseId] = ()
     lookups: Sequence[Lookup] = ()
     with_papers: bool = False
+    coming: Sequence[Paper] = ()
     lane: str = ""
     stage: str = "command"
 
@@ -363,6 +374,10 @@ class Store(Protocol):
 
     async def find_claims(self, lookups: Sequence[Lookup]) -> dict[Lookup, CaseId]:
         """The cases that hold these references."""
+        ...
+
+    async def load_books(self, view: CaseView, coming: Sequence[Paper]) -> Books:
+        """The books around a case and papers that are to come, without taking part in them."""
         ...
 
     async def load_papers(

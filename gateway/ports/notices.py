@@ -11,6 +11,7 @@ from gateway.domain.ids import (
     CaseId,
     EffectId,
 )
+from gateway.domain.limits import PersonalLimit
 from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.domain.profile import FilingProfile
 from gateway.ports.commands import Effect
@@ -53,6 +54,10 @@ class Matcher(Protocol):
         """The verdict of a case's papers; ``taken`` maps a claim kind to another case that holds
         it, ``around`` is what else is known.
         """
+        ...
+
+    def limit(self, profile: FilingProfile, now: int) -> PersonalLimit:
+        """The personal limits that the pack of a profile has in force."""
         ...
 
     def pack_of(self, profile: FilingProfile) -> str:

@@ -1,7 +1,7 @@
 """Read models: what API, console and CLI show."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from gateway.domain.case import CaseKey, CaseStage, CaseState
@@ -17,7 +17,7 @@ from gateway.domain.ids import (
     TenantId,
 )
 from gateway.domain.papers import PaperKind, PaperRevision
-from gateway.ports.commands import Effect, MessageStage
+from gateway.ports.commands import CaseView, Effect, MessageStage
 
 T = TypeVar("T")
 
@@ -65,13 +65,27 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class CaseDetail:
-    """A case with everything that hangs on it; papers are decrypted, the caller masks."""
+    """A case with everything that hangs on it; papers are decrypted, the caller masks.
+
+    ``earlier`` are revisions of other numbers that stand beside the newest ones.
+    """
 
     row: CaseRow
     state: CaseState
     papers: Mapping[PaperKind, PaperRevision]
     events: tuple[StoredEvent, ...]
     notices: tuple["NoticeRow", ...]
+    earlier: Mapping[PaperKind, tuple[PaperRevision, ...]] = field(default_factory=dict)
+
+    def view(self) -> CaseView:
+        """The case as a decision would see it, to try one out."""
+        return CaseView(
+            self.row.key,
+            self.state,
+            self.row.version,
+            dict(self.papers),
+            earlier=dict(self.earlier),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ WHY = {"reason": "not mine"}
 # What each route that takes an id in its path is sent; a new route must be added here.
 BODIES: Mapping[str, Any] = {
     "GET /v1/cases/{case_id}": None,
+    "GET /v1/cases/{case_id}/lineage": None,
     "POST /v1/cases/{case_id}/hold": WHY,
     "POST /v1/cases/{case_id}/release": None,
     "POST /v1/cases/{case_id}/recheck": None,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from gateway.api.around import lineage_view, quota_view
 from gateway.api.services import KeyRole
 from gateway.api.views import Doc, detail_view
 from gateway.app.commands.frame import (
@@ -23,12 +24,15 @@ from gateway.app.commands.frame import at as text_at
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.opening import Reader, open_reading
+from gateway.app.packs import live_matcher
 from gateway.domain.case import CaseKey
 from gateway.domain.codec import to_micros
 from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import explain, explain_missing
+from gateway.flow.neighbours import Neighbours
 from gateway.ports import CaseFilter
+from store.packs import StoredPacks
 
 _SHOWN = 20
 # What else of a receipt tells why it counted or not.
@@ -83,7 +87,8 @@ async def _load(settings: Settings, tenant: str, number: str, moment: int | None
         if moment is None:
             found = await reader.reads.case(owner, case_id)
             assert found is not None
-            return detail_view(found, messages, KeyRole.VIEWER.value, explain)
+            shown = detail_view(found, messages, KeyRole.VIEWER.value, explain)
+            return shown | await _around(reader, owner, case_id)
         then = await reader.reads.case_at(owner, case_id, moment)
         if then is None:
             raise Unusable(f"the case {case_id} did not exist yet at {text_at(moment)}")
@@ -92,6 +97,18 @@ async def _load(settings: Settings, tenant: str, number: str, moment: int | None
             then, [one for one in messages if one[0] in carried], KeyRole.VIEWER.value, explain
         )
         return {"as_of": at_json(moment), **doc}
+
+
+async def _around(reader: Reader, tenant: TenantId, case_id: CaseId) -> Doc:
+    """What the case shares with others: its lineage, and the quota of its buyer."""
+    packs = await StoredPacks(reader.access, lambda _: None).packs(tenant)
+    around = Neighbours(reader, reader.cache, live_matcher(packs), reader.clock, reader.reads)
+    lineage = await around.lineage(tenant, case_id)
+    quota = await around.quota(tenant, case_id)
+    return {
+        "lineage": None if lineage is None else lineage_view(lineage),
+        "quota": None if quota is None else quota_view(quota),
+    }
 
 
 async def find_case(reader: Reader, tenant: TenantId, number: str) -> CaseId:
@@ -136,6 +153,7 @@ def _show(doc: Doc) -> None:
         title = f"单证 {kind}, 版本 revision {revision['revision']}"
         show_table(title, ("字段 field", "值 value"), _flat(revision["content"]))
         console.print()
+    _show_around(doc.get("lineage"), doc.get("quota"))
     _show_declarations(doc)
     show_table(
         "历史 Timeline",
@@ -176,6 +194,37 @@ def _show_verdict(console: Console, verdict: Doc | None) -> None:
                 markup=False,
             )
     console.print()
+
+
+def _show_around(lineage: Doc | None, quota: Doc | None) -> None:
+    if lineage is not None:
+        show_table(
+            "关联 Lineage",
+            ("层 depth", "类型 kind", "号码 number", "关系 by", "金额 amount", "案件 case"),
+            [
+                (
+                    one["depth"],
+                    one["kind"],
+                    one["value"],
+                    one["by"]["tie"] if one["by"] else "",
+                    (one["by"] or {}).get("amount") or "",
+                    one["case"] or "",
+                )
+                for one in lineage["numbers"]
+            ],
+        )
+        for fault in lineage["faults"]:
+            others = ", ".join(one["value"] for one in fault["others"])
+            text = f"  关联异常 {fault['fault']}: {fault['at']['value']} ({others})"
+            out().print(text, markup=False)
+        out().print()
+    if quota is not None:
+        text = (
+            f"年度额度 quota {quota['year']}  限值 limit {quota['limit']}, 已用 used "
+            f"{quota['used']}, 预占 reserved {quota['reserved']}, 剩余 left {quota['left']}"
+        )
+        out().print(text, markup=False)
+        out().print()
 
 
 def _show_declarations(doc: Doc) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId
-from gateway.domain.limits import LimitTable
+from gateway.domain.limits import LimitTable, PersonalLimit
 from gateway.domain.matching.catalogue import RULE_FAILED, RULES
 from gateway.domain.matching.facts import (
     NO_ORDER,
@@ -81,6 +81,13 @@ class PaperMatcher:
     def __init__(self, packs: Iterable[RulePack]) -> None:
         self._packs = {pack.name: _CompiledPack(pack) for pack in packs}
 
+    def limit(self, profile: FilingProfile, now: int) -> PersonalLimit:
+        """The personal limits that the pack of a profile has in force at a time (UTC µs)."""
+        pack = self._packs.get(profile.rule_pack)
+        if pack is None:
+            raise InvalidValue("rule_pack", "names a rule pack that is not loaded")
+        return pack.limits.on(beijing_day(now))
+
     def pack_of(self, profile: FilingProfile) -> str:
         """Name and version of the pack that judges a profile."""
         pack = self._packs.get(profile.rule_pack)
@@ -120,7 +127,7 @@ class _CompiledPack:
     def __init__(self, pack: RulePack) -> None:
         bound = _bound(pack)
         self.version: Final = pack.version
-        self._limits: LimitTable = pack.limits
+        self.limits: Final[LimitTable] = pack.limits
         self._per_profile = tuple(one for one in bound if one.rule.is_per_profile)
         self._plans: tuple[_Plan, ...] = tuple(_plan(bound, present) for present in range(8))
         within = [one for one in bound if not one.rule.reads_around]
@@ -181,7 +188,7 @@ class _CompiledPack:
             _NOTHING_TAKEN,
             now,
             day,
-            self._limits.on(day),
+            self.limits.on(day),
         )
         return facts, present
 

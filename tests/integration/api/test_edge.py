@@ -63,6 +63,8 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/preflight", {}, {"seller", "operator"}),
     ("GET", "/v1/findings", None, READERS),
     ("POST", "/v1/findings/resolutions", {}, DESK),
+    ("GET", "/v1/cases/{case}/lineage", None, READERS),
+    ("GET", "/v1/quota", None, READERS),
     ("GET", "/v1/repairs", None, READERS),
     ("GET", "/v1/knowledge", None, READERS),
     ("POST", "/v1/signatures", {}, {"seller", "operator"}),

@@ -14,14 +14,17 @@ from gateway.domain.ids import CaseId
 from gateway.domain.quota import (
     QuotaAccount,
     QuotaAnswer,
+    QuotaMove,
     QuotaStage,
-    on_cancelled,
-    on_returned,
-    on_word,
+    QuotaStep,
+    asked,
+    moved,
     raise_floor,
     release,
     reserve,
     standing,
+    step_of,
+    told_by_customs,
 )
 
 INVENTORY = DeclarationKind.INVENTORY
@@ -32,6 +35,21 @@ EMPTY = QuotaAccount("hash", 2026)
 
 def d(text: str) -> Decimal:
     return Decimal(text)
+
+
+def on_word(
+    account: QuotaAccount, case: CaseId, kind: DeclarationKind, word: Word, at: int
+) -> QuotaAccount:
+    step = step_of(kind, word)
+    return account if step is None else moved(account, QuotaMove(case, step, at))
+
+
+def on_cancelled(account: QuotaAccount, case: CaseId, at: int) -> QuotaAccount:
+    return moved(account, QuotaMove(case, QuotaStep.GIVE_BACK, at))
+
+
+def on_returned(account: QuotaAccount, case: CaseId, value: Decimal, at: int) -> QuotaAccount:
+    return moved(account, QuotaMove(case, QuotaStep.RETURN, at, value))
 
 
 def committed(amount: str, case: CaseId = A, at: int = 5) -> QuotaAccount:
@@ -146,6 +164,47 @@ def test_a_standing_answers_before_anything_is_paid() -> None:
     assert found.answer(d("400.01"), share) is QuotaAnswer.NEAR
     assert found.answer(d("400"), share) is QuotaAnswer.FREE
     assert standing(account, LIMIT, 6, without=B).left == 6000
+
+
+def test_what_does_not_fit_is_kept_without_holding_anything_back() -> None:
+    account = asked(committed("20000"), B, d("7000"), LIMIT, 6)
+    assert [account.reserved(6), account.used()] == [0, 20000]
+    assert standing(account, LIMIT, 6).left == 6000
+    # Customs took it all the same.
+    assert on_word(account, B, INVENTORY, Word.LODGED, 9).used() == 27000
+    assert asked(account, B, d("6000"), LIMIT, 7).reserved(7) == 6000
+    assert asked(committed("100"), A, d("99999"), LIMIT, 9) == committed("100")
+
+
+@pytest.mark.parametrize(
+    "codes, text, used",
+    [
+        (("1313",), "订购人年度交易累计金额超限;totalPrice:26400.00,limitPrice:26000.00", "26300"),
+        (("-621018",), "处理失败[已用25900.5，本次200]", "25900.5"),
+        (("-621018",), "已使用额度：25900元，本次200元", "25900"),
+    ],
+)
+def test_the_figure_in_a_refusal_raises_the_floor(
+    codes: tuple[str, ...], text: str, used: str
+) -> None:
+    move = told_by_customs(A, codes, text, 9)
+    assert move is not None
+    account = moved(reserve(EMPTY, A, d("100"), 1), move)
+    assert account.floor is not None
+    assert (account.floor.used, account.floor.code) == (d(used), codes[0])
+    assert moved(EMPTY, move) == EMPTY
+
+
+@pytest.mark.parametrize(
+    "codes, text",
+    [
+        (("1320",), "totalPrice:26400.00,limitPrice:26000.00"),
+        (("1313",), "订购人年度交易累计金额超限"),
+        ((), "已用1，本次2"),
+    ],
+)
+def test_no_figure_no_floor(codes: tuple[str, ...], text: str) -> None:
+    assert told_by_customs(A, codes, text, 9) is None
 
 
 MOVES = st.lists(
