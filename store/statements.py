@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from store.book_tables import paper_number, quota_account, quota_entry
 from store.catalogue import Composer, Dialect, Select, Write
 from store.tables import (
     attempt,
@@ -14,10 +15,7 @@ from store.tables import (
     message,
     outbox,
     paper,
-    paper_number,
     parked,
-    quota_account,
-    quota_entry,
     raw,
     wait,
 )

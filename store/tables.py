@@ -25,18 +25,15 @@ from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import EventKind
 from gateway.domain.ids import Direction
 from gateway.domain.papers import PaperKind
-from gateway.domain.quota import QuotaStage
 from gateway.ports import EffectKind, MessageStage
 from gateway.ports.packs import PackStage
 from gateway.ports.repairs import RepairStage
-from store import columns, console_tables  # noqa: F401
+from store import book_tables, columns, console_tables  # noqa: F401
 from store.columns import (
     IN_KEY,
-    amount,
     blob,
     count,
     id_column,
-    maybe_amount,
     maybe_blob,
     maybe_id,
     maybe_prose,
@@ -209,59 +206,6 @@ event: Final = Table(
     one_of("kind", EventKind),
     CheckConstraint("seq >= 1", name="seq"),
     Index("ix_event_stream", "tenant", "pos", "case_id", "seq"),
-)
-
-# --- what cases share -------------------------------------------------------------------------
-
-quota_account: Final = Table(
-    "quota_account",
-    metadata,
-    id_column("tenant"),
-    # Keyed HMAC of the buyer's document (store.crypto.lookup_hash); the year is Beijing's.
-    blob("buyer"),
-    count("year"),
-    # Rises with every reservation: of two at once the second is decided anew.
-    count("version"),
-    # What customs said the buyer has used, when, and with which code.
-    maybe_amount("floor_used"),
-    maybe_time("floor_at"),
-    maybe_id("floor_code"),
-    PrimaryKeyConstraint("tenant", "buyer", "year"),
-    CheckConstraint("version >= 1", name="version"),
-    CheckConstraint("(floor_used IS NULL) = (floor_at IS NULL)", name="floor"),
-    **IN_KEY,
-)
-
-quota_entry: Final = Table(
-    "quota_entry",
-    metadata,
-    # A case counts in one account; a corrected buyer moves it to another.
-    id_column("case_id"),
-    id_column("tenant"),
-    blob("buyer"),
-    count("year"),
-    amount("amount"),
-    id_column("stage"),
-    time_column("at"),
-    maybe_time("until"),
-    amount("returned"),
-    PrimaryKeyConstraint("case_id"),
-    one_of("stage", QuotaStage),
-    Index("ix_quota_entry_account", "tenant", "buyer", "year"),
-    **IN_KEY,
-)
-
-paper_number: Final = Table(
-    "paper_number",
-    metadata,
-    # Keyed HMAC of a number that papers of several cases may name (domain.relations.numbers_of).
-    blob("key_hash"),
-    id_column("case_id"),
-    id_column("kind"),
-    count("revision"),
-    PrimaryKeyConstraint("key_hash", "case_id", "kind", "revision"),
-    one_of("kind", PaperKind),
-    **IN_KEY,
 )
 
 # --- messages ---------------------------------------------------------------------------------

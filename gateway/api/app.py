@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
+from gateway.api.answers_around import LineageOut, QuotaOut
 from gateway.api.around import AroundRoutes
 from gateway.api.call import XML_TYPE, Answer, Body, Call, Route
 from gateway.api.cases import Cases
@@ -246,12 +247,12 @@ def _around_routes(around: AroundRoutes) -> Sequence[Route]:
         Route(
             "GET", "/v1/quota", around.quota,
             "How much of the annual limit the buyer of a case has left", READERS,
-            gives=answers.QuotaOut, query=tuple(QUOTA), problems=(404,),
+            gives=QuotaOut, query=tuple(QUOTA), problems=(404,),
         ),
         Route(
             "GET", "/v1/cases/{case_id}/lineage", around.lineage,
             "How the orders, payments and parcels around a case hang together", READERS,
-            gives=answers.LineageOut,
+            gives=LineageOut,
         ),
     )  # fmt: skip
 

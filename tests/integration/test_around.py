@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gateway.api.answers import LineageOut, QuotaOut
+from gateway.api.answers_around import LineageOut, QuotaOut
 from gateway.api.around import lineage_view, quota_view
 from gateway.api.edge import ORDER, PAYMENT, WAYBILL
 from gateway.app.container import Gateway

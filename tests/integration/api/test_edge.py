@@ -64,7 +64,7 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("GET", "/v1/findings", None, READERS),
     ("POST", "/v1/findings/resolutions", {}, DESK),
     ("GET", "/v1/cases/{case}/lineage", None, READERS),
-    ("GET", "/v1/quota", None, READERS),
+    ("GET", "/v1/quota?case={case}", None, READERS),
     ("GET", "/v1/repairs", None, READERS),
     ("GET", "/v1/knowledge", None, READERS),
     ("POST", "/v1/signatures", {}, {"seller", "operator"}),
@@ -123,7 +123,8 @@ async def test_the_list_of_routes_above_is_complete(api: API) -> None:
     known = {
         (
             method,
-            path.replace("{case}", "{case_id}")
+            path.partition("?")[0]
+            .replace("{case}", "{case_id}")
             .replace("MSG-alpha", "{message_id}")
             .replace("rcpalpha", "{receipt_id}")
             .replace("endpoints/none/", "endpoints/{endpoint_id}/")

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 from gateway.api.services import Services
@@ -33,11 +32,8 @@ from gateway.domain.ids import (
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.papers import PaperRevision, SourceFact, kind_of
 from gateway.domain.profile import Enterprise, FilingProfile, Mandate, Party, Role, TradeMode
-from gateway.domain.quota import QuotaEntry, QuotaFloor, QuotaStage, QuotaStanding
-from gateway.domain.relations import BrokenTie, Ref, RefKind, Relation, Step, Tie, TieFault
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
-from gateway.flow.neighbours import BuyerQuota, Lineage
 from gateway.flow.notify import Ack
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement, settle_command
@@ -63,6 +59,7 @@ from gateway.ports import (
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from gateway.ports.repairs import Repair, RepairStage
+from tests.unit.api.around import Around
 
 NOON = 1_793_700_000_000_000
 ALPHA, BETA = TenantId("alpha"), TenantId("beta")
@@ -476,31 +473,6 @@ class Foresight:
         return Foreseen(results, is_new=True, declares=("order",))
 
 
-@dataclass
-class Around:
-    """Every case of the read models has a buyer and a shop order."""
-
-    reads: Reads
-
-    async def quota(self, tenant: TenantId, case_id: CaseId) -> BuyerQuota | None:
-        if (tenant, case_id) not in self.reads.details:
-            return None
-        floor = QuotaFloor(Decimal("900"), NOON, "1313")
-        entry = QuotaEntry(case_id, Decimal("300"), QuotaStage.RESERVED, NOON, NOON + 1)
-        amounts = Decimal("26000"), Decimal("900"), Decimal("300")
-        return BuyerQuota(case_id, QuotaStanding(2026, *amounts, floor), entry)
-
-    async def lineage(self, tenant: TenantId, case_id: CaseId) -> Lineage | None:
-        detail = self.reads.details.get((tenant, case_id))
-        if detail is None:
-            return None
-        order = Ref(RefKind.ORDER, detail.row.key.order_no, "3120986022")
-        shop = Ref(RefKind.SHOP_ORDER, "S-1", "3120986022")
-        part = Relation(order, Tie.PART_OF, shop, Decimal("1.50"))
-        fault = BrokenTie(TieFault.SEVERAL_PARCELS, order, (shop,), (("parts", Decimal(2)),))
-        return Lineage((Step(0, order), Step(1, shop, part)), (fault,), {order: case_id})
-
-
 class StillClock:
     """Time stands; a sleep runs the next planned happening."""
 
@@ -719,7 +691,7 @@ def world() -> World:
         mailbox=Box(),
         answers=book,
         preflight=Foresight(taker),
-        around=Around(reads),
+        around=Around(reads.details),
         findings=Findings(reads),
         repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs()),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked
         clock=clock,
