@@ -3,9 +3,9 @@
 The routes write plain JSON objects; tests check their answers against these types.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.case import CaseStage, VerdictKind
 from gateway.domain.codes import CodeClass, Refile

@@ -39,6 +39,7 @@ _FREE: Final = frozenset(
         DeclarationStage.WITHDRAWN,
         DeclarationStage.REFUSED,
         DeclarationStage.REJECTED,
+        DeclarationStage.CANCELLED,
     }
 )
 

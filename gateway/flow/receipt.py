@@ -13,6 +13,7 @@ from typing import Any
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import (
     BillFact,
+    CustomsFact,
     DeclarationKind,
     DeclarationStage,
     ReceiptFact,
@@ -22,7 +23,7 @@ from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
 from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
-from gateway.domain.quota import QuotaMove, step_of, told_by_customs
+from gateway.domain.quota import QuotaMove, QuotaStep, step_of, told_by_customs
 from gateway.domain.receipts import EARLY_TOLERANCE_US, record_events, subject
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, plan, settle
@@ -282,7 +283,7 @@ def _invt_no_claim(record: ReadRecord) -> Lookup | None:
 
 
 def quota_moves(
-    case_id: CaseId, fact: ReceiptFact | BillFact, events: Sequence[Event], now: int
+    case_id: CaseId, fact: CustomsFact, events: Sequence[Event], now: int
 ) -> list[QuotaMove]:
     """What applied receipts do to the buyer's account, customs' own figure included."""
     moves = []
@@ -292,6 +293,9 @@ def quota_moves(
             step = step_of(DeclarationKind(payload["kind"]), Word(payload["word"]))
             if step is not None:
                 moves.append(QuotaMove(case_id, step, now))
+        elif event.kind is EventKind.DECLARATION_CANCELLED:
+            if payload["kind"] == DeclarationKind.INVENTORY.value:
+                moves.append(QuotaMove(case_id, QuotaStep.GIVE_BACK, now))
     if moves and isinstance(fact, ReceiptFact) and fact.kind is DeclarationKind.INVENTORY:
         figure = told_by_customs(case_id, fact.codes, fact.info, now)
         moves += [] if figure is None else [figure]

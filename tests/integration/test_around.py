@@ -101,6 +101,9 @@ def test_a_refusal_for_the_limit_carries_customs_figure() -> None:
         (QuotaStep.GIVE_BACK, 0),
         (QuotaStep.FLOOR, Decimal("26400.00")),
     ]
+    cancelled = Event(EventKind.DECLARATION_CANCELLED, {"kind": "inventory"})
+    moves = quota_moves(case, fact, [cancelled], 5)
+    assert moves[0].step is QuotaStep.GIVE_BACK
     ignored = Event(EventKind.RECEIPT_RECORDED, applied | {"effect": "older_version"})
     assert quota_moves(case, fact, [ignored], 5) == []
 
