@@ -661,15 +661,13 @@ class NoRepairs:
     async def change(self, repair: Repair, before: RepairStage, approvals: int) -> bool:
         raise AssertionError("nothing is changed")
 
-    async def get(self, tenant: TenantId, repair_id: str) -> Repair | None:
+    async def get(self, *asked: object) -> Repair | None:
         return None
 
-    async def listing(
-        self, tenant: TenantId, stages: frozenset[RepairStage], limit: int
-    ) -> Sequence[Repair]:
+    async def listing(self, *asked: object) -> Sequence[Repair]:
         return ()
 
-    async def outcomes(self, tenant: TenantId) -> Mapping[tuple[str, str], tuple[int, int]]:
+    async def outcomes(self, *asked: object) -> Mapping[tuple[str, str], tuple[int, int]]:
         return {}
 
 
