@@ -50,6 +50,7 @@ EXPECTED: Final[Mapping[str, CaseStage]] = {
 }
 CORRECTABLE: Final = frozenset({"REJECT1327", "REJECT1320", "ORDERREJECT"})
 UNANSWERED: Final = frozenset({"LOST", "ORDERLOST"})
+SILENT: Final = frozenset({"SILENT", "ORDERSILENT"})
 
 EXPECTED_OF_PROBLEM: Final[Mapping[str, CaseStage]] = {
     "amount": _S.MISMATCH,
