@@ -1,8 +1,7 @@
-"""One headless Chromium for all tests of a process, and somebody who uses it."""
+"""One headless Chromium for each module, and somebody who uses it."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,14 +19,16 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, driven by Playwright."""
+    """The system's Chromium, driven by Playwright.
+
+    While it is there a loop runs in this thread, so no test with a loop of its own can: it ends
+    with its module.
+    """
     path = require_tool("chromium")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        # Playwright leaves its loop as the thread's; the tests after these want none.
-        asyncio.set_event_loop(None)
         yield started
         started.close()
 
