@@ -99,7 +99,12 @@ fuzz: venv-test ## fuzz the readers; SECONDS=120 for all, ARGS=CEB622Message for
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(ARGS)
 
 pytest: venv-test ## all tests; COVERAGE=1 also judges branch coverage
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(PYTEST_COVERAGE) $(ARGS)
+# A browser's driver keeps a loop of its own running: its tests have processes to themselves.
+ifeq ($(ARGS),)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 tests/browser
+endif
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 $(PYTEST_COVERAGE) \
+	  -m "not browser" $(ARGS)
 ifneq ($(COVERAGE),)
 	@$(MAKE) --no-print-directory coverage
 endif

@@ -40,7 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("law"):
             item.add_marker(pytest.mark.timeout(600))
         if not is_world:
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
+            group = item.path.as_posix()
+            if item.get_closest_marker("browser") and isinstance(item, pytest.Function):
+                # Each language of the pages by itself; the journeys stay together.
+                group += item.callspec.id if hasattr(item, "callspec") else ""
+            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)
 
 

@@ -124,6 +124,7 @@ class Foreseen(TypedDict):
     stage: str | None
     papers: list[JSON]
     declares: list[str]
+    quota: JSON | None
     verdict: JSON | None
 
 

@@ -23,7 +23,7 @@ from tests.support.console import PASSWORD, Served, serving
 
 PACK = 'name = "ours"\nversion = {}\nextends = "import-default"\n\n[rules.TAX-AMOUNT]\n{}\n'
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 def planted(run: str, count: int) -> list[DemoOrder]:

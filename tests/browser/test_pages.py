@@ -17,6 +17,7 @@ from gateway.ports import CaseFilter
 from tests.browser.conftest import Person, person, violations
 from tests.support.console import Served, hostile, serving
 
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
 WIDTHS = (1280, 390)
 # What each page is called on its screenshots, its address, and who looks.
@@ -81,7 +82,6 @@ def places(served: Served) -> dict[str, str]:
     return served.run(find())
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_every_page_is_accessible_and_silent(

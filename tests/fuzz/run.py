@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ CORPUS: Final = Path(__file__).parent / "corpus"
 FOUND: Final = Path("build") / "fuzz"
 _DIGEST: Final = re.compile("[0-9a-f]{16}")
 _LENGTH: Final = "-max_len=6000"
+_LIMIT_MB: Final = 1024
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,12 +50,18 @@ def main(arguments: Sequence[str]) -> int:
         if options.merge:
             print(f"{name}: {_merge(name, known[name], found)} kept", flush=True)
             continue
-        flags = [_LENGTH, f"-artifact_prefix={FOUND}/{name}-", "-timeout=5", "-rss_limit_mb=1024"]
+        flags = [_LENGTH, f"-artifact_prefix={FOUND}/{name}-", "-timeout=5"]
+        flags.append(f"-rss_limit_mb={_LIMIT_MB + _inherited_mb()}")
         flags += [f"-max_total_time={each}", "-verbosity=0"]
         done = _run(name, [*flags, str(found), str(CORPUS / name)])
         print(f"{name}: {'ok' if done == 0 else 'CRASHED'}", flush=True)
         crashed += done != 0
     return crashed
+
+
+def _inherited_mb() -> int:
+    """What a process that this one starts is said to have used before it did anything."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _merge(name: str, target: Target, found: Path) -> int:

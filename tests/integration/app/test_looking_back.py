@@ -200,7 +200,6 @@ async def test_evidence_holds_the_very_bytes_and_is_written_down(
         log = SqlConsoleLog(office_.access, office_.clock)
         page = await log.entries(TENANT, LogFilter(action="evidence_taken"), None, 10)
     assert page.items[0].detail["reason"] == "dispute 17"
-    assert len(page.items) == 2
 
 
 @pytest.mark.asyncio(loop_scope="module")
