@@ -18,6 +18,8 @@ ifneq ($(COVERAGE),)
   PYTEST_COVERAGE := --cov --cov-report=
 endif
 
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0
+
 .DEFAULT_GOAL := help
 .PHONY: help venv venv-test deps demo test check lint types imports unit schemas schemas-check \
         fuzz pytest coverage bench campaign faults mutation wheel lock format clean
@@ -99,12 +101,15 @@ fuzz: venv-test ## fuzz the readers; SECONDS=120 for all, ARGS=CEB622Message for
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(ARGS)
 
 pytest: venv-test ## all tests; COVERAGE=1 also judges branch coverage
-# A browser's driver keeps a loop of its own running: its tests have processes to themselves.
+# A browser's driver keeps a loop of its own running: its tests have processes to themselves. Worlds
+# and laws repeat what other tests run once: tracing their coverage would double their time.
 ifeq ($(ARGS),)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 tests/browser
+	$(PYTEST) tests/browser
+	$(PYTEST) -m "sim or crash or law"
+	$(PYTEST) $(PYTEST_COVERAGE) -m "not browser and not sim and not crash and not law"
+else
+	$(PYTEST) $(PYTEST_COVERAGE) $(ARGS)
 endif
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup --max-worker-restart 0 $(PYTEST_COVERAGE) \
-	  -m "not browser" $(ARGS)
 ifneq ($(COVERAGE),)
 	@$(MAKE) --no-print-directory coverage
 endif

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,21 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 group += item.callspec.id if hasattr(item, "callspec") else ""
             item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Worlds and laws repeat over and over what other tests run once: to trace each of their lines
-    doubles their time and tells the coverage nothing new.
-    """
-    tracer = sys.gettrace()
-    if tracer is None or not any(map(item.get_closest_marker, ("sim", "crash", "law"))):
-        return (yield)
-    sys.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(tracer)
 
 
 def pytest_runtest_setup() -> None:
