@@ -110,7 +110,10 @@ def _own_exhibits(keys: StoreKeys, row: _Row, connection: Connection) -> list[Ex
 def _history(row: _Row, connection: Connection) -> Exhibit:
     """The chain of events with the very text that each hash covers (``store.events``)."""
     rows = connection.execute(
-        select(event).where(event.c.case_id == row.case_id).order_by(event.c.seq)
+        select(event)
+        # Not what was committed since the head was read: the chain ends at that head.
+        .where(event.c.case_id == row.case_id, event.c.seq <= row.seq)
+        .order_by(event.c.seq)
     )
     return Exhibit(
         "events.ndjson", "history, a hash chain", row.updated_at, _lines(map(_event_doc, rows))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry
 
-from adapters.discovery import regime
 from adapters.http import HTTPClient
 from gateway.api.services import Services
 from gateway.app.beginning import make_database
@@ -24,6 +23,7 @@ from gateway.app.offering import offered
 from gateway.app.packs import builtin_matcher
 from gateway.app.partners import configured_partners
 from gateway.app.pulling import source_policy
+from gateway.app.regimes import customs_regime
 from gateway.app.sign_on import open_sign_on
 from gateway.app.surroundings import SystemClock, SystemRng, ThreadExecutor, crash_points
 from gateway.app.upkeep import readiness
@@ -69,8 +69,6 @@ from store.read_models import SqlReadModels
 from store.repairs import StoredRepairs
 from store.sql import SQLStore
 from store.writer import WriterLimits
-
-_REGIME = "ceb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,7 @@ async def assemble(
         await one.refresh()
     context = Context(
         clock=clock, rng=rng, crash=crash, executor=executor, store=store, master=cache,
-        matcher=live, regime=regime(_REGIME).create(), channels=channels, keys=key_ring,
+        matcher=live, regime=customs_regime(), channels=channels, keys=key_ring,
         notifier=notifier, settings=flow_settings(settings), pauses=pauses, aside_keys=aside,
         ways=_ways(settings, channels, clock, rng), partners=partners or NoPartners(),
     )  # fmt: skip

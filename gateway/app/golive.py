@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 from gateway.app.channels import open_channels
 from gateway.app.config import ConfigError
 from gateway.app.doctor import Health, Look, looks_at_settings, looks_at_store
-from gateway.app.keyring import certificate_of
 from gateway.app.opening import Reader
 from gateway.app.surroundings import SystemRng, ThreadExecutor
 from gateway.domain.case import CaseKey, VerdictKind
@@ -29,7 +28,6 @@ from gateway.domain.papers import Order, PaperKind, PaymentSlip, Waybill
 from gateway.domain.profile import FiledBy, FilingProfile
 from gateway.flow.clockwork import local_date
 from gateway.ports import CaseDetail, CaseFilter, DeclarationInput, Regime, SendOutcome
-from signing.certificate_facts import facts_of
 from store.boxwork import inbox_has, inbox_since
 from store.master import find_enterprise, list_mandates, missing_mandates
 
@@ -94,7 +92,6 @@ async def readiness(
         looks += await reading.run_sync(lambda on: looks_at_store(on, reader))
         looks = [one for one in looks if one.subject in wanted or one.subject.startswith("disk")]
         looks += await reading.run_sync(lambda on: list(_codes(on, profile, now)))
-    looks += _certificate(reader, profile)
     shadow = await _shadow(reader, regime, profile, sample, now)
     looks += [*_goods(shadow), *_live_copies(shadow)]
     if loop_s is not None:
@@ -102,7 +99,7 @@ async def readiness(
     return Readiness(profile, tuple(looks), shadow)
 
 
-# --- codes and certificate ----------------------------------------------------------------------
+# --- codes ----------------------------------------------------------------------
 
 
 def _codes(connection: Connection, profile: FilingProfile, now: int) -> Iterator[Look]:
@@ -138,30 +135,6 @@ def _codes(connection: Connection, profile: FilingProfile, now: int) -> Iterator
 
 def _is_valid(first: date | None, last: date | None, day: date) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
-
-
-def _certificate(reader: Reader, profile: FilingProfile) -> Iterator[Look]:
-    """The agent signs the inventory: the certificate's enterprise must be the agent."""
-    subject = f"certificate of {profile.key_ring}"
-    for name, section in reader.settings.keys.items():
-        if profile.key_ring not in (name, section.ring):
-            continue
-        try:
-            certificate = certificate_of(name, section)
-        except ConfigError:
-            continue
-        if certificate is None:
-            continue
-        codes = facts_of(certificate).enterprise_codes
-        if not codes:
-            yield Look(
-                subject, Health.WARN, "names no enterprise", "compare it with the agent yourself"
-            )
-        elif profile.agent.code in codes:
-            yield Look(subject, Health.OK, "belongs to the agent")
-        else:
-            fix = "use a key of the agent: customs answers -621025 otherwise"
-            yield Look(subject, Health.BAD, "belongs to another enterprise than the agent", fix)
 
 
 # --- the shadow ---------------------------------------------------------------------------------

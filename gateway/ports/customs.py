@@ -117,6 +117,10 @@ class Regime(Protocol):
         """The transport envelope of a signed message; the same message gives the same bytes."""
         ...
 
+    def message_type(self, kind: DeclarationKind) -> str:
+        """What customs calls the message of a kind that this regime files."""
+        ...
+
     def file_name(self, message: StoredMessage) -> str:
         """The name under which a channel may store the envelope."""
         ...

@@ -148,6 +148,10 @@ class CEBRegime:
         """
         return _wrap(body, message.message_id, message.created_at, _MESSAGES[message.kind], profile)
 
+    def message_type(self, kind: DeclarationKind) -> str:
+        """``CEB621Message`` for an inventory."""
+        return _MESSAGES[kind]
+
     def file_name(self, message: StoredMessage) -> str:
         """``CEB311Message_<message id>.xml``; names are free by the rules of the exchange."""
         return f"{_MESSAGES[message.kind]}_{message.message_id}.xml"

@@ -81,10 +81,15 @@ async def _take(
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
     except FileExistsError:
         raise Unusable(f"{path} exists already; name another file with --out") from None
-    with os.fdopen(target, "wb") as written:
+    try:
         async with open_office(settings) as office:
             await SqlConsoleLog(office.access, office.clock).note(
                 owner, asked.by, _LOGGED, case_id, {"reason": reason, "size_bytes": len(body)}
             )
+    except BaseException:
+        os.close(target)
+        path.unlink()
+        raise
+    with os.fdopen(target, "wb") as written:
         written.write(body)
     return path, body, case_id

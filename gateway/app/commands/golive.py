@@ -4,7 +4,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from adapters.discovery import regime
 from gateway.app.commands.frame import (
     EXIT_FAILED,
     JSONOption,
@@ -20,10 +19,10 @@ from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.golive import RAMP, Readiness, readiness, with_ramp
 from gateway.app.opening import open_office, open_reading
+from gateway.app.regimes import customs_regime
 from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
 
-_REGIME: Final = "ceb"
 _STEPS: Final = (0, *RAMP)
 
 
@@ -73,7 +72,7 @@ async def _report(
     async with open_reading(settings) as reader:
         owner = await known_tenant(reader.access, tenant)
         profile = _known(reader.cache.profile(owner, ProfileId(name)), name)
-        made = regime(_REGIME).create()
+        made = customs_regime()
         return await readiness(reader, made, profile, sample, loop_s=loop_s)
 
 

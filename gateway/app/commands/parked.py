@@ -7,13 +7,13 @@ from typing import Annotated, Final
 import typer
 from sqlalchemy import Connection
 
-from adapters.discovery import regime
 from gateway.app.commands.case import find_case
 from gateway.app.commands.check import parked_work
 from gateway.app.commands.frame import JSONOption, TenantOption, Unusable, common, emit, out, run
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.opening import Office, open_office, open_reading
+from gateway.app.regimes import customs_regime
 from gateway.domain.case import CaseKey
 from gateway.domain.ids import ReceiptId
 from gateway.domain.profile import FilingProfile
@@ -21,7 +21,6 @@ from gateway.ports import Lookup
 from store.aside import SetAside, attach, body_of, find_set_aside, put_away, read_again
 from store.console_log import append_entry
 
-_REGIME: Final = "ceb"
 _SOON: Final = "the gateway reads it again within a minute / 网关将在一分钟内重新处理"
 
 ParkedArgument = Annotated[
@@ -160,7 +159,7 @@ def _lookup(
     """What a record of a file names its case by. Raises :class:`Unusable` when it names another."""
     if body is None:
         raise Unusable("the bytes of this file are not kept any more")
-    customs = regime(_REGIME).create()
+    customs = customs_regime()
     records = customs.read(receipt_id, body).records
     record = next((one for one in records if one.position == position), None)
     if record is None or record.lookup is None:

@@ -9,8 +9,8 @@ from gateway.app.commands.frame import JSONOption, TenantOption, common, emit, o
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.opening import Reader, open_reading
+from gateway.app.regimes import customs_regime
 from gateway.domain.codec import from_micros
-from gateway.domain.declaration import DeclarationKind
 from gateway.domain.ids import TenantId
 from gateway.domain.profile import FilingProfile
 from gateway.domain.watch import (
@@ -31,12 +31,6 @@ from store import watch as facts
 _SECOND_US: Final = 1_000_000
 _DAY_US: Final = 24 * 3600 * _SECOND_US
 _RATE_US: Final = 15 * 60 * _SECOND_US
-_MESSAGES: Final = {
-    DeclarationKind.ORDER: "CEB311Message",
-    DeclarationKind.PAYMENT: "CEB411Message",
-    DeclarationKind.WAYBILL: "CEB511Message",
-    DeclarationKind.INVENTORY: "CEB621Message",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +98,7 @@ async def _gathered(
         for one in answered
         if one.profile_id in profiles
     )
-    usual = usual_times(times)
+    usual, customs = usual_times(times), customs_regime()
     stuck = []
     for case in waiting:
         profile = profiles.get(case.profile_id)
@@ -114,7 +108,8 @@ async def _gathered(
             case.state.declarations, case.state.alarms, Moment(now, case.updated_at), profile, usual
         )
         if found is not None:
-            stuck.append(_found(case, profile, found))
+            message_type = customs.message_type(found.declaration.kind)
+            stuck.append(_found(case, profile, found, message_type))
     return _Report(
         now,
         times,
@@ -124,12 +119,12 @@ async def _gathered(
     )
 
 
-def _found(case: facts.Waiting, profile: FilingProfile, stuck: Stuck) -> _Found:
+def _found(case: facts.Waiting, profile: FilingProfile, stuck: Stuck, message_type: str) -> _Found:
     sent_at = stuck.declaration.sent_at
     about = Escalation(
         profile,
         case.order_no,
-        _MESSAGES[stuck.declaration.kind],
+        message_type,
         local_text(sent_at) if sent_at is not None else "-",
         stuck,
     )

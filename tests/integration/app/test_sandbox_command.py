@@ -6,6 +6,7 @@ import asyncio
 import base64
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import orjson
@@ -22,14 +23,12 @@ from signing.ring import probe
 from tests.unit.sandbox import wire
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[tuple[str, str]]:
-    """Addresses of a running sandbox's relay and control page; a process of its own."""
-    relay, control = free_port(), free_port()
+@asynccontextmanager
+async def running(control: int, *words: str) -> AsyncIterator[str]:
+    """``clearance sandbox WORDS`` in a process of its own; gives the address of its page."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from gateway.app.cli import main; main()", "sandbox",
-        "--http", str(relay), "--control", str(control),
-        stdout=asyncio.subprocess.DEVNULL,
+        sys.executable, "-c", "from gateway.app.cli import main; main()", "sandbox", *words,
+        "--control", str(control), stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     page = f"http://127.0.0.1:{control}"
     try:
@@ -40,10 +39,18 @@ async def sandbox() -> AsyncIterator[tuple[str, str]]:
                     break
                 except aiohttp.ClientError:
                     await asyncio.sleep(0.1)
-        yield f"http://127.0.0.1:{relay}", page
+        yield page
     finally:
         process.terminate()
         await process.wait()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[tuple[str, str]]:
+    """Addresses of a running sandbox's relay and control page."""
+    relay = free_port()
+    async with running(free_port(), "--http", str(relay)) as page:
+        yield f"http://127.0.0.1:{relay}", page
 
 
 def envelope(draft: wire.Draft, number: int) -> bytes:
@@ -102,33 +109,18 @@ def test_the_faults_of_a_ukey_are_listed_in_both_languages() -> None:
 
 @pytest.mark.slow
 async def test_a_ukey_signs_and_fails_as_it_is_told() -> None:
-    port, control = free_port(), free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from gateway.app.cli import main; main()", "sandbox", "ukey",
-        "--port", str(port), "--control", str(control), "--pace-ms", "1", "--kind", "sm2",
-        "--pin", "1234", stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    page = f"http://127.0.0.1:{control}"
-    try:
-        async with asyncio.timeout(90), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    await (await session.get(page)).read()
-                    break
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.1)
-            settings = UKeySettings(f"ws://127.0.0.1:{port}", Pin("1234"))
-            key = await asyncio.to_thread(open_ukey, "card", settings)
+    port = free_port()
+    words = ("ukey", "--port", str(port), "--pace-ms", "1", "--kind", "sm2", "--pin", "1234")
+    async with running(free_port(), *words) as page, aiohttp.ClientSession() as session:
+        settings = UKeySettings(f"ws://127.0.0.1:{port}", Pin("1234"))
+        key = await asyncio.to_thread(open_ukey, "card", settings)
+        await asyncio.to_thread(probe, key)
+        async with session.post(f"{page}/fault", json={"fault": "light-off"}) as told:
+            assert (await told.json())["fault"] == "light-off"
+        with pytest.raises(DeviceMissing):
             await asyncio.to_thread(probe, key)
-            async with session.post(f"{page}/fault", json={"fault": "light-off"}) as told:
-                assert (await told.json())["fault"] == "light-off"
-            with pytest.raises(DeviceMissing):
-                await asyncio.to_thread(probe, key)
-            async with session.post(f"{page}/fault", json={"fault": "burning"}) as told:
-                assert told.status == 422
-            async with session.get(page) as told:
-                assert (await told.json())["signatures"] == 1
-            await asyncio.to_thread(key.close)
-    finally:
-        process.terminate()
-        await process.wait()
+        async with session.post(f"{page}/fault", json={"fault": "burning"}) as told:
+            assert told.status == 422
+        async with session.get(page) as told:
+            assert (await told.json())["signatures"] == 1
+        await asyncio.to_thread(key.close)
