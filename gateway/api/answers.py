@@ -228,6 +228,17 @@ class CodeTableFull(CodeTableOut):
     codes: list[RejectionOut] | list[CodeOut]
 
 
+class ReturnsOut(Out):
+    """What a return asks back: order line → quantity, and the CNY it gives back once approved.
+
+    ``value`` goes back to the buyer's annual limit, ``tax`` is not levied.
+    """
+
+    lines: dict[str, str]
+    value: str
+    tax: str
+
+
 class DeclarationOut(Out):
     """One declaration version; ``papers`` and ``goods`` are the versions it was built from."""
 
@@ -248,6 +259,7 @@ class DeclarationOut(Out):
     sent_at: Time | None
     papers: dict[str, int]
     goods: dict[str, int]
+    returns: ReturnsOut | None = None
 
 
 class MessageOut(Out):

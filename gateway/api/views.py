@@ -14,7 +14,7 @@ from gateway.api.services import KeyRole
 from gateway.domain.asking import REASONS
 from gateway.domain.case import CaseStage, Verdict
 from gateway.domain.codec import finding_from_doc, finding_to_doc, from_micros
-from gateway.domain.declaration import DeclarationState
+from gateway.domain.declaration import DeclarationKind, DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Finding, finding_id
 from gateway.domain.lifecycle import case_stage
@@ -31,6 +31,7 @@ from gateway.domain.papers import (
     Waybill,
 )
 from gateway.domain.party import mask, mask_name
+from gateway.domain.returns import given_back, quantities_back
 from gateway.flow.desk import Reply
 from gateway.ports import CaseDetail, CaseRow, FindingRow, NoticeRow, StoredEvent
 
@@ -188,7 +189,16 @@ def declaration_view(one: DeclarationState) -> Doc:
         "sent_at": moment(one.sent_at),
         "papers": dict(one.pinned.papers),
         "goods": dict(one.pinned.goods),
+        "returns": _returns(one),
     }
+
+
+def _returns(one: DeclarationState) -> Doc | None:
+    if one.kind is not DeclarationKind.RETURN:
+        return None
+    back = given_back(one)
+    lines = {str(number): plain(value) for number, value in quantities_back([one]).items()}
+    return {"lines": lines, "value": plain(back.value), "tax": plain(back.tax)}
 
 
 def receipt_view(stored: StoredEvent, explain: Explain) -> Doc:

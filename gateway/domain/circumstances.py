@@ -19,7 +19,8 @@ class Circumstances:
     standing without this case. ``filed`` holds the copies of papers that others filed with customs.
     ``guarantee_left`` is what the guarantor's security still covers, in CNY. ``seen_elsewhere``
     counts other cases of late by what they share with this one (``buyer``, ``phone``,
-    ``address``). ``billed_tax`` is what customs' tax bill (816) charges, in CNY.
+    ``address``). ``billed_tax`` is what customs' tax bill (816) charges, in CNY,
+    ``returned_tax`` the tax on lines whose return was approved.
     """
 
     tables: Tables = NO_TABLES
@@ -29,6 +30,7 @@ class Circumstances:
     guarantee_left: Decimal | None = None
     seen_elsewhere: Mapping[str, int] = field(default_factory=dict)
     billed_tax: Decimal | None = None
+    returned_tax: Decimal = Decimal(0)
 
 
 NOTHING_KNOWN: Final = Circumstances()

@@ -19,6 +19,7 @@ from gateway.domain.lifecycle import OVER, REQUESTS
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, OnTimeout, PaperFiling
+from gateway.domain.returns import GivenBack, quantities_back, standing_returns
 
 _S: Final = DeclarationStage
 
@@ -108,14 +109,20 @@ def return_event(
     profile: FilingProfile,
     reason: str,
     lines: Mapping[int, Decimal],
+    share: GivenBack,
 ) -> Event:
-    """The request to take released goods back: of ``lines``, line number → quantity."""
+    """The request to take released goods back: of ``lines``, line number → quantity.
+
+    ``share`` is what is given back once customs approves it.
+    """
     inventory = state.inventory()
     assert inventory is not None
     assert inventory.invt_no is not None
     asked = {
         "reason": reason,
         "lines": {str(line_no): plain(quantity) for line_no, quantity in lines.items()},
+        "value": plain(share.value),
+        "tax": plain(share.tax),
     }
     return _requested(state, key, DeclarationKind.RETURN, inventory, profile, asked)
 
@@ -126,13 +133,8 @@ def returnable(state: CaseState, order: Order) -> dict[int, Decimal]:
     Raises nothing; lines of which nothing is left are absent.
     """
     left = {line.line_no: line.quantity for line in order.lines}
-    for one in state.declarations:
-        if one.kind is not DeclarationKind.RETURN or one.stage in OVER:
-            continue
-        lines = one.request.get("lines", {})
-        assert isinstance(lines, Mapping)
-        for line_no, quantity in lines.items():
-            left[int(line_no)] = left.get(int(line_no), Decimal(0)) - Decimal(quantity)
+    for line_no, quantity in quantities_back(standing_returns(state)).items():
+        left[line_no] = left.get(line_no, Decimal(0)) - quantity
     return {line_no: quantity for line_no, quantity in left.items() if quantity > 0}
 
 

@@ -265,9 +265,11 @@ class QuotaMove(NamedTuple):
 def step_of(kind: DeclarationKind, word: Word) -> QuotaStep | None:
     """What a receipt does: the first 2, 3 or 120 commits, a refusal gives back.
 
-    Only the inventory counts. A refusal that settles nothing (system, signature, duplicate) moves
-    nothing.
+    Only the inventory counts, and an approved return of its lines. A refusal that settles nothing
+    (system, signature, duplicate) moves nothing.
     """
+    if kind is DeclarationKind.RETURN and word is Word.APPROVED:
+        return QuotaStep.RETURN
     if kind is not DeclarationKind.INVENTORY:
         return None
     if word in _COMMITS:
@@ -278,9 +280,9 @@ def step_of(kind: DeclarationKind, word: Word) -> QuotaStep | None:
 def moved(account: QuotaAccount, move: QuotaMove) -> QuotaAccount:
     """The account after a step; a step of a case that has no entry moves nothing.
 
-    A granted cancellation (624 = 399) gives everything back, a return (626 approved, and the goods
-    are back) the value of its lines. Raises :class:`InvalidValue` when more comes back than the
-    case has used, or customs' figure is below 0.
+    A granted cancellation (624 = 399) gives everything back, an approved return (626) the value of
+    its lines, though never more than the case has used: a receipt is applied in any event. Raises
+    :class:`InvalidValue` when what comes back or customs' figure is below 0.
     """
     entry = account.entry(move.case_id)
     if entry is None:
@@ -311,10 +313,10 @@ def _committed(account: QuotaAccount, entry: QuotaEntry, move: QuotaMove) -> Quo
 def _returned(account: QuotaAccount, entry: QuotaEntry, value: Decimal) -> QuotaAccount:
     if entry.stage is not QuotaStage.COMMITTED:
         return account
-    if value < 0 or entry.returned + value > entry.amount:
-        raise InvalidValue("value", "must lie between 0 and what the case has still used")
+    if value < 0:
+        raise InvalidValue("value", "must not be below 0")
     # The time of its commit stays: customs' figure of before or after it counted the whole.
-    return account.with_entry(replace(entry, returned=entry.returned + value))
+    return account.with_entry(replace(entry, returned=min(entry.returned + value, entry.amount)))
 
 
 # How customs words its figures: "totalPrice:26400.00,limitPrice:26000.00" with the case's own

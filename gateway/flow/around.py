@@ -28,6 +28,7 @@ from gateway.domain.relations import (
     relations_of_payment,
     relations_of_waybill,
 )
+from gateway.domain.returns import tax_given_back
 from gateway.domain.tables import Tables
 from gateway.ports import CaseView, Changes, MasterData, NumberUse, Reserved
 
@@ -56,10 +57,10 @@ def circumstances(
     tables: Tables = master.tables(view.key.tenant)
     ties = broken_ties(view, profile, master)
     buyer = buyer_account(view)
-    billed = view.state.billed_tax
+    billed, returned = view.state.billed_tax, tax_given_back(view.state)
     if not tables.infos and not ties and buyer is None and billed is None:
         return NOTHING_KNOWN
-    found = Circumstances(tables=tables, ties=ties, billed_tax=billed)
+    found = Circumstances(tables=tables, ties=ties, billed_tax=billed, returned_tax=returned)
     if buyer is None:
         return found
     account = buyer[1]

@@ -19,6 +19,9 @@ from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.planning import return_event, returnable, to_refile
 from gateway.domain.receipts import released_events
+from gateway.domain.returns import GivenBack, share_of_lines
+from gateway.domain.tax import tax_of
+from gateway.flow.around import dutiable
 from gateway.flow.clockwork import local_date
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, declare_effect, plan, record_planned, settle
@@ -256,13 +259,23 @@ def _take_back(view: CaseView, changes: Changes[Any], facts: _Asked) -> Standing
             most = plain(left.get(line_no, Decimal(0)))
             raise InvalidValue(f"lines.{line_no}", f"at most {most} of this line can be returned")
     bench = _bench(view, facts)
-    record_planned(
-        view,
-        changes,
-        bench,
-        return_event(view.state, view.key, bench.profile, facts.reason, wanted),
-    )
+    share = _given_back(view, bench, order.paper, wanted)
+    event = return_event(view.state, view.key, bench.profile, facts.reason, wanted, share)
+    record_planned(view, changes, bench, event)
     return answer
+
+
+def _given_back(
+    view: CaseView, bench: Bench, order: Order, wanted: Mapping[int, Decimal]
+) -> GivenBack:
+    """What a return of these lines gives back; tax by their rates, where they are known."""
+    value = dutiable(view.papers)
+    assert value is not None
+    tables, goods = bench.master.tables(view.key.tenant), bench.goods(view.papers)
+    costs = max(value - order.goods_value.amount, Decimal(0))
+    day = local_date(bench.now)
+    taxes = tax_of(order.lines, goods, tables, day, costs=costs, is_full=False)
+    return share_of_lines(view.state, order, wanted, dutiable=value, taxes=taxes)
 
 
 def _bench(view: CaseView, facts: _Asked) -> Bench:

@@ -16,6 +16,7 @@ from gateway.domain.declaration import (
     CustomsFact,
     DeclarationKind,
     DeclarationStage,
+    DeclarationState,
     ReceiptFact,
     Word,
 )
@@ -25,6 +26,7 @@ from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
 from gateway.domain.quota import QuotaMove, QuotaStep, step_of, told_by_customs
 from gateway.domain.receipts import EARLY_TOLERANCE_US, record_events, subject
+from gateway.domain.returns import given_back
 from gateway.flow.context import Context
 from gateway.flow.match import Bench, plan, settle
 from gateway.flow.status import alarms_call_for_stop, revoke_notice, stage_notices
@@ -269,7 +271,9 @@ def _apply_record(
             record.fact.status, record.fact.returned_at_us
         )
     if decision.events:
-        changes.quota_moves += quota_moves(view.key.case_id, record.fact, decision.events, now)
+        changes.quota_moves += quota_moves(
+            view.key.case_id, record.fact, decision.events, now, declaration
+        )
         _follow(context, profile, view, decision.events, changes, now)
     return None
 
@@ -283,15 +287,25 @@ def _invt_no_claim(record: ReadRecord) -> Lookup | None:
 
 
 def quota_moves(
-    case_id: CaseId, fact: CustomsFact, events: Sequence[Event], now: int
+    case_id: CaseId,
+    fact: CustomsFact,
+    events: Sequence[Event],
+    now: int,
+    declaration: DeclarationState | None = None,
 ) -> list[QuotaMove]:
-    """What applied receipts do to the buyer's account, customs' own figure included."""
+    """What applied receipts do to the buyer's account, customs' own figure included.
+
+    ``declaration`` is what they answer: an approved return gives back what its lines are worth. A
+    repeated approval is not applied, so it gives nothing twice.
+    """
     moves = []
     for event in events:
         payload = event.payload
         if event.kind is EventKind.RECEIPT_RECORDED and payload["effect"] == "applied":
             step = step_of(DeclarationKind(payload["kind"]), Word(payload["word"]))
-            if step is not None:
+            if step is QuotaStep.RETURN and declaration is not None:
+                moves.append(QuotaMove(case_id, step, now, given_back(declaration).value))
+            elif step is not None and step is not QuotaStep.RETURN:
                 moves.append(QuotaMove(case_id, step, now))
         elif event.kind is EventKind.DECLARATION_CANCELLED:
             if payload["kind"] == DeclarationKind.INVENTORY.value:

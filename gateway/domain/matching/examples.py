@@ -170,6 +170,7 @@ def _around(doc: Mapping[str, Any], papers: Mapping[PaperKind, Paper]) -> Circum
         guarantee_left=_decimal(doc.get("guarantee_left")),
         seen_elsewhere=doc.get("seen_elsewhere", {}),
         billed_tax=_decimal(doc.get("billed_tax")),
+        returned_tax=_decimal(doc.get("returned_tax")) or Decimal(0),
     )
 
 

@@ -110,6 +110,9 @@ async def test_receipts_commit_give_back_return_and_raise_the_floor(bench: Bench
     back = QuotaMove(first.case_id, QuotaStep.RETURN, NOW, Decimal("0.50"))
     await bench.store.submit(moving(back))
     assert await used(bench) == ["1000.00", "20"]
+    # More than the case has used never comes back, and the rest of the commit stands.
+    await bench.store.submit(moving(back._replace(value=Decimal(5000))))
+    assert await used(bench) == ["0.00", "20"]
     told = Decimal("26020")
     floor = QuotaMove(second.case_id, QuotaStep.FLOOR, NOW, told, "1313", includes_case=True)
     refused = QuotaMove(second.case_id, QuotaStep.GIVE_BACK, NOW)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -24,6 +24,8 @@ from gateway.domain.lifecycle import DECLARATION, LEVEL, case_stage, frozen_reas
 from gateway.domain.papers import PaperKind
 from gateway.domain.planning import return_event, returnable, to_refile
 from gateway.domain.receipts import record_events, released_events
+from gateway.domain.returns import GivenBack, given_back, share_of_lines, tax_given_back
+from gateway.domain.tax import LineTax, TaxSum
 from tests.unit.domain.papers import good, profile
 from tests.unit.domain.test_lifecycle import (
     INVENTORY,
@@ -41,6 +43,7 @@ from tests.unit.domain.test_lifecycle import (
     send,
 )
 
+DUTIABLE = Decimal("47.00")
 CANCELLATION, RETURN = DeclarationKind.CANCELLATION, DeclarationKind.RETURN
 
 
@@ -245,8 +248,14 @@ def test_a_first_filing_that_exists_already_is_for_a_person() -> None:
 # --- returns ----------------------------------------------------------------------------------
 
 
+def shared(state: CaseState, lines: dict[int, Decimal]) -> GivenBack:
+    paper = good().order
+    assert paper is not None
+    return share_of_lines(state, paper, lines, dutiable=DUTIABLE)
+
+
 def returned(state: CaseState, lines: dict[int, Decimal]) -> CaseState:
-    state = folded(state, return_event(state, KEY, profile(), "size", lines))
+    state = folded(state, return_event(state, KEY, profile(), "size", lines, shared(state, lines)))
     return send(state, RETURN, SENT_AT + timedelta(hours=5))
 
 
@@ -278,6 +287,47 @@ def test_returns_keep_a_ledger_of_their_lines() -> None:
     assert returnable(granted, paper) == returnable(state, paper)
     assert case_stage(granted) is CaseStage.RELEASED
     assert state_from_doc(state_to_doc(granted)) == granted
+
+
+def test_what_returns_give_back_adds_up_to_the_whole() -> None:
+    paper = good().order
+    assert paper is not None
+    state, given = released(), []
+    for line in paper.lines:
+        for part in (line.quantity - 1, Decimal(1)):
+            if not part:
+                continue
+            state = returned(state, {line.line_no: part})
+            state = of(Word.APPROVED, 60 * 6, RETURN, state, pre_no=None, invt_no=None)
+            given.append(given_back(newest(state, RETURN)))
+    assert len(given) > 2
+    assert sum(one.value for one in given) == DUTIABLE
+    assert sum(one.tax for one in given) == paper.tax.amount == tax_given_back(state)
+    # One that customs refused gives nothing, and the next counts from what stands.
+    refused = of(Word.REJECTED, 60 * 6, RETURN, returned(released(), {1: Decimal(1)}))
+    assert tax_given_back(refused) == 0
+    assert shared(refused, {1: Decimal(1)}) == given[0]
+
+
+def test_tax_of_a_return_goes_by_the_rates_of_its_lines_where_they_are_known() -> None:
+    paper = good().order
+    assert paper is not None
+    first, second = paper.lines[0].line_no, paper.lines[1].line_no
+    quantity = paper.lines[0].quantity
+    due = tuple(
+        LineTax(number, Decimal(1), Decimal(0), Decimal(0), Decimal(vat))
+        for number, vat in ((first, 3), (second, 1))
+    )
+    taxes = TaxSum(due, is_full=False)
+
+    def tax(taxes: TaxSum) -> Decimal:
+        lines = {first: quantity}
+        return share_of_lines(released(), paper, lines, dutiable=DUTIABLE, taxes=taxes).tax
+
+    whole = paper.tax.amount
+    assert tax(taxes) == (whole * 3 / 4).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    by_totals = tax(TaxSum(due[:1], is_full=False, unknown=(second,)))
+    assert by_totals == shared(released(), {first: quantity}).tax
 
 
 def test_each_return_answers_to_its_own_number() -> None:

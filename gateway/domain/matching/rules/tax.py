@@ -144,10 +144,16 @@ def rate(facts: Facts) -> Faults:
 
 
 def billed(facts: Facts, *, tolerance: Decimal, share: Decimal) -> Faults:
-    """Customs' tax bill charges about what was withheld from the buyer."""
-    charged = facts.around.billed_tax
+    """Customs' tax bill charges about what was withheld from the buyer.
+
+    Tax on lines that came back is not levied, so a bill may also leave that out.
+    """
+    charged, returned = facts.around.billed_tax, facts.around.returned_tax
     tax = facts.order.tax.amount
-    if charged is None or abs(charged - tax) <= max(tolerance, charged * share):
+    if charged is None:
+        return HOLDS
+    slack = max(tolerance, charged * share)
+    if abs(charged - tax) <= slack or abs(charged - (tax - returned)) <= slack:
         return HOLDS
     delta = difference(tax - charged)
     return (

@@ -1,0 +1,106 @@
+"""What a return of released goods gives back: its share of the annual limit and of the tax.
+
+Tax on returned goods is not levied and the buyer's annual sum is corrected by them (announcement
+2020 no. 45). Both are known per order only, so each line carries its share, freight and insurance
+included; whatever comes back in however many returns, the shares add up to the whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, NamedTuple
+
+from gateway.domain.case import CaseState
+from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
+from gateway.domain.lifecycle import OVER
+from gateway.domain.papers import Order
+from gateway.domain.tax import TaxSum
+
+_ZERO: Final = Decimal(0)
+_FEN: Final = Decimal("0.01")
+
+
+class GivenBack(NamedTuple):
+    """What a return gives back in CNY: dutiable value for the limit, and tax withheld."""
+
+    value: Decimal = _ZERO
+    tax: Decimal = _ZERO
+
+
+def standing_returns(state: CaseState) -> list[DeclarationState]:
+    """The returns of a case that were not refused."""
+    return [
+        one
+        for one in state.declarations
+        if one.kind is DeclarationKind.RETURN and one.stage not in OVER
+    ]
+
+
+def quantities_back(returns: Sequence[DeclarationState]) -> dict[int, Decimal]:
+    """How much of each order line these returns ask back."""
+    back: dict[int, Decimal] = {}
+    for one in returns:
+        lines = one.request.get("lines", {})
+        assert isinstance(lines, Mapping)
+        for line_no, quantity in lines.items():
+            back[int(line_no)] = back.get(int(line_no), _ZERO) + Decimal(quantity)
+    return back
+
+
+def given_back(one: DeclarationState) -> GivenBack:
+    """What a return gives back once customs approves it; nothing where it was never worked out."""
+    value, tax = one.request.get("value", "0"), one.request.get("tax", "0")
+    return GivenBack(Decimal(str(value)), Decimal(str(tax)))
+
+
+def tax_given_back(state: CaseState) -> Decimal:
+    """The tax (CNY) on what customs approved to come back: its bill may have left that out."""
+    approved = (one for one in standing_returns(state) if one.stage is DeclarationStage.APPROVED)
+    return sum((given_back(one).tax for one in approved), _ZERO)
+
+
+def share_of_lines(
+    state: CaseState,
+    order: Order,
+    lines: Mapping[int, Decimal],
+    *,
+    dutiable: Decimal,
+    taxes: TaxSum | None = None,
+) -> GivenBack:
+    """The share that ``lines`` (line number → quantity) have in an order, to the fen.
+
+    ``dutiable`` (CNY) is the order's whole dutiable value, spread by the lines' totals. Tax goes by
+    the tax that the rates come to, where ``taxes`` knows every line, else by the totals, too. It is
+    the share of all that came back so far, less what earlier returns gave back.
+    """
+    returns = standing_returns(state)
+    back = quantities_back(returns)
+    for line_no, quantity in lines.items():
+        back[line_no] = back.get(line_no, _ZERO) + quantity
+    totals = {line.line_no: line.total.amount for line in order.lines}
+    weights = totals
+    if taxes is not None and not taxes.unknown and taxes.total > 0:
+        weights = {line.line_no: line.total for line in taxes.lines}
+    before = [given_back(one) for one in returns]
+    value = _share(dutiable, order, back, totals) - sum((one.value for one in before), _ZERO)
+    tax = _share(order.tax.amount, order, back, weights) - sum((one.tax for one in before), _ZERO)
+    return GivenBack(max(value, _ZERO), max(tax, _ZERO))
+
+
+def _share(
+    whole: Decimal, order: Order, back: Mapping[int, Decimal], weights: Mapping[int, Decimal]
+) -> Decimal:
+    """The part of a whole that quantities have, each line by its weight."""
+    if all(back.get(line.line_no, _ZERO) >= line.quantity for line in order.lines):
+        return whole
+    weight = sum(weights.values(), _ZERO)
+    if weight <= 0:
+        return _ZERO
+    taken = sum(
+        (
+            weights.get(line.line_no, _ZERO) * min(back[line.line_no] / line.quantity, Decimal(1))
+            for line in order.lines
+            if line.line_no in back and line.quantity > 0
+        ),
+        _ZERO,
+    )
+    return (whole * taken / weight).quantize(_FEN, ROUND_HALF_UP)
