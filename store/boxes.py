@@ -84,7 +84,8 @@ def lease(
         if room <= 0:
             break
         rows = connection.exec_driver_sql(
-            tools.statements.outbox.lease, (kind.value, now, room, now + lease_us)
+            tools.statements.outbox.lease,
+            (kind.value, now, room, now + lease_us, tools.process),
         )
         leased += sorted((_effect(tuple(row)) for row in rows), key=lambda one: one.due_at)
     return leased

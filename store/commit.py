@@ -258,7 +258,8 @@ def _write_outbox(group: Group) -> list[Effect]:
         leased = tools.hands_over and effect.due_at <= now
         if leased and effect_id not in collected.effects_done:
             handed_over.append(effect)
-        rows.append(_effect_row(effect, now + tools.lease_us if leased else effect.due_at))
+        until, holder = (now + tools.lease_us, tools.process) if leased else (effect.due_at, None)
+        rows.append((*_effect_row(effect, until), holder))
     statements.insert.run(group.connection, rows)
     ended = _sorted((one, OutboxStage.DONE.value, now) for one in collected.effects_done)
     statements.end.run(group.connection, ended)

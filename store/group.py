@@ -69,8 +69,8 @@ Item = Command[Any] | Job | Marks
 class Tools:
     """What writing needs beside a connection; one for all lanes of a store.
 
-    ``lease_us`` is how long effects are born leased to this process; ``hands_over`` says whether
-    somebody here takes them.
+    ``lease_us`` is how long effects are born leased to this process, which ``process`` names in
+    the roll (None: it is in none); ``hands_over`` says whether somebody here takes them.
     """
 
     keys: StoreKeys
@@ -82,6 +82,7 @@ class Tools:
     states: StateCache
     lease_us: int
     hands_over: bool = False
+    process: str | None = None
 
 
 class Faulty(Exception):

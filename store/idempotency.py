@@ -1,7 +1,8 @@
 """Answers kept by idempotency key: the row's primary key is the lock between twins.
 
-A turn that nobody ends (its process died) passes on after a while. Answers are sealed: they may
-hold a secret that is shown once. Expired rows go with later requests, a few at a time.
+A turn that nobody ends passes on after a while, and at once when its process is known to be dead.
+Answers are sealed: they may hold a secret that is shown once. Expired rows go with later requests,
+a few at a time.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from gateway.domain.ids import TenantId
 from gateway.ports import Begun, Clock, KeptAnswer, Lookup, Rng, Turn
 from store.changes import insert_into
 from store.crypto import StoreKeys
+from store.roll import is_gone
 from store.tables import idempotency
 
 KEPT_US: Final = 8 * 24 * 3600 * 1_000_000
@@ -39,11 +41,14 @@ class Joins(Protocol):
 class KeptAnswers:
     """Implements ``ports.AnswerBook``."""
 
-    def __init__(self, store: Joins, keys: StoreKeys, clock: Clock, rng: Rng) -> None:
+    def __init__(
+        self, store: Joins, keys: StoreKeys, clock: Clock, rng: Rng, process: str | None = None
+    ) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._rng = rng
+        self._process = process
         self._purge_at = 0
 
     async def begin(self, tenant: TenantId, scope: str, request: bytes) -> Begun:
@@ -89,6 +94,7 @@ class KeptAnswers:
             "lease_until": now + TURN_US,
             "expires_at": now + KEPT_US,
             "body": None,
+            "held_by": self._process,
         }
         made = connection.execute(
             insert_into(connection, idempotency)
@@ -105,7 +111,8 @@ class KeptAnswers:
             return Begun(Turn.DIFFERS)
         if not is_over and row.body is not None:
             return Begun(Turn.KEPT, row.attempt, self._answer(key_hash, row.body))
-        if not is_over and row.lease_until > now:
+        is_live = row.lease_until > now and not is_gone(connection, row.held_by, self._process)
+        if not is_over and is_live:
             return Begun(Turn.BUSY)
         attempt = row.attempt + 1
         taken = connection.execute(

@@ -77,7 +77,7 @@ class StoreLimits:
 
     ``lanes`` and ``readers`` count connections (SQLite has one lane whatever is said);
     ``known_cases`` bounds the states kept in memory; ``lease_us`` is how long an effect is born
-    leased to this process.
+    leased to this process, which ``process`` names in the roll.
     """
 
     writer: WriterLimits = field(default_factory=WriterLimits)
@@ -86,6 +86,7 @@ class StoreLimits:
     papers_bytes: int = 192 * 1024 * 1024
     known_cases: int = 20_000
     lease_us: int = 30_000_000
+    process: str | None = None
     busy_timeout_ms: int = 10_000
 
 
@@ -133,6 +134,7 @@ async def open_store(
         papers=PaperCache(limits.papers_bytes),
         states=StateCache(limits.known_cases),
         lease_us=limits.lease_us,
+        process=limits.process,
     )
     listeners: list[Callable[[Sequence[Effect]], None]] = []
 

@@ -230,6 +230,11 @@ class SQLStore:
         return self._tools.keys
 
     @property
+    def process(self) -> str | None:
+        """The name of this process in the roll."""
+        return self._tools.process
+
+    @property
     def waiting(self) -> int:
         """How many commands wait or are being written."""
         return self._writer.waiting

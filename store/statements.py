@@ -406,7 +406,9 @@ def _outbox_statements(make: Composer) -> OutboxStatements:
     fence = ("effect_id", "attempt")
     is_open = "outbox.stage = 'open'"
     return OutboxStatements(
-        insert=make.insert(outbox, (*EFFECT_COLUMNS, "lease_until", "stage"), or_nothing=True),
+        insert=make.insert(
+            outbox, (*EFFECT_COLUMNS, "lease_until", "stage", "held_by"), or_nothing=True
+        ),
         end=make.update(outbox, ("effect_id",), ("stage", "done_at"), condition=is_open),
         settle=make.update(outbox, fence, ("stage", "detail", "done_at"), condition=is_open),
         delay=make.update(outbox, fence, ("due_at", "lease_until"), condition=is_open),
@@ -419,10 +421,10 @@ def _outbox_statements(make: Composer) -> OutboxStatements:
 
 
 def _lease(postgres: bool) -> str:
-    """Claim open rows of one kind: parameters kind, now, limit, the end of the lease."""
-    marks = [f"${n}" if postgres else f"?{n}" for n in range(1, 5)]
-    casts = ("::text", "::bigint", "::bigint", "::bigint") if postgres else ("",) * 4
-    kind, now, limit, until = (mark + cast for mark, cast in zip(marks, casts, strict=True))
+    """Claim open rows of one kind: parameters kind, now, limit, the end of the lease, who asks."""
+    marks = [f"${n}" if postgres else f"?{n}" for n in range(1, 6)]
+    casts = ("::text", "::bigint", "::bigint", "::bigint", "::text") if postgres else ("",) * 5
+    kind, now, limit, until, who = (mark + cast for mark, cast in zip(marks, casts, strict=True))
     skip = " FOR UPDATE SKIP LOCKED" if postgres else ""
     returned = ", ".join(EFFECT_COLUMNS)
     if postgres:
@@ -432,6 +434,6 @@ def _lease(postgres: bool) -> str:
         "WITH due AS MATERIALIZED (SELECT o.effect_id FROM outbox o WHERE o.stage = 'open' "  # noqa: S608
         f"AND o.kind = {kind} AND o.lease_until <= {now} ORDER BY o.lease_until "
         f"LIMIT {limit}{skip}) "
-        f"UPDATE outbox SET lease_until = {until}, attempt = outbox.attempt + 1 "
+        f"UPDATE outbox SET lease_until = {until}, held_by = {who}, attempt = outbox.attempt + 1 "
         f"FROM due WHERE outbox.effect_id = due.effect_id RETURNING {returned}"
     )

@@ -352,6 +352,8 @@ outbox: Final = Table(
     maybe_time("done_at"),
     # When the warehouse or seller confirmed a notice.
     maybe_time("acked_at"),
+    # The process that leased the row, while ``lease_until`` is past ``due_at``.
+    maybe_id("held_by"),
     PrimaryKeyConstraint("effect_id"),
     one_of("kind", EffectKind),
     one_of("stage", OutboxStage),
@@ -374,6 +376,16 @@ outbox: Final = Table(
         postgresql_where=text("stage = 'parked'"),
     ),
     postgresql_with={"fillfactor": "80"},
+)
+
+# The roll: a row for every process that works or serves. Its count rises while it lives.
+process: Final = Table(
+    "process",
+    metadata,
+    id_column("process_id"),
+    count("beats"),
+    time_column("joined_at"),
+    PrimaryKeyConstraint("process_id"),
 )
 
 # --- master data ------------------------------------------------------------------------------
@@ -640,6 +652,8 @@ idempotency: Final = Table(
     time_column("expires_at"),
     # The answer, sealed by the vault key; NULL while its request is worked on.
     maybe_blob("body"),
+    # The process whose turn it is.
+    maybe_id("held_by"),
     PrimaryKeyConstraint("key_hash"),
     CheckConstraint("attempt >= 1", name="attempt"),
     Index("ix_idempotency_expires", "expires_at"),

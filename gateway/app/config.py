@@ -257,6 +257,11 @@ class FlowSection(_Section):
     poll_s: float = Field(default=0.5, gt=0)
     receive_poll_s: float = Field(default=0.1, gt=0)
     lease_s: float = Field(default=30.0, gt=0)
+    silent_s: float = Field(
+        default=4.0,
+        gt=0,
+        description="without a sign for this long a process is dead to the others",
+    )
     accepts_bare: bool = False
     cpu_threads: int = Field(default=2, ge=1, le=64)
 

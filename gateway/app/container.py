@@ -115,6 +115,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     writer=WriterLimits(queue_items=settings.store.queue),
                     papers_bytes=settings.store.papers_mib * 1024 * 1024,
                     lease_us=int(settings.flow.lease_s * SECOND_US),
+                    process=rng.guid(),
                 ),
             )
         )
@@ -187,7 +188,7 @@ async def assemble(
         master=cache,
         admin=admin,
         mailbox=FullMailbox(context, SqlMailbox(store, clock)),
-        answers=KeptAnswers(store, store.keys, clock, rng),
+        answers=KeptAnswers(store, store.keys, clock, rng, store.process),
         preflight=Preflight(context, reads),
         around=Neighbours(store, cache, live, clock, reads),
         findings=repairs.findings,

@@ -24,6 +24,7 @@ from gateway.app.container import Gateway, open_gateway
 from gateway.app.gauges import keep_admission, keep_gauges
 from gateway.app.keyring import ConfiguredRings, KeyRings
 from gateway.app.metrics import QueueGauges
+from gateway.app.roll import keep_roll, on_the_roll
 from gateway.app.upkeep import (
     keep_checkpoints,
     keep_keys_new,
@@ -60,6 +61,7 @@ async def running(
     async with AsyncExitStack() as stack:
         stack.enter_context(only_process(settings))
         gateway = await stack.enter_async_context(open_gateway(settings))
+        await stack.enter_async_context(on_the_roll(gateway))
         background = await stack.enter_async_context(_background(gateway, work=work, reread=reread))
         serving: Serving | None = None
         if api:
@@ -124,6 +126,9 @@ async def _background(
     async def admission() -> None:
         await keep_admission(gateway)
 
+    async def roll() -> None:
+        await keep_roll(gateway)
+
     async def purge() -> None:
         await purge_folders(gateway.context.channels, clock, gateway.settings)
 
@@ -139,6 +144,7 @@ async def _background(
             tasks.create_task(_outlasting(clock, measure)),
             tasks.create_task(_outlasting(clock, admission)),
             tasks.create_task(_outlasting(clock, unmatched)),
+            tasks.create_task(_outlasting(clock, roll)),
             tasks.create_task(purge()),
             tasks.create_task(gateway.web.backlog.run()),
         ]

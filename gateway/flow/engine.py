@@ -1,7 +1,7 @@
 """The engine: takes effects as they are committed, polls for those left behind, runs the stages.
 
 It decides nothing about cases. Work handed over in memory after a commit is leased to this
-process; what a stopped process left is found by polling once its lease has run out.
+process; what a stopped process left is found by polling once its lease has run out or was freed.
 """
 
 import asyncio
@@ -416,6 +416,14 @@ class Engine:
             self.observer.failed("heartbeat", error)
             return False
         return True
+
+    async def take_over(self, age_us: int) -> None:
+        """Another process died: apply the receipt files of at least this age that it may have left.
+
+        Its effects come by polling.
+        """
+        if self._tasks is not None and not self.stopping.is_set():
+            await self._reopen(age_us)
 
     async def _reopen(self, age_us: int) -> None:
         """Apply files that were durable when a worker stopped or failed, if old enough."""
