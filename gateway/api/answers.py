@@ -27,11 +27,14 @@ class Out(BaseModel):
 
 
 class FieldFault(Out):
-    """One faulty field; ``path`` as ``lines[0].price``, empty for the whole body."""
+    """One faulty field; ``path`` as ``lines[0].price``, empty for the whole body. ``line`` is
+    there where the field is a text of many lines.
+    """
 
     path: str
     message: str
     message_zh: str
+    line: int | None = None
 
 
 class ProblemOut(BaseModel):

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
 from gateway.api.answers_around import LineageOut, QuotaOut
+from gateway.api.answers_packs import DifferencesOut, PackChecked, PackFull, PackList, PackOut
 from gateway.api.around import AroundRoutes
 from gateway.api.call import XML_TYPE, Answer, Body, Call, Route
 from gateway.api.cases import Cases
@@ -29,9 +30,19 @@ from gateway.api.lifecycle_page import LIFECYCLE_DOCS, LIFECYCLE_HEADERS, lifecy
 from gateway.api.mandates import Mandates
 from gateway.api.notices import Notices
 from gateway.api.openapi import document
+from gateway.api.packs import PackRoutes
 from gateway.api.preflight import Preflights
 from gateway.api.problems import DOCS
-from gateway.api.query import CASES, EVENTS, FINDINGS, NOTICES, QUOTA, REPAIRS
+from gateway.api.query import (
+    CASES,
+    EVENTS,
+    FINDINGS,
+    NOTICES,
+    PACKS,
+    PACKS_LIST,
+    QUOTA,
+    REPAIRS,
+)
 from gateway.api.reference import message_index, message_reference
 from gateway.api.repairs import RepairRoutes
 from gateway.api.rules_page import RULES_DOCS, rules_page
@@ -65,6 +76,7 @@ DESK: Final = frozenset(
 BYTES_READERS: Final = frozenset(
     {_SELLER, KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value, KeyRole.AUDITOR.value}
 )
+DECIDERS: Final = frozenset({KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value})
 NOTIFIED: Final = frozenset({_SELLER, _WAREHOUSE, KeyRole.OPERATOR.value})
 ENDPOINT_OWNERS: Final = frozenset({_SELLER, KeyRole.OPERATOR.value})
 
@@ -114,6 +126,7 @@ def route_table(
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
         *_around_routes(AroundRoutes(services.around)),
         *_repair_routes(RepairRoutes(services, settings)),
+        *_pack_routes(PackRoutes(services)),
         *_knowledge_routes(services),
         *_stream_routes(stream),
         *_mandate_routes(Mandates(services)),
@@ -283,6 +296,40 @@ def _repair_routes(repairs: RepairRoutes) -> Sequence[Route]:
         Route(
             "POST", f"{one}/refusals", repairs.refuse, "Drop a proposed repair", DESK,
             Body.OBJECT, edge.RepairRefusalIn, out,
+        ),
+    )  # fmt: skip
+
+
+def _pack_routes(packs: PackRoutes) -> Sequence[Route]:
+    one, port = "/v1/packs/{label}", tuple(PACKS)
+    return (
+        Route(
+            "GET", "/v1/packs", packs.listing, "Rule packs, newest first", READERS,
+            gives=PackList, query=tuple(PACKS_LIST),
+        ),
+        Route(
+            "POST", "/v1/packs", packs.propose,
+            "Propose a rule pack, or only check it; a fault names its line", DECIDERS,
+            Body.OBJECT, edge.PackIn, PackChecked, (200, 201), problems=(409,),
+        ),
+        Route(
+            "POST", "/v1/packs/trials", packs.try_out,
+            "What a pack would change, on stored cases or on papers; nothing is stored", DECIDERS,
+            Body.OBJECT, edge.PackTrialIn, DifferencesOut,
+        ),
+        Route(
+            "GET", one, packs.one, "One version with its text", READERS, gives=PackFull,
+            query=port, problems=(404,),
+        ),
+        Route(
+            "GET", f"{one}/differences", packs.differences,
+            "What a shadow said otherwise of the verdicts given beside it", READERS,
+            gives=DifferencesOut, query=port, problems=(404,),
+        ),
+        Route(
+            "POST", f"{one}/moves", packs.move,
+            "Put a version in the shadow, in force (not by who proposed it), or out of use",
+            DECIDERS, Body.OBJECT, edge.PackMoveIn, PackOut, problems=(404, 409),
         ),
     )  # fmt: skip
 

@@ -451,6 +451,21 @@ class RepairRefusalIn(Edge):
     reason: Annotated[str, _text(200)]
 
 
+class PackIn(Edge):
+    """A rule pack as TOML, for one port or, without it, for all; ``dry_run`` only checks."""
+
+    text: Annotated[str, Field(min_length=1, max_length=200_000)]
+    port: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
+    dry_run: bool = False
+
+
+class PackMoveIn(Edge):
+    """Where a version is to go: beside the one in force, in force, or out of use."""
+
+    to: Literal["shadow", "active", "retired"]
+    port: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
+
+
 class PreflightIn(Edge):
     """Papers of one order to be tried, and goods records to be tried with them."""
 
@@ -458,6 +473,16 @@ class PreflightIn(Edge):
     payment: PaymentIn | None = None
     waybill: WaybillIn | None = None
     goods: Annotated[list[GoodsIn], Field(max_length=100)] = []
+
+
+class PackTrialIn(Edge):
+    """A pack to be tried, on the papers given (one set an order), else on the newest cases that
+    moved within some days.
+    """
+
+    text: Annotated[str, Field(min_length=1, max_length=200_000)]
+    days: Annotated[int, Field(ge=1, le=90)] = 7
+    papers: Annotated[list[PreflightIn], Field(max_length=100)] = []
 
 
 class EndpointIn(Edge):
@@ -504,6 +529,9 @@ REPAIR: Final[TypeAdapter[RepairIn]] = TypeAdapter(RepairIn)
 REPAIR_ASK: Final[TypeAdapter[RepairAskIn]] = TypeAdapter(RepairAskIn)
 REPAIR_APPROVAL: Final[TypeAdapter[RepairApprovalIn]] = TypeAdapter(RepairApprovalIn)
 REPAIR_REFUSAL: Final[TypeAdapter[RepairRefusalIn]] = TypeAdapter(RepairRefusalIn)
+PACK: Final[TypeAdapter[PackIn]] = TypeAdapter(PackIn)
+PACK_MOVE: Final[TypeAdapter[PackMoveIn]] = TypeAdapter(PackMoveIn)
+PACK_TRIAL: Final[TypeAdapter[PackTrialIn]] = TypeAdapter(PackTrialIn)
 PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
 HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
 ROTATION: Final[TypeAdapter[RotationIn]] = TypeAdapter(RotationIn)

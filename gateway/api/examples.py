@@ -168,6 +168,14 @@ EXAMPLES: Final = (
         {"events": [{"case": "{case}", "seq": 1, "type": "papers_received"}]},
     ),
     Example(
+        "Which rule packs judge your cases, and what a pack of your own may extend",
+        "哪些规则包在比对您的单证，自有规则包可继承哪些",
+        "GET",
+        "/v1/packs",
+        200,
+        {"packs": [], "builtin": ["import-default"]},
+    ),
+    Example(
         "Have notices sent to your shop; the secret is shown this once",
         "登记通知地址；密钥仅显示这一次",
         "POST",

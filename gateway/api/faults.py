@@ -16,15 +16,22 @@ _PATH_LIMIT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One faulty field: ``path`` as ``lines[0].price``, empty for the whole body."""
+    """One faulty field: ``path`` as ``lines[0].price``, empty for the whole body.
+
+    ``line`` counts from 1 in a field that is a text of many lines.
+    """
 
     path: str
     message: str
     message_zh: str
+    line: int | None = None
 
-    def to_doc(self) -> dict[str, str]:
-        """The member of a problem's ``errors``."""
-        return {"path": self.path, "message": self.message, "message_zh": self.message_zh}
+    def to_doc(self) -> dict[str, Any]:
+        """The member of a problem's ``errors`` (Any: JSON values)."""
+        doc: dict[str, Any] = {
+            "path": self.path, "message": self.message, "message_zh": self.message_zh,
+        }  # fmt: skip
+        return doc if self.line is None else doc | {"line": self.line}
 
 
 class InvalidJSON(Exception):

@@ -1,5 +1,7 @@
 """The route that foresees: papers of one order are read and matched, and nothing is stored."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from gateway.api.around import standing_view
@@ -17,7 +19,7 @@ from gateway.domain.ids import ProfileId
 from gateway.domain.papers import kind_of
 from gateway.domain.profile import FilingProfile
 from gateway.flow.incoming import Incoming
-from gateway.flow.preflight import Foreseen
+from gateway.flow.preflight import Foreseen, Tried
 
 
 class Preflights:
@@ -28,51 +30,11 @@ class Preflights:
 
     async def foresee(self, call: Call) -> Answer:
         """What would become of these papers: each one's answer, the verdict, what is declared."""
-        given = decode(PREFLIGHT, call.body)
-        papers = [to_item(one) for one in (given.order, given.payment, given.waybill) if one]
-        if not papers:
-            raise InvalidFields([_nothing()])
-        profile = self._profile(call, given)
-        items = []
-        for one in papers:
-            assert isinstance(one, PaperItem)
-            items.append(Incoming(call.tenant, profile, one.paper, SOURCE, call.body))
-        records = {}
-        for index, goods in enumerate(given.goods):
-            item = to_item(goods)
-            assert isinstance(item, GoodsItem)
-            records[goods.sku] = self._record(item, profile, index)
+        items, records = read_papers(self._services, call, decode(PREFLIGHT, call.body))
         foreseen = await self._services.preflight.foresee(items, records)
         return Answer(orjson.dumps(self._doc(foreseen, items)))
 
-    def _profile(self, call: Call, given: PreflightIn) -> FilingProfile:
-        """The one profile that everything names, and one order number."""
-        parts = [(name, getattr(given, name)) for name in ("order", "payment", "waybill")]
-        named = [(name, part) for name, part in parts if part is not None]
-        named += [(f"goods[{index}]", part) for index, part in enumerate(given.goods)]
-        profiles = {part.profile for _, part in named}
-        numbers = {part.order_no for _, part in parts if part is not None and part.order_no}
-        faults = []
-        if len(profiles) > 1:
-            faults.append(Fault(f"{named[-1][0]}.profile", "all must name one profile",
-                                "所有单证必须属于同一申报方案"))  # fmt: skip
-        if len(numbers) > 1:
-            faults.append(Fault("order_no", "all papers must name one order",
-                                "所有单证必须属于同一订单"))  # fmt: skip
-        if faults:
-            raise InvalidFields(faults)
-        profile = self._services.master.profile(call.tenant, ProfileId(profiles.pop()))
-        if profile is None:
-            raise Refusal(unknown_profile())
-        return profile
-
-    def _record(self, item: GoodsItem, profile: FilingProfile, index: int) -> GoodsRecord:
-        try:
-            return item.record(profile.goods_scope)
-        except InvalidValue as error:
-            raise InvalidValue(f"goods[{index}].{error.path}", error.reason) from None
-
-    def _doc(self, foreseen: Foreseen, items: list[Incoming]) -> Doc:
+    def _doc(self, foreseen: Foreseen, items: Sequence[Incoming]) -> Doc:
         last = foreseen.results[-1]
         return {
             "case": last.case_id,
@@ -92,6 +54,56 @@ class Preflights:
             "quota": None if foreseen.quota is None else standing_view(foreseen.quota),
             "verdict": verdict_view(last.verdict, self._services.explain),
         }
+
+
+def read_papers(services: Services, call: Call, given: PreflightIn) -> Tried:
+    """The papers of one order as intake takes them, and goods records to be tried with them.
+
+    Raises ``InvalidFields``, or the refusal of an unknown profile.
+    """
+    papers = [to_item(one) for one in (given.order, given.payment, given.waybill) if one]
+    if not papers:
+        raise InvalidFields([_nothing()])
+    profile = _profile(services, call, given)
+    items = []
+    for one in papers:
+        assert isinstance(one, PaperItem)
+        items.append(Incoming(call.tenant, profile, one.paper, SOURCE, call.body))
+    records = {}
+    for index, goods in enumerate(given.goods):
+        item = to_item(goods)
+        assert isinstance(item, GoodsItem)
+        records[goods.sku] = _record(item, profile, index)
+    return items, records
+
+
+def _profile(services: Services, call: Call, given: PreflightIn) -> FilingProfile:
+    """The one profile that everything names, and one order number."""
+    parts = [(name, getattr(given, name)) for name in ("order", "payment", "waybill")]
+    named = [(name, part) for name, part in parts if part is not None]
+    named += [(f"goods[{index}]", part) for index, part in enumerate(given.goods)]
+    profiles = {part.profile for _, part in named}
+    numbers = {part.order_no for _, part in parts if part is not None and part.order_no}
+    faults = []
+    if len(profiles) > 1:
+        faults.append(Fault(f"{named[-1][0]}.profile", "all must name one profile",
+                            "所有单证必须属于同一申报方案"))  # fmt: skip
+    if len(numbers) > 1:
+        faults.append(Fault("order_no", "all papers must name one order",
+                            "所有单证必须属于同一订单"))  # fmt: skip
+    if faults:
+        raise InvalidFields(faults)
+    profile = services.master.profile(call.tenant, ProfileId(profiles.pop()))
+    if profile is None:
+        raise Refusal(unknown_profile())
+    return profile
+
+
+def _record(item: GoodsItem, profile: FilingProfile, index: int) -> GoodsRecord:
+    try:
+        return item.record(profile.goods_scope)
+    except InvalidValue as error:
+        raise InvalidValue(f"goods[{index}].{error.path}", error.reason) from None
 
 
 def _nothing() -> Fault:

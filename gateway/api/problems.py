@@ -79,6 +79,11 @@ class P(Enum):
         " lists them.",
         "该密钥可用于多个租户：请在 Clearance-Tenant 请求头中指明其一，列表见 GET /v1/tenants。",
     )  # fmt: skip
+    PACK_INVALID = Kind(
+        "API-110", "pack-invalid", 422, "Rule pack not usable", "规则包不可用",
+        "The rule pack has faults; each names its line. Nothing was stored.",
+        "规则包有误，每处均注明行号。未保存任何内容。",
+    )  # fmt: skip
     UNAUTHENTICATED = Kind(
         "API-201", "unauthenticated", 401, "No valid API key", "缺少有效的 API 密钥",
         "Send your API key as: Authorization: Bearer <key>.",
@@ -94,6 +99,11 @@ class P(Enum):
         " for your enterprise is not in force today.",
         "该密钥不能用于 Clearance-Tenant 所指租户：密钥属于其他租户，"
         "或该租户对贵企业的授权今日无效。",
+    )  # fmt: skip
+    SECOND_PERSON = Kind(
+        "API-204", "second-person", 403, "Needs somebody else", "须由另一人操作",
+        "Nobody puts in force what they proposed themselves. Nothing was changed.",
+        "提交人不能自行启用，须由另一人操作。未作任何更改。",
     )  # fmt: skip
     NOT_FOUND = Kind(
         "API-301", "not-found", 404, "Not found", "未找到",

@@ -45,6 +45,11 @@ REPAIRS: Parameters = (
     ("stage", "proposed, asked, applied or refused."),
     ("limit", "How many at most, 1 to 200; 50 by default."),
 )
+PACKS: Parameters = (("port", "The port the version is for; without it the one for all ports."),)
+PACKS_LIST: Parameters = (
+    ("port", "Only those for this port."),
+    ("stage", "proposed, shadow, active or retired."),
+)
 NOTICES: Parameters = (
     ("status", "waiting (not yet delivered or fetched; the default) or parked."),
     ("endpoint", "An endpoint."),

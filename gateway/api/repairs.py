@@ -153,6 +153,7 @@ def repair_view(repair: Repair) -> Doc:
         "deadline": moment(repair.deadline),
         "ended_at": moment(repair.ended_at),
         "items": [_item_view(one) for one in repair.items],
+        "dry_run": False,
     }
 
 

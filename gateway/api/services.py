@@ -19,7 +19,8 @@ from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
 from gateway.flow.neighbours import BuyerQuota, Lineage
 from gateway.flow.notify import Ack
-from gateway.flow.preflight import Foreseen
+from gateway.flow.pack_trial import Foresees, PackTrial
+from gateway.flow.packs import PackOffice
 from gateway.flow.remedies import Settled, Settlement
 from gateway.flow.repair import Repairs
 from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData, ReadModels, Rng
@@ -133,16 +134,6 @@ class Desk(Protocol):
 
     async def acknowledge(self, tenant: TenantId, acks: Sequence[Ack]) -> list[str]:
         """Per acknowledgement ``ok``, ``unknown`` or ``repeated``."""
-        ...
-
-
-class Foresees(Protocol):
-    """Tells what would become of papers."""
-
-    async def foresee(
-        self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
-    ) -> Foreseen:
-        """The answers that intake would give to papers of one order; nothing is stored."""
         ...
 
 
@@ -293,6 +284,8 @@ class Services:
     around: LooksAround
     findings: FindingLists
     repairs: Repairs
+    packs: PackOffice
+    trial: PackTrial
     clock: Clock
     rng: Rng
     explain: Callable[[Finding, str], str]

@@ -4,19 +4,14 @@ from gateway.api.services import Services
 from gateway.app.config import Settings
 from gateway.app.keyring import KeyRings
 from gateway.app.operations import ProcessOperations
-from gateway.domain.matching import builtin_text
 from gateway.domain.matching.explain import explain
 from gateway.flow.context import Context
 from gateway.flow.desk import Desk
-from gateway.flow.pack_trial import PackTrial
-from gateway.flow.packs import PackOffice
 from gateway.ports.people import SignOn
 from gateway.web.services import ConsoleSettings, WebServices
 from store.admin import MasterAdmin
 from store.console import SqlConsole
-from store.console_log import SqlConsoleLog
 from store.console_work import SqlConsoleWork
-from store.packs import StoredPacks
 from store.pauses import PauseBook
 from store.people import SqlPeople
 from store.sql import SQLStore
@@ -43,7 +38,6 @@ def build_console(
     services: Services,
     context: Context,
     admin: MasterAdmin,
-    packs: StoredPacks,
     sign_on: SignOn | None = None,
 ) -> WebServices:
     """The services of the console over an assembled gateway."""
@@ -55,16 +49,14 @@ def build_console(
     assert isinstance(pauses, PauseBook)
     return WebServices(
         people=SqlPeople(store),
-        log=SqlConsoleLog(store, context.clock),
+        log=services.packs.log,
         reads=SqlConsole(store, store.keys, context.clock),
         work=SqlConsoleWork(store, context.clock),
         cases=services.reads,
         desk=Desk(context),
         repairs=services.repairs,
-        packs=PackOffice(packs, builtin_text),
-        trial=PackTrial(
-            services.reads, context.master, context.clock, context.matcher, builtin_text
-        ),
+        packs=services.packs,
+        trial=services.trial,
         master=context.master,
         endpoints=admin,
         mailbox=services.mailbox,

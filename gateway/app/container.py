@@ -37,7 +37,8 @@ from gateway.flow.engine import Engine
 from gateway.flow.ingest import Ingest
 from gateway.flow.mailbox import FullMailbox
 from gateway.flow.neighbours import Neighbours
-from gateway.flow.packs import LivePacks
+from gateway.flow.pack_trial import PackTrial
+from gateway.flow.packs import LivePacks, PackOffice
 from gateway.flow.preflight import Preflight
 from gateway.flow.repair import Repairs
 from gateway.flow.ways import ChannelWays, WayLimits
@@ -57,6 +58,7 @@ from gateway.ports.people import SignOn
 from gateway.web.services import WebServices
 from store.admin import MasterAdmin
 from store.aside_keys import AsideBook
+from store.console_log import SqlConsoleLog
 from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
@@ -193,6 +195,8 @@ async def assemble(
         around=Neighbours(store, cache, live, clock, reads),
         findings=repairs.findings,
         repairs=repairs,
+        packs=PackOffice(packs, builtin_text, SqlConsoleLog(store, clock)),
+        trial=PackTrial(reads, cache, clock, live, builtin_text),
         clock=clock,
         rng=rng,
         explain=explain,
@@ -207,7 +211,7 @@ async def assemble(
         context=context, engine=engine, ingest=ingest, desk=desk,
         services=services,
         pauses=pauses, aside_keys=aside, packs=packs,
-        web=build_console(settings, store, services, context, admin, packs, sign_on),
+        web=build_console(settings, store, services, context, admin, sign_on),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from gateway.client.values import (
     BatchLine,
     CaseFull,
     CaseLine,
+    Differences,
     EndpointLine,
     EndpointMade,
     Event,
@@ -28,7 +29,11 @@ from gateway.client.values import (
     GoodsTaken,
     MandateLine,
     NoticeLine,
+    PackChecked,
+    PackFull,
+    PackLine,
     PaperTaken,
+    RepairLine,
     Replayed,
     Stage,
     TenantLine,
@@ -211,6 +216,85 @@ class ClearanceClient:
         body = None if doc is None else json.dumps(doc).encode()
         match = {} if version is None else {"If-Match": f'"{version}"'}
         return await self._asked("POST", path, body, _JSON, key=_new_key(), headers=match)
+
+    # --- repairs and rule packs ---------------------------------------------------------------
+
+    async def repairs(self, **filters: str) -> list[RepairLine]:
+        """The newest repairs (``stage``, ``limit``)."""
+        doc = await self._asked("GET", "/v1/repairs", query=filters)
+        return cast(list[RepairLine], doc["repairs"])
+
+    async def repair(self, repair_id: str) -> RepairLine:
+        """One repair with the result of every case."""
+        return cast(
+            RepairLine, await self._asked("GET", f"/v1/repairs/{quote(repair_id, safe='')}")
+        )
+
+    async def mend(
+        self, case_id: str, finding: str, path: str, reason: str, **more: Any
+    ) -> RepairLine:
+        """Apply or propose one of the fixes of a finding; try it first with ``dry_run=True``.
+
+        ``more``: ``value``, ``scope`` (case or cause), ``dry_run``, ``redeclare`` (Any: JSON).
+        """
+        doc = {"case": case_id, "finding": finding, "path": path, "reason": reason, **more}
+        return cast(RepairLine, await self._post("/v1/repairs", doc))
+
+    async def ask_owner(
+        self, case_id: str, finding: str, path: str, reason: str, hours: int = 24
+    ) -> RepairLine:
+        """Ask the owner of a paper for a value; ``repair.asked`` goes to the endpoints."""
+        doc = {"case": case_id, "finding": finding, "path": path, "reason": reason, "hours": hours}
+        return cast(RepairLine, await self._post("/v1/repairs/questions", doc))
+
+    async def confirm_repair(
+        self, repair_id: str, statement: str | None = None, value: str | None = None
+    ) -> RepairLine:
+        """Give what this key may give; the last confirmation applies the repair."""
+        doc = {"statement": statement, "value": value}
+        path = f"/v1/repairs/{quote(repair_id, safe='')}/approvals"
+        return cast(RepairLine, await self._post(path, doc))
+
+    async def refuse_repair(self, repair_id: str, reason: str) -> RepairLine:
+        """Drop a proposed repair."""
+        path = f"/v1/repairs/{quote(repair_id, safe='')}/refusals"
+        return cast(RepairLine, await self._post(path, {"reason": reason}))
+
+    async def packs(self, **filters: str) -> list[PackLine]:
+        """The versions of the tenant's rule packs (``port``, ``stage``)."""
+        doc = await self._asked("GET", "/v1/packs", query=filters)
+        return cast(list[PackLine], doc["packs"])
+
+    async def pack(self, label: str, port: str | None = None) -> PackFull:
+        """One version (``name@version``) with its text."""
+        query = {} if port is None else {"port": port}
+        doc = await self._asked("GET", f"/v1/packs/{quote(label, safe='')}", query=query)
+        return cast(PackFull, doc)
+
+    async def propose_pack(
+        self, text: str, port: str | None = None, *, dry_run: bool = False
+    ) -> PackChecked:
+        """Propose a rule pack, or only check it. ``Refused`` names the line of every fault."""
+        doc = {"text": text, "port": port, "dry_run": dry_run}
+        return cast(PackChecked, await self._post("/v1/packs", doc))
+
+    async def try_pack(
+        self, text: str, *, days: int = 7, papers: Sequence[Paper] = ()
+    ) -> Differences:
+        """What a pack would change, on ``papers`` (one set an order) or on stored cases."""
+        doc = {"text": text, "days": days, "papers": list(papers)}
+        return cast(Differences, await self._post("/v1/packs/trials", doc))
+
+    async def pack_differences(self, label: str, port: str | None = None) -> Differences:
+        """What a shadow said otherwise of the verdicts given beside it."""
+        query = {} if port is None else {"port": port}
+        path = f"/v1/packs/{quote(label, safe='')}/differences"
+        return cast(Differences, await self._asked("GET", path, query=query))
+
+    async def move_pack(self, label: str, to: str, port: str | None = None) -> PackLine:
+        """Put a version in the ``shadow``, in force (``active``), or out of use (``retired``)."""
+        path = f"/v1/packs/{quote(label, safe='')}/moves"
+        return cast(PackLine, await self._post(path, {"to": to, "port": port}))
 
     # --- exact bytes --------------------------------------------------------------------------
 

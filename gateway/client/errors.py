@@ -22,11 +22,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One faulty field; ``path`` as ``lines[0].price``."""
+    """One faulty field; ``path`` as ``lines[0].price``, ``line`` in a text of many lines."""
 
     path: str
     message: str
     message_zh: str
+    line: int | None = None
 
 
 class ClientError(Exception):
@@ -55,7 +56,7 @@ class Refused(ClientError):
         self.detail = str(doc.get("detail", ""))
         self.request_id = doc.get("request_id")
         self.errors = tuple(
-            Fault(str(one["path"]), str(one["message"]), str(one["message_zh"]))
+            Fault(str(one["path"]), str(one["message"]), str(one["message_zh"]), one.get("line"))
             for one in doc.get("errors", ())
         )
         known = {"type", "title", "status", "detail", "code", "errors", "request_id"}

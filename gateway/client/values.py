@@ -145,6 +145,68 @@ class MandateLine(TypedDict):
     in_force: bool
 
 
+class PackLine(TypedDict):
+    """One version of a rule pack; ``stage``: proposed, shadow, active or retired."""
+
+    pack: str
+    port: str | None
+    stage: str
+    proposed_by: str
+    proposed_at: str
+    decided_by: str | None
+    decided_at: str | None
+
+
+class PackChecked(TypedDict):
+    """A pack that is in order; ``proposed`` is what was kept of it."""
+
+    pack: str
+    port: str | None
+    rules: int
+    dry_run: bool
+    proposed: JSON | None
+
+
+class PackFull(TypedDict):
+    """A pack with its text and the stages it may go to."""
+
+    pack: str
+    text: str
+    version: JSON | None
+    moves: list[str]
+
+
+class Differences(TypedDict):
+    """What a pack says otherwise than the one in force, counted over ``cases``."""
+
+    pack: str
+    cases: int
+    differing: int
+    verdicts: list[JSON]
+    rules: list[JSON]
+
+
+class RepairLine(TypedDict):
+    """A repair: what it still needs, and what became of every case."""
+
+    repair: str
+    stage: str
+    rule: str
+    kind: str
+    owner: str
+    needs: list[str]
+    open_needs: list[str]
+    approvals: list[JSON]
+    redeclare: bool
+    proposed_by: str
+    reason: str
+    created_at: str
+    deadline: str | None
+    ended_at: str | None
+    items: list[JSON]
+    dry_run: bool
+
+
 class NoticeLine(TypedDict):
     """A notice and how its delivery stands: waiting or parked."""
 

@@ -23,6 +23,7 @@ Expected business outcomes (a mismatch, a rejection) are return values, never er
 has a stable ``code`` and a ``retry`` class; texts carry no personal data.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
@@ -74,14 +75,40 @@ class IllegalTransition(DomainError):
     code = "DOMAIN-103"
 
 
+@dataclass(frozen=True, slots=True)
+class PackFault:
+    """What is wrong at one place of a rule pack: its path, the line of it (from 1) where there is
+    one, and a sentence in English and in Chinese.
+    """
+
+    path: str
+    en: str
+    zh: str
+    line: int | None = None
+
+    def told(self, locale: str) -> str:
+        """The sentence with its place, in ``zh`` or ``en``."""
+        is_chinese = locale == "zh"
+        colon = "：" if is_chinese else ": "
+        parts = [self.path] if self.path else []
+        if self.line is not None:
+            parts.insert(0, f"第 {self.line} 行" if is_chinese else f"line {self.line}")
+        return colon.join([*parts, self.zh if is_chinese else self.en])
+
+
 class PackInvalid(DomainError):
-    """A rule pack cannot be used; ``faults`` are all of its faults, each naming its place."""
+    """A rule pack cannot be used; ``details`` are all of its faults, each naming its place."""
 
     code = "DOMAIN-104"
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, details: tuple[PackFault, ...]) -> None:
+        self.details = details
+        super().__init__("; ".join(self.faults))
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The faults as English sentences with their places."""
+        return tuple(one.told("en") for one in self.details)
 
 
 class StoreError(GatewayError):

@@ -3,9 +3,9 @@
 Nothing is stored and no verdict moves: both packs judge the papers as they are now.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self
 
 from gateway.domain.events import EventKind
 from gateway.domain.goods import GoodsRecord
@@ -13,12 +13,28 @@ from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import DEFAULT_PACK, PaperMatcher, RulePack, compile_pack
 from gateway.domain.papers import Order, PaperKind
 from gateway.flow.clockwork import local_date
+from gateway.flow.incoming import Incoming
 from gateway.flow.packs import Difference, Differences, difference
+from gateway.flow.preflight import Foreseen, Tried
 from gateway.ports import CaseDetail, CaseFilter, Clock, MasterData, Matcher, ReadModels
 from gateway.ports.packs import StoredPack
 
 _PAGE: Final = 200
 _EVENTS: Final = 1_000
+
+
+class Foresees(Protocol):
+    """Tells what would become of papers, under one matcher or another."""
+
+    def under(self, matcher: Matcher) -> Self:
+        """The same with another matcher."""
+        ...
+
+    async def foresee(
+        self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
+    ) -> Foreseen:
+        """The answers that intake would give to papers of one order; nothing is stored."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,23 @@ class PackTrial:
             if most is not None and found.cases >= most:
                 break
             found.add(self._compared(detail, judge))
+        return found
+
+    async def on_papers(self, preflight: Foresees, sets: Sequence[Tried], text: str) -> Differences:
+        """What a pack would say otherwise of papers that nobody stored; one set an order.
+
+        Raises ``PackInvalid``.
+        """
+        found = Differences()
+        judge = _judge(compile_pack(text, self.find))
+        for items, goods in sets:
+            candidate = preflight.under(judge(items[0].profile.rule_pack))
+            verdicts = [
+                (await one.foresee(items, goods)).results[-1].verdict
+                for one in (preflight, candidate)
+            ]
+            if verdicts[0] is not None and verdicts[1] is not None:
+                found.add(difference(verdicts[0], verdicts[1]))
         return found
 
     async def of_shadow(self, pack: StoredPack, most: int | None = None) -> Differences:

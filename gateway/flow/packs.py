@@ -20,10 +20,18 @@ from gateway.domain.matching import PaperMatcher, RulePack, compile_pack
 from gateway.domain.papers import PaperKind, PaperRevision
 from gateway.domain.profile import FilingProfile
 from gateway.ports.packs import PackBook, PackScope, PackStage, StoredPack
+from gateway.ports.people import ConsoleLog
 
 Difference = Mapping[str, Any]  # Any: JSON values
 
 _COMPILED: Final = 64
+MOVES: Final[Mapping[PackStage, tuple[PackStage, ...]]] = {
+    PackStage.PROPOSED: (PackStage.SHADOW, PackStage.ACTIVE, PackStage.RETIRED),
+    PackStage.SHADOW: (PackStage.ACTIVE, PackStage.RETIRED),
+    PackStage.ACTIVE: (PackStage.RETIRED,),
+    PackStage.RETIRED: (PackStage.SHADOW, PackStage.ACTIVE),
+}
+"""Where a version may go from where it stands."""
 
 
 class LivePacks:
@@ -152,10 +160,19 @@ class Differences:
 
 @dataclass(frozen=True, slots=True)
 class PackOffice:
-    """Proposes and activates packs; nobody activates what they proposed."""
+    """Proposes and activates packs; nobody activates what they proposed.
+
+    Who did what stands in the log of what people did.
+    """
 
     book: PackBook
     find: Callable[[str], str]
+    log: ConsoleLog
+
+    async def found(self, scope: PackScope, label: str) -> StoredPack | None:
+        """A version in its scope."""
+        packs = await self.book.packs(scope.tenant)
+        return next((one for one in packs if one.scope == scope and one.label == label), None)
 
     async def propose(self, scope: PackScope, text: str, by: str, now: int) -> StoredPack:
         """Keep a version after it was found in order.
@@ -167,6 +184,7 @@ class PackOffice:
         made = StoredPack(scope, pack.name, pack.version, text, PackStage.PROPOSED, by, now)
         if not await self.book.put(made):
             raise InvalidValue("version", f"{made.label} is there already; raise the version")
+        await self.log.note(scope.tenant, by, "pack_proposed", made.label, {"port": scope.port})
         return made
 
     async def move(
@@ -176,14 +194,15 @@ class PackOffice:
 
         Raises :class:`InvalidValue`: unknown, proposed by the same person, or moved meanwhile.
         """
-        packs = await self.book.packs(scope.tenant)
-        found = next((one for one in packs if one.scope == scope and one.label == label), None)
+        found = await self.found(scope, label)
         if found is None:
             raise InvalidValue("pack", f"there is no {label} in this scope")
         if stage is PackStage.ACTIVE and by == found.proposed_by:
             raise InvalidValue("by", "a pack is activated by another person than who proposed it")
-        if stage is PackStage.PROPOSED or found.stage is stage:
+        if stage not in MOVES[found.stage]:
             raise InvalidValue("stage", f"{label} is {found.stage.value}")
         if not await self.book.decide(found, stage, by, now):
             raise InvalidValue("stage", "was changed by somebody else meanwhile")
+        moved = {"to": stage.value, "port": scope.port}
+        await self.log.note(scope.tenant, by, "pack_moved", label, moved)
         return replace(found, stage=stage, decided_by=by, decided_at=now)

@@ -6,6 +6,7 @@ The decision is intake's own, over the case as it is read now; what it would cha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Self
 
 from gateway.domain.case import CaseState
 from gateway.domain.events import EventKind
@@ -21,7 +22,10 @@ from gateway.flow.context import Context
 from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.ingest import Item, case_key, claim_of, declared_order_no, intake_command
 from gateway.flow.match import Bench
-from gateway.ports import CaseView, Changes, Endpoint, MasterData, ReadModels
+from gateway.ports import CaseView, Changes, Endpoint, MasterData, Matcher, ReadModels
+
+Tried = tuple[Sequence[Incoming], Mapping[str, GoodsRecord]]
+"""Papers of one order, and goods records to be tried with them by SKU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,10 @@ class Preflight:
 
     context: Context
     reads: ReadModels
+
+    def under(self, matcher: Matcher) -> Self:
+        """The same with another matcher, for instance that of a pack which is not in force."""
+        return replace(self, context=replace(self.context, matcher=matcher))
 
     async def foresee(
         self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]

@@ -34,9 +34,10 @@ from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.profile import Enterprise, Mandate, Role
 from gateway.domain.repair import Need
 from gateway.flow.clockwork import local_date
+from gateway.ports.packs import PackScope, PackStage
 from gateway.ports.repairs import Repair, RepairItem, RepairStage
 from store.keys import KeyRole, OfEnterprise
-from store.tables import case_, declaration, endpoint, event, inbox, message, outbox
+from store.tables import case_, declaration, endpoint, event, inbox, message, outbox, rule_pack
 from store.tables import repair as repair_table
 
 RIVAL = TenantId("rival")
@@ -61,6 +62,9 @@ BODIES: Mapping[str, Any] = {
     "POST /v1/endpoints/{endpoint_id}/rotations": {"overlap_hours": 0},
     "POST /v1/endpoints/{endpoint_id}/enable": None,
     "POST /v1/endpoints/{endpoint_id}/disable": WHY,
+    "GET /v1/packs/{label}": None,
+    "GET /v1/packs/{label}/differences": None,
+    "POST /v1/packs/{label}/moves": {"to": "retired"},
     "GET /v1/repairs/{repair_id}": None,
     "POST /v1/repairs/{repair_id}/approvals": {"statement": "mine"},
     "POST /v1/repairs/{repair_id}/refusals": WHY,
@@ -140,6 +144,7 @@ async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
             "receipt_id": [row[0] for row in await column(gateway, inbox.c.receipt_id)],
             "endpoint_id": [row[0] for row in await column(gateway, endpoint.c.endpoint_id)],
             "repair_id": [await proposed(gateway, cases[0].case_id)],
+            "label": [await shadowed(gateway)],
             "notice": [
                 row.effect_id
                 for row in await column(gateway, outbox.c.effect_id, outbox.c.kind)
@@ -215,6 +220,15 @@ async def proposed(gateway: Gateway, case_id: str) -> str:
     return repair.repair_id
 
 
+async def shadowed(gateway: Gateway) -> str:
+    """A rule pack of the tenant that stands in the shadow."""
+    office, now = gateway.services.packs, SystemClock().now()
+    text = 'name = "secret-pack"\nversion = 1\nextends = "import-default"\n'
+    made = await office.propose(PackScope(TENANT), text, "operator:1", now)
+    await office.move(made.scope, made.label, PackStage.SHADOW, "operator:1", now)
+    return made.label
+
+
 async def settled(gateway: Gateway) -> bool:
     counts, _ = await standing(gateway)
     return sum(counts.values()) == ORDERS and all(
@@ -228,6 +242,7 @@ async def everything(gateway: Gateway) -> list[Any]:
         await column(gateway, case_.c.case_id, case_.c.version, case_.c.seq),
         await column(gateway, endpoint),
         await column(gateway, repair_table),
+        await column(gateway, rule_pack),
         # Not its stage: the gateway's own timers and deliveries go on meanwhile.
         await column(gateway, outbox.c.effect_id, outbox.c.acked_at),
     ]
@@ -270,7 +285,7 @@ async def _try_every_list(estate: Estate) -> None:
         f"/v1/cases?profile={PROFILE}", f"/v1/findings?case={case_id}&resolved=false",
         "/v1/findings", "/v1/events", "/v1/notices", "/v1/notices?status=parked",
         f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints", "/v1/tenants", "/v1/mandates",
-        "/v1/repairs", "/v1/knowledge",
+        "/v1/repairs", "/v1/knowledge", "/v1/packs",
     )  # fmt: skip
     for path in asked:
         for role, token in estate.keys.items():

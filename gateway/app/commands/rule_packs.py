@@ -21,7 +21,7 @@ from gateway.app.commands.frame import (
 )
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
-from gateway.app.opening import Reader, open_office, open_reading
+from gateway.app.opening import Office, Reader, open_office, open_reading
 from gateway.app.packs import builtin_matcher, candidate_matcher, live_matcher
 from gateway.app.preflight_rows import read_rows
 from gateway.app.preflighting import Nothing, preflight_files
@@ -29,12 +29,13 @@ from gateway.app.surroundings import SystemClock
 from gateway.domain.case import Verdict
 from gateway.domain.ids import TenantId
 from gateway.domain.lessons import Lesson
-from gateway.domain.matching import builtin_text
+from gateway.domain.matching import builtin_names, builtin_text
 from gateway.flow.learning import learn
 from gateway.flow.pack_trial import PackTrial
 from gateway.flow.packs import Differences, PackOffice, difference
 from gateway.ports import Matcher
 from gateway.ports.packs import PackScope, PackStage, StoredPack
+from store.console_log import SqlConsoleLog
 from store.packs import StoredPacks, load_packs
 
 _PERIOD: Final = re.compile(r"([1-9][0-9]{0,3})([hd])", re.ASCII)
@@ -132,6 +133,29 @@ def listing(context: typer.Context, *, tenant: TenantOption, json: JSONOption = 
     _show(run(_packs(common(context).settings(), tenant)), json=json)
 
 
+def text_of(
+    context: typer.Context,
+    label: Annotated[
+        str,
+        typer.Argument(metavar="PACK", help="name@version, or a built-in pack / 规则包"),
+    ],
+    *,
+    tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="Whose pack / 租户")] = None,
+    port: PortOption = "",
+) -> None:
+    """Print the text of a pack, to begin another from / 输出规则包文本"""
+    if label in builtin_names():
+        out().print(builtin_text(label), markup=False, highlight=False, end="", soft_wrap=True)
+        return
+    if tenant is None:
+        raise Unusable(f"there is no {label} that comes with the gateway; say --tenant")
+    packs = run(_packs(common(context).settings(), tenant))
+    found = [one for one in packs if one.label == label and one.scope.port == port]
+    if not found:
+        raise Unusable(f"there is no {label} in this scope; see `clearance rules packs`")
+    out().print(found[0].text, markup=False, highlight=False, end="", soft_wrap=True)
+
+
 def differences(
     context: typer.Context,
     label: LabelArgument,
@@ -220,10 +244,15 @@ async def _trial(reader: Reader) -> PackTrial:
     return PackTrial(reader.reads, reader.cache, reader.clock, live, builtin_text)
 
 
+def _desk(office: Office) -> PackOffice:
+    log = SqlConsoleLog(office.access, office.clock)
+    return PackOffice(StoredPacks(office.access), builtin_text, log)
+
+
 async def _propose(settings: Settings, tenant: str, port: str, text: str, by: str) -> StoredPack:
     async with open_office(settings) as office:
         scope = PackScope(await known_tenant(office.access, tenant), port)
-        desk = PackOffice(StoredPacks(office.access), builtin_text)
+        desk = _desk(office)
         return await desk.propose(scope, text, by, office.clock.now())
 
 
@@ -232,7 +261,7 @@ async def _moved(
 ) -> StoredPack:
     async with open_office(settings) as office:
         scope = PackScope(await known_tenant(office.access, tenant), port)
-        desk = PackOffice(StoredPacks(office.access), builtin_text)
+        desk = _desk(office)
         return await desk.move(scope, label, stage, by, office.clock.now())
 
 
@@ -315,5 +344,6 @@ def add_commands(group: typer.Typer) -> None:
     group.command("activate")(activate)
     group.command("retire")(retire)
     group.command("packs")(listing)
+    group.command("text")(text_of)
     group.command("differences")(differences)
     group.command("learned")(learned)

@@ -18,14 +18,14 @@ it names and keeps the rest; a pack that stands alone runs exactly the rules tha
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from importlib import resources
 from typing import Any, Final
 
-from gateway.domain.errors import InvalidValue, PackInvalid
+from gateway.domain.errors import InvalidValue, PackFault, PackInvalid
 from gateway.domain.findings import Severity
 from gateway.domain.limits import LimitTable, PersonalLimit
 from gateway.domain.matching.catalogue import catalogue
@@ -77,7 +77,8 @@ def builtin_names() -> tuple[str, ...]:
 def builtin_text(name: str) -> str:
     """The text of a pack that comes with the gateway. Raises ``PackInvalid`` for another name."""
     if name not in builtin_names():
-        raise PackInvalid((f"extends: there is no pack {name!r}",))
+        en, zh = f"there is no pack {name!r}", f"没有名为 {name!r} 的规则包"
+        raise PackInvalid((PackFault("extends", en, zh),))
     return (resources.files(__package__) / "packs" / f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -87,7 +88,7 @@ def compile_pack(text: str, find: Callable[[str], str] = builtin_text) -> RulePa
     Raises :class:`PackInvalid` with every fault of the pack.
     """
     layers = _layers(text, find)
-    faults: list[str] = []
+    faults: list[PackFault] = []
     rules: dict[str, dict[str, Any]] = {}
     limits: list[Any] = []
     for layer in layers:
@@ -95,7 +96,8 @@ def compile_pack(text: str, find: Callable[[str], str] = builtin_text) -> RulePa
         limits = layer.get("limits", limits)
         named = layer.get("rules", {})
         if not isinstance(named, dict) or not all(isinstance(one, dict) for one in named.values()):
-            faults.append("rules: must be tables, [rules.ORDER-HEAD-SUM]")
+            en, zh = "must be tables, [rules.ORDER-HEAD-SUM]", "必须是表，如 [rules.ORDER-HEAD-SUM]"
+            faults.append(PackFault("rules", en, zh))
             continue
         for rule, values in named.items():
             rules[rule] = {**rules.get(rule, {}), **values}
@@ -107,12 +109,11 @@ def compile_pack(text: str, find: Callable[[str], str] = builtin_text) -> RulePa
     return RulePack(name, version, settings, table)
 
 
-def _placed(faults: Iterable[str], text: str) -> Iterator[str]:
+def _placed(faults: Iterable[PackFault], text: str) -> Iterator[PackFault]:
     """The faults with the lines of the text that they are about; what is missing has none."""
     lines = key_lines(text)
     for fault in faults:
-        line = line_of(fault.partition(":")[0], lines)
-        yield fault if line is None else f"line {line}: {fault}"
+        yield replace(fault, line=line_of(fault.path, lines))
 
 
 def _layers(text: str, find: Callable[[str], str]) -> list[dict[str, Any]]:
@@ -122,46 +123,54 @@ def _layers(text: str, find: Callable[[str], str]) -> list[dict[str, Any]]:
     while "extends" in layers[-1]:
         base = layers[-1]["extends"]
         if not isinstance(base, str):
-            raise _extends(text, "must be the name of a pack")
+            raise _extends(text, "must be the name of a pack", "必须是规则包的名称")
         if base in names:
-            raise _extends(text, f"goes in a circle: {' -> '.join([*names, base])}")
+            circle = " -> ".join([*names, base])
+            raise _extends(text, f"goes in a circle: {circle}", f"形成循环：{circle}")
         if len(layers) == _DEEPEST:
-            raise _extends(text, f"goes more than {_DEEPEST} packs deep")
+            raise _extends(text, f"goes more than {_DEEPEST} packs deep", f"继承超过 {_DEEPEST} 层")
         names.append(base)
         try:
             layers.append(_parsed(find(base)))
         except PackInvalid as error:
-            raise _extends(text, f"{base} cannot be used: {error}") from None
+            zh = "；".join(one.told("zh") for one in error.details)
+            raise _extends(
+                text, f"{base} cannot be used: {error}", f"{base} 不可用：{zh}"
+            ) from None
     return layers[::-1]
 
 
-def _extends(text: str, fault: str) -> PackInvalid:
-    return PackInvalid(tuple(_placed([f"extends: {fault}"], text)))
+def _extends(text: str, en: str, zh: str) -> PackInvalid:
+    return PackInvalid(tuple(_placed([PackFault("extends", en, zh)], text)))
 
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        line = stated_line(str(error))
-        place = "" if line is None else f"line {line}: "
-        raise PackInvalid((f"{place}not TOML: {error}",)) from error
+        fault = PackFault("", f"not TOML: {error}", f"不是合法的 TOML：{error}")
+        raise PackInvalid((replace(fault, line=stated_line(str(error))),)) from error
 
 
-def _head(layer: Mapping[str, Any], faults: list[str]) -> tuple[str, int]:
+def _head(layer: Mapping[str, Any], faults: list[PackFault]) -> tuple[str, int]:
     name, version = layer.get("name"), layer.get("version")
     if not isinstance(name, str) or not name:
-        faults.append("name: must be a text")
+        faults.append(PackFault("name", "must be a text", "必须是文本"))
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        faults.append("version: must be a whole number from 1")
+        en, zh = "must be a whole number from 1", "必须是不小于 1 的整数"
+        faults.append(PackFault("version", en, zh))
     return str(name), version if isinstance(version, int) else 0
 
 
-def _settings(rules: Mapping[str, dict[str, Any]], faults: list[str]) -> tuple[RuleSetting, ...]:
+def _settings(
+    rules: Mapping[str, dict[str, Any]], faults: list[PackFault]
+) -> tuple[RuleSetting, ...]:
     known = {info.id: info for info in catalogue()}
     for rule in rules:
         if rule not in known:
-            faults.append(f"rules.{rule}: there is no such rule{_meant(rule, known)}")
+            en, zh = _meant(rule, known)
+            place = f"rules.{rule}"
+            faults.append(PackFault(place, f"there is no such rule{en}", f"没有这条规则{zh}"))
     return tuple(
         setting
         for rule, info in known.items()
@@ -169,12 +178,15 @@ def _settings(rules: Mapping[str, dict[str, Any]], faults: list[str]) -> tuple[R
     )
 
 
-def _setting(info: RuleInfo, values: Mapping[str, Any], faults: list[str]) -> RuleSetting | None:
+def _setting(
+    info: RuleInfo, values: Mapping[str, Any], faults: list[PackFault]
+) -> RuleSetting | None:
     where = f"rules.{info.id}"
     faults.extend(_unknown(f"{where}.", values, (*_RULE_KEYS, *info.parameters)))
     is_enabled = values.get("enabled", True)
     if not isinstance(is_enabled, bool):
-        faults.append(f"{where}.enabled: must be true or false")
+        en, zh = "must be true or false", "必须是 true 或 false"
+        faults.append(PackFault(f"{where}.enabled", en, zh))
     severity = _severity(f"{where}.severity", values.get("severity"), info.severity, faults)
     unverifiable = _severity(
         f"{where}.unverifiable", values.get("unverifiable"), Severity.NOTE, faults
@@ -186,77 +198,89 @@ def _setting(info: RuleInfo, values: Mapping[str, Any], faults: list[str]) -> Ru
     return RuleSetting(info.id, severity, unverifiable, parameters) if is_enabled else None
 
 
-def _severity(where: str, value: Any, default: Severity, faults: list[str]) -> Severity:
+def _severity(where: str, value: Any, default: Severity, faults: list[PackFault]) -> Severity:
     if value is None:
         return default
     if value in tuple(Severity):
         return Severity(value)
-    faults.append(f"{where}: must be one of {', '.join(Severity)}")
+    listed = ", ".join(Severity)
+    faults.append(PackFault(where, f"must be one of {listed}", f"必须是以下之一：{listed}"))
     return default
 
 
 def _parameter(
-    where: str, value: Any, default: ParameterValue, faults: list[str]
+    where: str, value: Any, default: ParameterValue, faults: list[PackFault]
 ) -> ParameterValue:
     """A parameter of the type of its default; a whole number may stand for a decimal."""
     if isinstance(default, Decimal) and type(value) is int:
         value = Decimal(value)
     if type(value) is not type(default):
-        faults.append(f"{where}: must be a {_TYPE_WORDS[type(default)]}")
+        en, zh = _TYPE_WORDS[type(default)]
+        faults.append(PackFault(where, f"must be a {en}", f"必须是{zh}"))
         return default
     if isinstance(value, Decimal | int) and not (Decimal(value).is_finite() and value >= 0):
-        faults.append(f"{where}: must be a number, and must not be below 0")
+        en, zh = "must be a number, and must not be below 0", "必须是数字，且不得小于 0"
+        faults.append(PackFault(where, en, zh))
         return default
     if where.endswith("_share") and isinstance(value, Decimal) and value > 1:
-        faults.append(f"{where}: is a share of one, so it must not be above 1")
+        en, zh = "is a share of one, so it must not be above 1", "是比例，不得大于 1"
+        faults.append(PackFault(where, en, zh))
     elif "tolerance" in where and isinstance(value, Decimal | int) and value > _WIDEST:
-        faults.append(f"{where}: is so wide that the rule could never be broken")
+        en, zh = "is so wide that the rule could never be broken", "过宽，该规则将永远不会被触发"
+        faults.append(PackFault(where, en, zh))
     checked: ParameterValue = value
     return checked
 
 
-_TYPE_WORDS: Final[Mapping[type, str]] = {
-    Decimal: "decimal number",
-    int: "whole number",
-    bool: "truth value",
-    str: "text",
+_TYPE_WORDS: Final[Mapping[type, tuple[str, str]]] = {
+    Decimal: ("decimal number", "小数"),
+    int: ("whole number", "整数"),
+    bool: ("truth value", "布尔值"),
+    str: ("text", "文本"),
 }
 
 
-def _limits(rows: Any, faults: list[str]) -> LimitTable:
+def _limits(rows: Any, faults: list[PackFault]) -> LimitTable:
     found: list[PersonalLimit] = []
     for index, row in enumerate(rows if isinstance(rows, list) else ()):
         where = f"limits[{index}]"
         if not isinstance(row, dict) or set(row) != set(_LIMIT_KEYS):
-            faults.append(f"{where}: must give {', '.join(_LIMIT_KEYS)} and nothing else")
+            keys = ", ".join(_LIMIT_KEYS)
+            en, zh = f"must give {keys} and nothing else", f"必须且只能给出 {keys}"
+            faults.append(PackFault(where, en, zh))
             continue
         day = row["in_force"]
         amounts = [
             Decimal(row[key]) if type(row[key]) is int else row[key] for key in _LIMIT_KEYS[1:]
         ]
         if not isinstance(day, date) or isinstance(day, datetime):
-            faults.append(f"{where}.in_force: must be a date")
+            faults.append(PackFault(f"{where}.in_force", "must be a date", "必须是日期"))
         elif not all(isinstance(amount, Decimal) and amount.is_finite() for amount in amounts):
-            faults.append(f"{where}: single and annual must be amounts in CNY")
+            en, zh = "single and annual must be amounts in CNY", "single 与 annual 必须是人民币金额"
+            faults.append(PackFault(where, en, zh))
         else:
             found.append(PersonalLimit(day, amounts[0], amounts[1]))
     table = LimitTable(tuple(found))
     try:
         table.check()
     except InvalidValue as error:
-        faults.append(f"limits: {error}")
+        zh = "个人限额须按生效日期先后排列，金额为正，且单次限额不得高于年度限额"
+        faults.append(PackFault("limits", str(error), zh))
     return table
 
 
-def _unknown(prefix: str, values: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+def _unknown(prefix: str, values: Mapping[str, Any], known: Iterable[str]) -> list[PackFault]:
     names = tuple(known)
-    return [
-        f"{prefix}{key}: is not known here{_meant(key, names)}"
-        for key in values
-        if key not in names
-    ]
+    found = []
+    for key in values:
+        if key not in names:
+            en, zh = _meant(key, names)
+            place = f"{prefix}{key}"
+            found.append(PackFault(place, f"is not known here{en}", f"此处没有这一项{zh}"))
+    return found
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _meant(name: str, known: Iterable[str]) -> tuple[str, str]:
+    """Which name was probably meant, in English and in Chinese; empty where none is near."""
     close = get_close_matches(name, tuple(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return (f"; did you mean {close[0]}?", f"；是否指 {close[0]}？") if close else ("", "")

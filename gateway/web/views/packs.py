@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gateway.domain.errors import InvalidValue, PackInvalid
 from gateway.domain.matching import builtin_names, builtin_text, compile_pack
-from gateway.flow.packs import Differences
+from gateway.flow.packs import MOVES, Differences
 from gateway.ports.packs import PackScope, PackStage, StoredPack
 from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
 from gateway.web.services import WebServices
@@ -22,12 +22,6 @@ _SHADOW_CASES: Final = 5_000
 _DAYS: Final = {"1": 1, "7": 7, "30": 30}
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _LONGEST: Final = 200_000
-_MOVES: Final = {
-    PackStage.PROPOSED: (PackStage.SHADOW, PackStage.ACTIVE, PackStage.RETIRED),
-    PackStage.SHADOW: (PackStage.ACTIVE, PackStage.RETIRED),
-    PackStage.ACTIVE: (PackStage.RETIRED,),
-    PackStage.RETIRED: (PackStage.SHADOW, PackStage.ACTIVE),
-}
 
 
 class Packs:
@@ -90,7 +84,8 @@ class Packs:
         try:
             pack = compile_pack(text, self._office.find)
         except PackInvalid as error:
-            return self._editor(text, port, {}, error.faults)
+            locale = "en" if call.language == "en" else "zh"
+            return self._editor(text, port, {}, [one.told(locale) for one in error.details])
         label = f"{pack.name}@{pack.version}"
         match call.field("do"):
             case "try":
@@ -113,16 +108,13 @@ class Packs:
             made = await self._office.propose(scope, text, call.actor, call.now)
         except InvalidValue as error:
             return self._editor(text, port, {"text": error.path}, ())
-        await self._services.log.note(
-            call.tenant, call.actor, "pack_proposed", made.label, {"port": port}
-        )
         return Go(_address(made), "pack_proposed")
 
     async def _found(self, call: Call, label: str, port: str) -> StoredPack:
-        for one in await self._office.book.packs(call.tenant):
-            if one.label == label and one.scope.port == port:
-                return one
-        raise Missing
+        found = await self._office.found(PackScope(call.tenant, port), label)
+        if found is None:
+            raise Missing
+        return found
 
     async def one(self, call: Call) -> Answer:
         """A version: what it changes, what its shadow saw, and who decides on it."""
@@ -146,7 +138,7 @@ class Packs:
         extra = {
             "text": pack.text,
             "changes": _changes(before.text if before else "", pack.text),
-            "moves": [one.value for one in _MOVES[pack.stage]],
+            "moves": [one.value for one in MOVES[pack.stage]],
             "is_own": pack.proposed_by == call.actor,
         }
         return Page("pack.html", pack.label, model, 422 if faults else 200, extra=extra)
@@ -181,17 +173,13 @@ class Packs:
         """Put a version in the shadow or in force, or take it out of use."""
         pack = await self._found(call, call.match("label"), call.field("port"))
         wanted = call.field("stage")
-        if wanted not in {one.value for one in _MOVES[pack.stage]}:
+        if wanted not in {one.value for one in MOVES[pack.stage]}:
             return await self._one(call, pack, {"": "stage"})
         stage = PackStage(wanted)
         try:
             moved = await self._office.move(pack.scope, pack.label, stage, call.actor, call.now)
         except InvalidValue as error:
             return await self._one(call, pack, {"": error.path})
-        await self._services.log.note(
-            call.tenant, call.actor, "pack_moved", pack.label,
-            {"to": stage.value, "port": pack.scope.port},
-        )  # fmt: skip
         return Go(_address(moved), f"pack_{stage.value}")
 
 

@@ -36,6 +36,7 @@ from tests.unit.api.fakes import (
 ACKS = {"acks": [{"notice_id": "n", "status": "accepted", "at": "2026-11-03T10:00:00Z"}]}
 HOOK = {"url": "https://shop.example/", "role": "seller"}
 DESK = {"seller", "clerk", "supervisor", "operator"}
+DECIDERS = {"supervisor", "operator"}
 OWNERS = {"seller", "operator"}
 NOTIFIED = {"seller", "warehouse", "operator"}
 WHY = {"reason": "stock"}
@@ -67,6 +68,12 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("GET", "/v1/quota?case={case}", None, READERS),
     ("GET", "/v1/repairs", None, READERS),
     ("GET", "/v1/knowledge", None, READERS),
+    ("GET", "/v1/packs", None, READERS),
+    ("POST", "/v1/packs", {}, DECIDERS),
+    ("POST", "/v1/packs/trials", {}, DECIDERS),
+    ("GET", "/v1/packs/none", None, READERS),
+    ("GET", "/v1/packs/none/differences", None, READERS),
+    ("POST", "/v1/packs/none/moves", {}, DECIDERS),
     ("POST", "/v1/signatures", {}, {"seller", "operator"}),
     ("POST", "/v1/repairs", {}, DESK),
     ("POST", "/v1/repairs/questions", {}, DESK),
@@ -128,6 +135,7 @@ async def test_the_list_of_routes_above_is_complete(api: API) -> None:
             .replace("MSG-alpha", "{message_id}")
             .replace("rcpalpha", "{receipt_id}")
             .replace("endpoints/none/", "endpoints/{endpoint_id}/")
+            .replace("packs/none", "packs/{label}")
             .replace("repairs/none", "repairs/{repair_id}"),
         )
         for method, path, _, _ in ROUTES

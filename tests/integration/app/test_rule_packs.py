@@ -100,6 +100,10 @@ def test_two_persons_activate_and_verdicts_keep_the_version(place: Path) -> None
         if event.get("pack") is not None
     }
     assert packs == {"import-default@1", "mild@1"}
+    kept = done("rules", "text", "mild@1", "--tenant", "shop", "--port", "2991")
+    assert kept == MILD.format(version=1)
+    assert ran("rules", "text", "mild@1", "--tenant", "shop")[0] == 2
+    assert "[rules" in done("rules", "text", "import-default")
     # Another version takes its place, and the one before can come back.
     (place / "two.toml").write_text(MILD.format(version=2), "utf-8")
     assert by("li", "propose", "two.toml")[0] == 0

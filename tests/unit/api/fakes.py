@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.api.services import Services
+from gateway.app.packs import builtin_matcher
 from gateway.domain.asking import Ask, standing
 from gateway.domain.case import CaseKey, CaseStage, CaseState, Verdict, VerdictKind
 from gateway.domain.declaration import DeclarationKind, DeclarationState
@@ -31,11 +32,14 @@ from gateway.domain.ids import (
     case_id,
 )
 from gateway.domain.lifecycle import case_stage
+from gateway.domain.matching import builtin_text
 from gateway.domain.papers import PaperRevision, SourceFact, kind_of
 from gateway.domain.profile import Enterprise, FilingProfile, Mandate, Party, Role, TradeMode
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
+from gateway.flow.pack_trial import PackTrial
+from gateway.flow.packs import PackOffice
 from gateway.flow.preflight import Foreseen
 from gateway.flow.remedies import Settled, Settlement, settle_command
 from gateway.flow.repair import Repairs
@@ -51,6 +55,7 @@ from gateway.ports import (
     FindingFilter,
     FindingRow,
     KeptAnswer,
+    Matcher,
     MessageStage,
     NoticeRow,
     Page,
@@ -59,8 +64,8 @@ from gateway.ports import (
 )
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
-from gateway.ports.repairs import Repair, RepairStage
 from tests.unit.api.around import Around
+from tests.unit.api.packs import NoRepairs, Packs
 
 NOON = 1_793_700_000_000_000
 ALPHA, BETA = TenantId("alpha"), TenantId("beta")
@@ -467,6 +472,9 @@ class Foresight:
 
     taker: Taker
 
+    def under(self, matcher: Matcher) -> Foresight:
+        return self
+
     async def foresee(
         self, items: Sequence[Incoming], goods: Mapping[str, GoodsRecord]
     ) -> Foreseen:
@@ -643,6 +651,7 @@ class World:
     clock: StillClock
     book: Book
     case_ids: dict[TenantId, CaseId]
+    packs: Packs
 
 
 @dataclass
@@ -650,25 +659,6 @@ class Surroundings:
     """What repairs ask of the flow's context."""
 
     clock: StillClock
-
-
-class NoRepairs:
-    """A book of repairs that is empty and stays so."""
-
-    async def put(self, repair: Repair) -> None:
-        raise AssertionError("nothing is proposed")
-
-    async def change(self, repair: Repair, before: RepairStage, approvals: int) -> bool:
-        raise AssertionError("nothing is changed")
-
-    async def get(self, *asked: object) -> Repair | None:
-        return None
-
-    async def listing(self, *asked: object) -> Sequence[Repair]:
-        return ()
-
-    async def outcomes(self, *asked: object) -> Mapping[tuple[str, str], tuple[int, int]]:
-        return {}
 
 
 def world() -> World:
@@ -679,7 +669,7 @@ def world() -> World:
         detail = detail_of(tenant, f"ORDER-{tenant}")
         reads.put(tenant, detail)
         case_ids[tenant] = detail.row.key.case_id
-    desk, book = DeskOfOne(reads), Book()
+    desk, book, packs = DeskOfOne(reads), Book(), Packs()
     services = Services(
         authenticator=Keys(),
         ingest=taker,
@@ -692,9 +682,11 @@ def world() -> World:
         preflight=Foresight(taker),
         around=Around(reads.details),
         findings=Findings(reads),
+        packs=PackOffice(packs, builtin_text, packs),
+        trial=PackTrial(reads, Master(), clock, builtin_matcher(), builtin_text),  # type: ignore[arg-type]  # it is asked for profiles and goods only
         repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs()),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked
         clock=clock,
         rng=Counting(),
         explain=lambda finding, locale: f"{finding.rule} {locale}",
     )
-    return World(services, taker, desk, reads, goods, clock, book, case_ids)
+    return World(services, taker, desk, reads, goods, clock, book, case_ids, packs)
