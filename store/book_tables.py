@@ -54,7 +54,7 @@ quota_entry: Final = Table(
     amount("returned"),
     PrimaryKeyConstraint("case_id"),
     one_of("stage", QuotaStage),
-    Index("ix_quota_entry_account", "tenant", "buyer", "year"),
+    Index("ix_quota_entry_counting", "tenant", "buyer", "year", "stage"),
     **IN_KEY,
 )
 

@@ -35,6 +35,8 @@ from store.catalogue import Dialect, Values
 from store.group import Group, Moved, Tools
 from store.papers import PaperPlace, open_revision
 
+# What was given back counts for nothing: a buyer whose orders no longer fit may have thousands.
+_COUNTING: Final = (QuotaStage.COMMITTED.value, QuotaStage.RESERVED.value)
 # More cases than this that name one number are not looked at.
 _NEIGHBOURS: Final = 256
 
@@ -66,7 +68,17 @@ def read_books(
     """The books around one case for somebody who only looks: nothing is locked."""
     group = Group(connection, tools, tools.clock.now())
     load_books(group, [(view, coming)], lock=False)
+    _add_own_entry(group, view)
     return books_of(group, view, coming)
+
+
+def _add_own_entry(group: Group, view: CaseView) -> None:
+    """Let somebody who looks see a case's own entry also where it counts for nothing any more."""
+    statement = group.tools.statements.books.read_entries
+    accounts = group.books.accounts
+    for key, entry in map(_entry, statement.run(group.connection, [(view.key.case_id,)])):
+        if key in accounts:
+            accounts[key] = accounts[key].with_entry(entry)
 
 
 def books_of(group: Group, view: CaseView, coming: Sequence[Paper]) -> Books:
@@ -130,7 +142,7 @@ def load_accounts(
         group.books.versions[key] = version
         floors[key] = None if used is None else QuotaFloor(Decimal(used), at, code)
     entries: dict[AccountKey, list[QuotaEntry]] = defaultdict(list)
-    known = [_place(key) for key in sorted(floors)]
+    known = [(*_place(key), stage) for key in sorted(floors) for stage in _COUNTING]
     for row in statements.load_entries.run(group.connection, known):
         key, entry = _entry(row)
         entries[key].append(entry)

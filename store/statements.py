@@ -128,6 +128,7 @@ class BookStatements:
     raise_floor: Write
     load_entries: Select
     lock_entries: Select
+    read_entries: Select
     put_entries: Write
     lock_numbers: str
     load_numbers: Select
@@ -264,7 +265,8 @@ def _book_statements(make: Composer) -> BookStatements:
         insert_accounts=make.insert(quota_account, (*ACCOUNT_KEY, "version"), or_nothing=True),
         update_accounts=make.update(quota_account, (*ACCOUNT_KEY, "version"), ("version",)),
         raise_floor=make.update(quota_account, ACCOUNT_KEY, floor),
-        load_entries=make.select(quota_entry, ACCOUNT_KEY, ENTRY_COLUMNS),
+        load_entries=make.select(quota_entry, (*ACCOUNT_KEY, "stage"), ENTRY_COLUMNS),
+        read_entries=make.select(quota_entry, ("case_id",), ENTRY_COLUMNS),
         lock_entries=make.select(quota_entry, ("case_id",), ENTRY_COLUMNS, lock=True),
         put_entries=make.insert(quota_entry, ENTRY_COLUMNS, or_update=("case_id",)),
         lock_numbers="SELECT pg_advisory_xact_lock(u) FROM unnest($1::bigint[]) AS u",

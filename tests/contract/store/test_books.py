@@ -86,6 +86,23 @@ async def test_orders_of_one_buyer_see_each_other_in_one_group(bench: Bench) -> 
     assert stages == [("given_back", "9000"), ("reserved", "9000"), ("reserved", "9000")]
 
 
+async def test_what_does_not_fit_is_seen_by_its_own_case_only(bench: Bench) -> None:
+    keys = [key_of(f"A{n}") for n in range(3)]
+    for key in keys:
+        await bench.store.submit(ordering(key, "20000"))
+
+    async def seen(key: CaseKey) -> list[tuple[str, str]]:
+        view = CaseView(key, CaseState(), 0, {})
+        found = await bench.store.load_books(view, (order_of(key.order_no),))
+        account = found.account(buyer_of(order_of(key.order_no)))
+        assert account is not None
+        return sorted((one.case_id, one.stage.value) for one in account[1].entries)
+
+    first, second = (key.case_id for key in keys[:2])
+    assert await seen(keys[0]) == [(first, "reserved")]
+    assert await seen(keys[1]) == sorted([(first, "reserved"), (second, "given_back")])
+
+
 async def test_buyers_and_tenants_are_apart_and_nobody_is_named(bench: Bench) -> None:
     other = TenantId("other")
     await bench.store.submit_all(
