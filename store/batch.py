@@ -303,6 +303,7 @@ def _run_item(group: Group, index: int, item: Item) -> Done | Failed:
     if isinstance(item, Marks):
         group.collected.settled += item.settled
         group.collected.delayed += item.delayed
+        group.collected.retried += item.retried
     return Done(None)
 
 

@@ -266,12 +266,20 @@ def _write_outbox(group: Group) -> list[Effect]:
     statements.settle.run(
         group.connection,
         _sorted(
-            (one, fence, stage.value, why, now) for one, fence, stage, why in collected.settled
+            (one, fence, stage.value, why, now, *answer)
+            for one, fence, stage, why, *answer in collected.settled
         ),
     )
     statements.delay.run(
         group.connection,
         _sorted((one, fence, due_at, due_at) for one, fence, due_at in collected.delayed),
+    )
+    statements.retry.run(
+        group.connection,
+        _sorted(
+            (one, fence, due_at, due_at, *answer)
+            for one, fence, due_at, *answer in collected.retried
+        ),
     )
     statements.acknowledge.run(group.connection, _sorted(collected.acked.items()))
     return handed_over

@@ -492,6 +492,8 @@ def _notice(row: _Row) -> NoticeRow:
         detail=row.detail or "",
         done_at=row.done_at,
         acked_at=row.acked_at,
+        answer_code=row.answer_code,
+        answer_us=row.answer_us,
     )
 
 

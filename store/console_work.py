@@ -1,17 +1,19 @@
 """What the console keeps of people's work: marks on cases, approvals, bulk runs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
-from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.ports import Clock
 from gateway.ports.console import Approval, BulkItem, BulkRun, Mark
 from store.access import Access
 from store.aside import find_set_aside, put_away, read_again
 from store.changes import insert_into
 from store.console_tables import approval, bulk_item, bulk_run, case_mark
+from store.notices import resend_notices
 from store.tables import case_
 
 
@@ -102,6 +104,11 @@ class SqlConsoleWork:
             return put_away(connection, parked_id, by, now)
 
         return await self._access.execute(store)
+
+    async def resend(self, tenant: TenantId, ids: frozenset[EffectId]) -> Sequence[EffectId]:
+        """Send delivered notices once more; gives the ids of those that go."""
+        now = self._clock.now()
+        return await self._access.execute(lambda on: resend_notices(on, tenant, ids, now))
 
     async def start_run(self, run: BulkRun) -> None:
         """Keep a bulk run with its waiting items."""

@@ -51,15 +51,21 @@ class Job:
     is_alone: bool = False
 
 
+Settled = tuple[EffectId, int, OutboxStage, str | None, int | None, int | None]
+Retried = tuple[EffectId, int, int, str | None, int | None, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """What became of leased effects; each is fenced by its attempt number, stale ones are ignored.
 
-    ``settled``: (id, attempt, stage, detail). ``delayed``: (id, attempt, due_at).
+    ``settled``: (id, attempt, stage, detail, code and time of the answer). ``delayed``: (id,
+    attempt, due_at). ``retried``: those that were tried, with detail, code and time besides.
     """
 
-    settled: Sequence[tuple[EffectId, int, OutboxStage, str | None]] = ()
+    settled: Sequence[Settled] = ()
     delayed: Sequence[tuple[EffectId, int, int]] = ()
+    retried: Sequence[Retried] = ()
 
 
 Item = Command[Any] | Job | Marks
@@ -179,8 +185,9 @@ class Collected:
     effects: dict[EffectId, Effect] = field(default_factory=dict)
     effects_done: set[EffectId] = field(default_factory=set)
     acked: dict[EffectId, int] = field(default_factory=dict)
-    settled: list[tuple[EffectId, int, OutboxStage, str | None]] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
     delayed: list[tuple[EffectId, int, int]] = field(default_factory=list)
+    retried: list[Retried] = field(default_factory=list)
 
     def add(self, index: int, changes: Changes[Any]) -> None:
         """Take over what one command's decision wants stored, its claims left out."""

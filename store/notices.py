@@ -48,14 +48,37 @@ def replay_notices(
     Those of an endpoint that is switched off stay parked. A notice keeps its id and its content,
     and is tried for as long as a new one.
     """
-    parked = replace(wanted, status=NoticeStatus.PARKED)
+    conditions = _conditions(tenant, replace(wanted, status=NoticeStatus.PARKED))
+    return _send_again(connection, tenant, conditions, OutboxStage.PARKED, now)
+
+
+def resend_notices(
+    connection: Connection, tenant: TenantId, ids: frozenset[EffectId], now: int
+) -> list[EffectId]:
+    """Send delivered notices once more, as a replay does with parked ones; gives their ids."""
+    conditions = (
+        outbox.c.tenant == tenant,
+        outbox.c.kind == EffectKind.NOTICE.value,
+        outbox.c.stage == OutboxStage.DONE.value,
+        outbox.c.effect_id.in_(sorted(ids)),
+    )
+    return _send_again(connection, tenant, conditions, OutboxStage.DONE, now)
+
+
+def _send_again(
+    connection: Connection,
+    tenant: TenantId,
+    conditions: Sequence[ColumnElement[bool]],
+    stage: OutboxStage,
+    now: int,
+) -> list[EffectId]:
     active = select(endpoint.c.endpoint_id, endpoint.c.url).where(
         endpoint.c.tenant == tenant, endpoint.c.is_active
     )
     is_pulled = {row.endpoint_id: not row.url for row in connection.execute(active)}
     statement = (
         select(outbox.c.effect_id, outbox.c.group_key, outbox.c.payload)
-        .where(*_conditions(tenant, parked), outbox.c.group_key.in_(sorted(is_pulled)))
+        .where(*conditions, outbox.c.group_key.in_(sorted(is_pulled)))
         .order_by(outbox.c.done_at, outbox.c.effect_id)
         .limit(MOST_REPLAYED)
         .with_for_update(skip_locked=True)
@@ -70,11 +93,13 @@ def replay_notices(
         values.append({"one": row.effect_id, "due": due_at, "body": orjson.dumps(payload).decode()})
     connection.execute(
         update(outbox)
-        .where(outbox.c.effect_id == bindparam("one"), outbox.c.stage == OutboxStage.PARKED.value)
+        .where(outbox.c.effect_id == bindparam("one"), outbox.c.stage == stage.value)
         .values(
             stage=OutboxStage.OPEN.value,
             done_at=None,
             detail=None,
+            answer_code=None,
+            answer_us=None,
             due_at=bindparam("due"),
             lease_until=bindparam("due"),
             payload=bindparam("body"),
@@ -136,6 +161,8 @@ def _notice(row: Row[*tuple[object, ...]]) -> NoticeRow:
         detail=values["detail"] or "",
         done_at=values["done_at"],
         acked_at=values["acked_at"],
+        answer_code=values["answer_code"],
+        answer_us=values["answer_us"],
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import Conflict
 from gateway.domain.ids import TenantId
-from gateway.ports.people import Prefs, Role, Secret, Session, User
+from gateway.ports.people import Prefs, Role, SavedView, Secret, Session, User
 from store.access import Access
 from store.console_tables import console_session, console_user
 
@@ -203,6 +203,11 @@ def _user(row: Any) -> User:  # Any: a row holds whatever its columns hold
         tenants=tuple(orjson.loads(row.tenants)),
         is_active=bool(row.is_active),
         locked_until=row.locked_until,
-        prefs=Prefs(**orjson.loads(row.prefs)),
+        prefs=_prefs(orjson.loads(row.prefs)),
         created_at=row.user_created_at,
     )
+
+
+def _prefs(doc: dict[str, Any]) -> Prefs:  # Any: JSON
+    views = tuple(SavedView(**one) for one in doc.pop("views", ()))
+    return Prefs(**doc, views=views)

@@ -11,6 +11,8 @@ from gateway.domain.case import CaseKey
 from gateway.domain.ids import CaseId, EffectId, MessageId
 from gateway.domain.papers import Paper, PaperKind, PaperRevision
 from gateway.ports import (
+    NO_ANSWERS,
+    Answers,
     Books,
     CaseView,
     Command,
@@ -28,7 +30,7 @@ from store.books import read_books
 from store.boxes import find_notices, keep_receipts, lease, open_receipts
 from store.crypto import StoreKeys
 from store.errors import DamagedBlob
-from store.group import Job, Marks, Tools
+from store.group import Job, Marks, Settled, Tools
 from store.messages import read_message
 from store.papers import PaperPlace, open_revision
 from store.tables import OutboxStage, message
@@ -206,19 +208,36 @@ class SQLStore:
             "outbox",
         )
 
-    async def reschedule(self, effects: Sequence[tuple[EffectId, int, int]]) -> None:
-        """Give effects back: (id, attempt as a fence, due_at). Stale ones are ignored."""
+    async def reschedule(
+        self, effects: Sequence[tuple[EffectId, int, int]], answers: Answers = NO_ANSWERS
+    ) -> None:
+        """Give effects back: (id, attempt as a fence, due_at). Stale ones are ignored.
+
+        ``answers`` is what the other side said of those that were tried.
+        """
+        tried = [
+            (*one, said.detail or None, said.code, said.took_us)
+            for one in effects
+            if (said := answers.get(one[0])) is not None
+        ]
+        untried = [one for one in effects if one[0] not in answers]
         if effects:
-            await self._writer.put(Marks(delayed=effects), "outbox")
+            await self._writer.put(Marks(delayed=untried, retried=tried), "outbox")
 
     async def finish(
-        self, done: Sequence[tuple[EffectId, int]], parked: Sequence[tuple[EffectId, int, str]]
+        self,
+        done: Sequence[tuple[EffectId, int]],
+        parked: Sequence[tuple[EffectId, int, str]],
+        answers: Answers = NO_ANSWERS,
     ) -> None:
         """Effects delivered, or parked with a reason, fenced by attempt number."""
-        settled: list[tuple[EffectId, int, OutboxStage, str | None]] = [
-            (one, attempt, OutboxStage.DONE, None) for one, attempt in done
+        settled: list[Settled] = [
+            (one, attempt, OutboxStage.DONE, None, *_answer(answers, one)) for one, attempt in done
         ]
-        settled += [(one, attempt, OutboxStage.PARKED, why) for one, attempt, why in parked]
+        settled += [
+            (one, attempt, OutboxStage.PARKED, why, *_answer(answers, one))
+            for one, attempt, why in parked
+        ]
         if settled:
             await self._writer.put(Marks(settled=settled), "outbox")
 
@@ -267,3 +286,8 @@ class SQLStore:
     async def _join(self, function: Callable[[Connection, int], T], lane: str) -> T:
         result: T = await self._writer.put(Job(function), lane)
         return result
+
+
+def _answer(answers: Answers, effect_id: EffectId) -> tuple[int | None, int | None]:
+    said = answers.get(effect_id)
+    return (None, None) if said is None else (said.code, said.took_us)

@@ -182,6 +182,7 @@ class OutboxStatements:
     end: Write
     settle: Write
     delay: Write
+    retry: Write
     acknowledge: Write
     find_notices: Select
     lease: str
@@ -407,13 +408,19 @@ def _inbox_statements(make: Composer) -> InboxStatements:
 def _outbox_statements(make: Composer) -> OutboxStatements:
     fence = ("effect_id", "attempt")
     is_open = "outbox.stage = 'open'"
+    answer = ("answer_code", "answer_us")
     return OutboxStatements(
         insert=make.insert(
             outbox, (*EFFECT_COLUMNS, "lease_until", "stage", "held_by"), or_nothing=True
         ),
         end=make.update(outbox, ("effect_id",), ("stage", "done_at"), condition=is_open),
-        settle=make.update(outbox, fence, ("stage", "detail", "done_at"), condition=is_open),
+        settle=make.update(
+            outbox, fence, ("stage", "detail", "done_at", *answer), condition=is_open
+        ),
         delay=make.update(outbox, fence, ("due_at", "lease_until"), condition=is_open),
+        retry=make.update(
+            outbox, fence, ("due_at", "lease_until", "detail", *answer), condition=is_open
+        ),
         acknowledge=make.update(
             outbox, ("effect_id",), ("acked_at",), condition="outbox.acked_at IS NULL"
         ),

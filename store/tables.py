@@ -354,6 +354,9 @@ outbox: Final = Table(
     maybe_time("acked_at"),
     # The process that leased the row, while ``lease_until`` is past ``due_at``.
     maybe_id("held_by"),
+    # The HTTP status of the last answer to a notice, and how long that try took (microseconds).
+    Column("answer_code", Integer),
+    maybe_time("answer_us"),
     PrimaryKeyConstraint("effect_id"),
     one_of("kind", EffectKind),
     one_of("stage", OutboxStage),

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -108,17 +109,19 @@ def interpret(notices: Sequence[Effect], response: Response, *, single: bool) ->
     tried again.
     """
     if response.status == _GONE:
-        return [NoticeResult(one.effect_id, "gone", "410 Gone") for one in notices]
+        return [NoticeResult(one.effect_id, "gone", "410 Gone", _GONE) for one in notices]
     if response.status == NOT_ALLOWED:
         why = f"address refused: {response.body.decode('ascii', 'replace')}"
         return [NoticeResult(one.effect_id, "retry", why) for one in notices]
     if response.status == NO_ANSWER:
         return [NoticeResult(one.effect_id, "retry", "no answer") for one in notices]
     if response.status not in _OK:
-        return [NoticeResult(one.effect_id, "retry", f"HTTP {response.status}") for one in notices]
+        code = response.status
+        return [NoticeResult(one.effect_id, "retry", f"HTTP {code}", code) for one in notices]
     if single:
-        return [NoticeResult(notices[0].effect_id, "ok")]
-    return _batch_results(notices, response.body)
+        return [NoticeResult(notices[0].effect_id, "ok", code=response.status)]
+    results = _batch_results(notices, response.body)
+    return [replace(one, code=response.status) for one in results]
 
 
 def _batch_results(notices: Sequence[Effect], body: bytes) -> list[NoticeResult]:

@@ -11,7 +11,7 @@ from gateway.domain.profile import FilingProfile
 from gateway.flow.context import Context
 from gateway.flow.retry import NOTICE
 from gateway.flow.status import RELEASE, REVOKE
-from gateway.ports import Changes, Command, Effect, Endpoint, Found, Views
+from gateway.ports import Changes, Command, Effect, Endpoint, Found, NoticeAnswer, Views
 
 _OK: Final = "ok"
 _REFUSED: Final = "refused"
@@ -49,9 +49,11 @@ async def deliver_notices(
     """Deliver a batch to one endpoint and record each outcome."""
     notices = await assembled(context, effects)
     context.crash.reach("notify.before_post")
-    results = await context.notifier.deliver(endpoint, notices, context.clock.now())
+    begun = context.clock.now()
+    results = await context.notifier.deliver(endpoint, notices, begun)
     context.crash.reach("notify.after_answer")
     now = context.clock.now()
+    answers = {one.effect_id: NoticeAnswer(one.code, now - begun, one.detail) for one in results}
     by_id = {effect.effect_id: effect for effect in effects}
     done: list[tuple[EffectId, int]] = []
     parked: list[tuple[EffectId, int, str]] = []
@@ -69,9 +71,9 @@ async def deliver_notices(
         else:
             wait = NOTICE.wait_us(effect.attempt, context.rng.bytes(1)[0])
             later.append((effect.effect_id, effect.attempt, now + wait))
-    await context.store.finish(done, parked)
+    await context.store.finish(done, parked, answers)
     if later:
-        await context.store.reschedule(later)
+        await context.store.reschedule(later, answers)
     context.crash.reach("notify.recorded")
     said = {result.status for result in results}
     return Delivered(

@@ -6,6 +6,8 @@ Times are UTC microseconds (int) at every port. Blobs are plain bytes here; the 
 from gateway.ports.answers import AnswerBook, Begun, KeptAnswer, Turn
 from gateway.ports.books import NO_BOOKS, Books, Neighbour, NumberUse, Reserved
 from gateway.ports.commands import (
+    NO_ANSWERS,
+    Answers,
     AttemptClosed,
     AttemptOpened,
     CaseView,
@@ -21,6 +23,7 @@ from gateway.ports.commands import (
     MessageStage,
     MessageStaged,
     NewMessage,
+    NoticeAnswer,
     Parked,
     RawBlob,
     ReceiptDone,
@@ -60,8 +63,10 @@ from gateway.ports.reads import (
 from gateway.ports.surroundings import Clock, CrashPoints, Executor, Rng
 
 __all__ = [
+    "NO_ANSWERS",
     "NO_BOOKS",
     "AnswerBook",
+    "Answers",
     "AttemptClosed",
     "AttemptOpened",
     "Begun",
@@ -98,6 +103,7 @@ __all__ = [
     "MessageStaged",
     "Neighbour",
     "NewMessage",
+    "NoticeAnswer",
     "NoticeResult",
     "NoticeRow",
     "Notifier",

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from gateway.domain.case import CaseKey, CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationState
@@ -65,6 +66,21 @@ class Effect:
     ref: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeAnswer:
+    """What the other side said when a notice was tried: its HTTP status (None: nothing answered),
+    how long it took in microseconds, and the reason why it was not taken.
+    """
+
+    code: int | None
+    took_us: int
+    detail: str = ""
+
+
+Answers = Mapping[EffectId, NoticeAnswer]
+NO_ANSWERS: Final[Answers] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,12 +416,20 @@ class Store(Protocol):
         """Claim due effects whose lease has run out; each comes with its attempt number raised."""
         ...
 
-    async def reschedule(self, effects: Sequence[tuple[EffectId, int, int]]) -> None:
-        """Give effects back: (id, attempt as a fence, due_at). Stale ones are ignored."""
+    async def reschedule(
+        self, effects: Sequence[tuple[EffectId, int, int]], answers: Answers = NO_ANSWERS
+    ) -> None:
+        """Give effects back: (id, attempt as a fence, due_at). Stale ones are ignored.
+
+        ``answers`` is what the other side said of those that were tried.
+        """
         ...
 
     async def finish(
-        self, done: Sequence[tuple[EffectId, int]], parked: Sequence[tuple[EffectId, int, str]]
+        self,
+        done: Sequence[tuple[EffectId, int]],
+        parked: Sequence[tuple[EffectId, int, str]],
+        answers: Answers = NO_ANSWERS,
     ) -> None:
         """Effects delivered, or parked with a reason, fenced by attempt number."""
         ...

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from gateway.domain.case import CaseKey, CaseStage
 from gateway.domain.declaration import DeclarationState
 from gateway.domain.findings import Finding
-from gateway.domain.ids import CaseId, MessageId, TenantId
+from gateway.domain.ids import CaseId, EffectId, MessageId, TenantId
 from gateway.ports.people import ChainReport
 from gateway.ports.reads import NoticeRow, StoredEvent
 
@@ -293,6 +293,13 @@ class ConsoleWrites(Protocol):
 
     async def put_away(self, tenant: TenantId, parked_id: str, by: str) -> bool:
         """A person has dealt with it; False when nothing of this id waits in this tenant."""
+        ...
+
+    async def resend(self, tenant: TenantId, ids: frozenset[EffectId]) -> Sequence[EffectId]:
+        """Send delivered notices once more, under the ids that they had; gives those that go.
+
+        Whoever counts ids takes none of them twice.
+        """
         ...
 
     async def start_run(self, run: BulkRun) -> None:

@@ -21,12 +21,13 @@ from gateway.ports.master import Endpoint
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
     """What an endpoint said of one notice: ``ok``, ``retry``, ``refused``, or ``gone``: refused
-    with everything else that may come.
+    with everything else that may come. ``code`` is the HTTP status, None when nothing answered.
     """
 
     effect_id: EffectId
     status: str
     detail: str = ""
+    code: int | None = None
 
 
 class Notifier(Protocol):

@@ -23,13 +23,26 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SavedView:
+    """A list under a filter, by the name that its owner gave it; ``path`` begins after /console."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prefs:
-    """How somebody wants to see the console; an empty language follows the browser."""
+    """How somebody wants to see the console; an empty language follows the browser.
+
+    ``keys`` holds the single keys that differ from the usual ones, by action; an empty one is off.
+    """
 
     language: str = ""
     theme: str = "system"
     density: str = "comfortable"
     shortcuts: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict)
+    views: tuple[SavedView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,11 @@ class CaseDetail:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
-    """One notice to an endpoint and how its delivery stands."""
+    """One notice to an endpoint and how its delivery stands.
+
+    ``answer_code`` is the HTTP status of the last answer (None: nothing answered), ``answer_us``
+    how long the last try took.
+    """
 
     effect: Effect
     endpoint_id: EndpointId
@@ -98,6 +102,8 @@ class NoticeRow:
     detail: str
     done_at: int | None
     acked_at: int | None = None
+    answer_code: int | None = None
+    answer_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,7 @@ def routes(services: WebServices, live: Live) -> Sequence[Route]:
         Route("GET", "/settings", settings.show),
         Route("POST", "/settings", settings.save),
         Route("POST", "/settings/password", settings.password),
+        Route("POST", "/views", settings.keep_view),
         Route("POST", "/settings/tenant", settings.tenant),
         Route("POST", "/session/extend", settings.extend),
         Route("GET", "/settings/people", settings.people, OPERATORS, is_list=True),

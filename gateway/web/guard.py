@@ -57,6 +57,7 @@ _TOUCH_US: Final = 60 * _SECOND_US
 # A bulk action names 500 cases, and signing in brings each field back as two.
 _KEPT_FIELDS: Final = 600
 _MOST_FIELDS: Final = 2 * _KEPT_FIELDS + 20
+_PASSING: Final = frozenset({"after", "done", "start"})
 _LOG: Final = structlog.get_logger("gateway.web")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -284,6 +285,7 @@ class Guard:
             "here": call.request.path,
             "query": call.request.query,
             "query_string": call.request.query_string,
+            "kept_query": _kept_query(call.request),
             "is_list": page.grid is not None,
             "user": user,
             "prefs": user.prefs,
@@ -412,6 +414,12 @@ def _fault_page(fault: str, status: int) -> Page:
 def _pattern(request: web.Request) -> str:
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else ""
+
+
+def _kept_query(request: web.Request) -> str:
+    """What a view that is kept asks for: the filter, not the page of it or what was just done."""
+    asked = request.query.items()
+    return urlencode([(name, value) for name, value in asked if value and name not in _PASSING])
 
 
 def _next(request: web.Request) -> str:

@@ -22,6 +22,7 @@ from gateway.web.call import BASE
 from gateway.web.compare import place_of
 from gateway.web.language import translations
 from gateway.web.mending import can_mend
+from gateway.web.shortcuts import KEYS, key_of, keys_of
 
 HTMX: Final = "htmx.min.js"
 HTMX_SHA256: Final = "491955cd1810747d7d7b9ccb936400afb760e06d25d53e4572b64b6563b2784e"
@@ -125,10 +126,15 @@ def _environment(renderer: Renderer) -> Environment:
         time=renderer.time,
         minute=lambda micros: renderer.time(micros, "%m-%d %H:%M"),
         span=renderer.span,
+        compact=lambda value: orjson.dumps(value).decode(),
         number=lambda value: f"{value:,}",
         pretty=lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(),
     )
+    environment.tests["in_list"] = lambda path, page: path.partition("?")[0] == page
     environment.globals.update(
+        key_of=key_of,
+        keys_of=keys_of,
+        single_keys=KEYS,
         words=words,
         base=BASE,
         finding_key=finding_id,

@@ -289,7 +289,7 @@ def test_an_open_case_and_an_open_list_hear_of_changes(served: Served, clerk: Pe
     clerk.page.wait_for_timeout(500)
     clerk.page.evaluate("window.still = true")
     served.run(served.gateway.desk.release(TENANT, case, "supervisor:lin"))
-    expect(news).to_contain_text("Press .", timeout=15_000)
+    expect(news).to_contain_text("Load what is new", timeout=15_000)
     clerk.press(".")
     expect(news).to_be_hidden()
     assert clerk.page.evaluate("window.still")

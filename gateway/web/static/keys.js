@@ -6,6 +6,7 @@ const one = (selector) => document.querySelector(selector);
 const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
 let at = -1;
 let waitsForPlace = false;
+const keys = JSON.parse(body.dataset.keys);
 
 function isTyping(target) {
   return target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
@@ -87,18 +88,18 @@ function again() {
 }
 
 const actions = {
-  "/": () => one("#find").focus(),
-  "?": () => one("#help").showModal(),
-  j: () => move(1), k: () => move(-1), J: () => move(1, true), K: () => move(-1, true),
-  x: () => tick(rows()[at]),
-  "*": () => { const all = one("[data-all]"); if (all) { all.checked = true; all.focus(); } },
-  d: () => go("[data-toggle-differences]"),
-  "[": () => step(-1), "]": () => step(1),
-  e: resolve, m: mine,
-  a: () => act("a", "assign"), s: () => act("s", "snooze"), n: () => act("n", "note"),
-  ".": again,
-  y: () => navigator.clipboard && navigator.clipboard.writeText(location.href),
-  g: () => { waitsForPlace = true; setTimeout(() => { waitsForPlace = false; }, 1200); },
+  search: () => one("#find").focus(),
+  help: () => one("#help").showModal(),
+  next: (extend) => move(1, extend), previous: (extend) => move(-1, extend),
+  select: () => tick(rows()[at]),
+  all: () => { const all = one("[data-all]"); if (all) { all.checked = true; all.focus(); } },
+  differences: () => go("[data-toggle-differences]"),
+  before: () => step(-1), after: () => step(1),
+  resolve, mine,
+  assign: () => act("a", "assign"), snooze: () => act("s", "snooze"), note: () => act("n", "note"),
+  reload: again,
+  copy: () => navigator.clipboard && navigator.clipboard.writeText(location.href),
+  go: () => { waitsForPlace = true; setTimeout(() => { waitsForPlace = false; }, 1200); },
 };
 
 document.addEventListener("keydown", (event) => {
@@ -116,8 +117,11 @@ document.addEventListener("keydown", (event) => {
     if (places[event.key]) { event.preventDefault(); location.assign(base + places[event.key]); }
     return;
   }
-  const action = actions[event.key];
-  if (action) { event.preventDefault(); action(); }
+  const extends_ = event.shiftKey && !(event.key in keys);
+  const name = keys[extends_ ? event.key.toLowerCase() : event.key];
+  if (!name || (extends_ && name !== "next" && name !== "previous")) return;
+  event.preventDefault();
+  actions[name](extends_);
 });
 
 // After a swap the row at hand is found anew, and where one is now is said.
@@ -138,6 +142,8 @@ for (const [selector, dialog] of [["[data-help]", "#help"], ["[data-palette]", "
   const button = one(selector);
   if (button) { button.hidden = false; button.addEventListener("click", () => { one(".me").open = false; one(dialog).showModal(); }); }
 }
+const load = one("[data-load]");
+if (load) load.addEventListener("click", again);
 const print = one("[data-print]");
 if (print) { print.hidden = false; print.addEventListener("click", () => window.print()); }
 const fault = one("[data-focus]");

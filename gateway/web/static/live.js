@@ -1,5 +1,7 @@
 // Live counts: the stream says that cases moved, never what; the page is loaded again on request.
 const news = document.querySelector("[data-news]");
+const said = document.querySelector("[data-news-text]");
+const load = document.querySelector("[data-load]");
 const base = document.body.dataset.base;
 const asked = Number(document.body.dataset.now);
 const ends = Number(document.body.dataset.expires) - asked;
@@ -15,17 +17,26 @@ function tell(cases, count) {
     return;
   }
   moved += count;
-  news.hidden = false;
-  news.textContent = news.dataset.text.replace("{}", moved);
+  show(said.dataset.text.replace("{}", moved), true);
 }
 
 // An open case: what changed and by whom, asked for as a partial.
 async function changed(open) {
-  await window.htmx.ajax("GET", `${base}/cases/${open.dataset.case}/changes?seq=${open.dataset.seq}`, { target: news, swap: "innerHTML" });
-  news.hidden = news.textContent.trim() === "";
+  await window.htmx.ajax("GET", `${base}/cases/${open.dataset.case}/changes?seq=${open.dataset.seq}`, { target: said, swap: "innerHTML" });
+  show(null, said.textContent.trim() !== "");
 }
 
-document.addEventListener("console:loaded", () => { moved = 0; news.hidden = true; });
+document.addEventListener("console:loaded", () => { moved = 0; hide(); });
+
+function show(text, loads) {
+  if (text !== null) said.textContent = text;
+  load.hidden = !loads;
+  news.hidden = said.textContent.trim() === "";
+}
+
+function hide() {
+  show("", false);
+}
 
 function listen() {
   source = new EventSource(`${base}/events`);
@@ -35,12 +46,11 @@ function listen() {
 }
 
 function poll() {
-  news.hidden = false;
-  news.textContent = news.dataset.lost;
+  show(said.dataset.lost, false);
   polling = setInterval(async () => {
     try {
       const answer = await fetch(`${base}/today.json`, { credentials: "same-origin" });
-      if (answer.ok) { clearInterval(polling); polling = 0; news.hidden = true; }
+      if (answer.ok) { clearInterval(polling); polling = 0; hide(); }
     } catch { /* the next try comes in 15 seconds */ }
   }, 15000);
 }

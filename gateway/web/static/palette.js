@@ -7,7 +7,7 @@ const findLabel = dialog.querySelector("[data-find-label]").textContent;
 let chosen = 0;
 
 function commands() {
-  const links = [...document.querySelectorAll(".rail a, .actions a, .tabs a, .menu a")];
+  const links = [...document.querySelectorAll(".rail a, .actions a, .tabs a, .menu a, .saved a")];
   return links.map((link) => ({ text: link.textContent.trim(), run: () => link.click() }));
 }
 

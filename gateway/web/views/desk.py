@@ -17,6 +17,7 @@ from gateway.web.words import N_
 
 _LIMIT: Final = 100
 _FILE_LIMIT: Final = 1000
+_MOST_NAMED: Final = 50
 _STATUSES: Final = ("parked", "open", "done")
 _SECOND_US: Final = 1_000_000
 
@@ -114,15 +115,28 @@ class Desk:
                 "detail": one.detail,
                 "done_at": one.done_at,
                 "acked_at": one.acked_at,
+                "answer": one.answer_code,
+                "took_us": one.answer_us,
             }
             for one in found
         ]
-        columns = (N_("Event"), N_("Order number"), N_("State"), N_("Attempts"), N_("Detail"))
+        columns = (
+            N_("Event"), N_("Order number"), N_("State"), N_("Attempts"), N_("Answer"),
+            N_("Took (ms)"), N_("Detail"),
+        )  # fmt: skip
         grid = Grid(
             "notices",
             columns,
             [
-                (one["type"], one["order_no"], one["status"], one["attempt"], one["detail"])
+                (
+                    one["type"],
+                    one["order_no"],
+                    one["status"],
+                    one["attempt"],
+                    one["answer"],
+                    None if one["took_us"] is None else one["took_us"] // 1000,
+                    one["detail"],
+                )
                 for one in lines
             ],
         )
@@ -131,21 +145,28 @@ class Desk:
         return Page(template, title, model, grid=grid, extra=extra)
 
     async def replay(self, call: Call) -> Answer:
-        """Send notices that were given up again: those chosen, or all of an endpoint."""
+        """Send notices again: those chosen, or all of an endpoint that were given up."""
         ids = frozenset(EffectId(one) for one in call.many.get("notice", ())[:500])
         endpoint = call.field("endpoint")
         if not ids and not endpoint:
             raise Missing
-        wanted = NoticeFilter(
-            status=NoticeStatus.PARKED,
-            ids=ids,
-            endpoint_id=EndpointId(endpoint) if endpoint else None,
-        )
-        done = await self._services.mailbox.replay(call.tenant, wanted)
+        if ids and call.field("status") == "done":
+            done = await self._services.work.resend(call.tenant, ids)
+        else:
+            wanted = NoticeFilter(
+                status=NoticeStatus.PARKED,
+                ids=ids,
+                endpoint_id=EndpointId(endpoint) if endpoint else None,
+            )
+            done = await self._services.mailbox.replay(call.tenant, wanted)
         await self._services.log.note(
-            call.tenant, call.actor, "replayed", endpoint or None, {"notices": len(done)}
+            call.tenant,
+            call.actor,
+            "replayed",
+            endpoint or None,
+            {"notices": len(done), "ids": sorted(done)[:_MOST_NAMED]},
         )
-        return Go(_list_of(call), "replay")
+        return Go(f"{_list_of(call)}?status=open", "replay" if done else "replay_none")
 
     async def switch(self, call: Call) -> Answer:
         """Switch an endpoint on or off."""

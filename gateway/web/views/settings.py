@@ -1,15 +1,17 @@
 """How somebody wants to see the console, and the people who may."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from gateway.domain.errors import Conflict
 from gateway.domain.ids import TenantId
-from gateway.ports.people import ALL_TENANTS, LANGUAGES, Prefs, Role, User
+from gateway.ports.people import ALL_TENANTS, LANGUAGES, Prefs, Role, SavedView, User
 from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
 from gateway.web.passwords import Passwords, weakness
 from gateway.web.services import WebServices
+from gateway.web.shortcuts import KEYS, chosen_keys, key_of
 from gateway.web.words import N_
 
 LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}", re.ASCII)
@@ -19,6 +21,17 @@ THEMES: Final = {
     "dark": N_("Dark"),
 }
 DENSITIES: Final = {"comfortable": N_("Comfortable"), "compact": N_("Compact")}
+
+
+MOST_VIEWS: Final = 30
+"""How many views somebody may keep."""
+_LONGEST_PATH: Final = 500
+_LISTS: Final = ("/review", "/cases", "/deliveries", "/notices", "/repairs", "/audit")
+
+
+def _is_list(path: str) -> bool:
+    """Whether this is a list of the console, so that going there leads nowhere else."""
+    return path.partition("?")[0] in _LISTS and path.isprintable()
 
 
 class Settings:
@@ -32,7 +45,9 @@ class Settings:
         """One's own settings."""
         return self._own(call, {})
 
-    def _own(self, call: Call, faults: dict[str, str]) -> Page:
+    def _own(
+        self, call: Call, faults: dict[str, str], keys: Mapping[str, str] | None = None
+    ) -> Page:
         settings = self._services.settings
         model = {
             "preferences": call.session.user.prefs,
@@ -41,13 +56,24 @@ class Settings:
             "idle_minutes": settings.idle_s // 60,
             "time_zone": settings.time_zone,
         }
-        extra = {"themes": THEMES, "densities": DENSITIES, "languages": LANGUAGES}
+        chosen = keys if keys is not None else call.session.user.prefs.keys
+        extra = {
+            "themes": THEMES,
+            "densities": DENSITIES,
+            "languages": LANGUAGES,
+            "keys": [(name, key_of(chosen, name), text) for name, (_, text) in KEYS.items()],
+        }
         return Page("settings.html", N_("Settings"), model, 422 if faults else 200, extra=extra)
 
     async def save(self, call: Call) -> Answer:
         """Language, theme, density and shortcuts."""
         language = call.field("language")
+        keys, faults = chosen_keys(call.form)
+        if faults:
+            return self._own(call, faults, keys)
         prefs = Prefs(
+            views=call.session.user.prefs.views,
+            keys=keys,
             language=language if language in LANGUAGES else "",
             theme=call.field("theme") if call.field("theme") in THEMES else "system",
             density=(
@@ -57,6 +83,24 @@ class Settings:
         )
         await self._services.people.change(replace(call.session.user, prefs=prefs))
         return Go("/settings", "saved")
+
+    async def keep_view(self, call: Call) -> Answer:
+        """Keep a list with its filter under a name, or forget it; a name is used once."""
+        prefs = call.session.user.prefs
+        name, path = call.field("name", 40), call.field("path", _LONGEST_PATH)
+        if not _is_list(path):
+            raise Missing
+        kept = [one for one in prefs.views if one.name != name]
+        if call.field("do") == "forget":
+            done = "view_forgotten"
+        elif not name or len(kept) >= MOST_VIEWS:
+            return Go(path, "view_not_kept")
+        else:
+            kept.append(SavedView(name, path))
+            done = "view_kept"
+        user = replace(call.session.user, prefs=replace(prefs, views=tuple(kept)))
+        await self._services.people.change(user)
+        return Go(path, done)
 
     async def password(self, call: Call) -> Answer:
         """One's own password; every session ends."""

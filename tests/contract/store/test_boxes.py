@@ -9,7 +9,7 @@ import pytest
 
 from gateway.domain.errors import Fenced
 from gateway.domain.ids import EffectId, EndpointId, ReceiptId
-from gateway.ports import Command, Effect, EffectKind, InboxItem, Parked, ReceiptDone
+from gateway.ports import Command, Effect, EffectKind, InboxItem, NoticeAnswer, Parked, ReceiptDone
 from store.open import StoreLimits
 from tests.contract.store.support import NOW, TENANT, Bench, changing, effect, leave, opened
 
@@ -137,6 +137,21 @@ async def test_an_effect_can_be_parked(bench: Bench) -> None:
     row = (await bench.store.find_notices([EffectId("e1")]))[EffectId("e1")]
     assert (row.status, row.detail, row.done_at) == ("parked", "endpoint gone", NOW)
     assert (row.endpoint_id, row.effect.tenant) == (EndpointId("group"), TENANT)
+
+
+async def test_what_was_answered_is_kept_with_the_notice(bench: Bench) -> None:
+    store = bench.store
+    await store.submit_all([leave(effect(name, kind=EffectKind.NOTICE)) for name in ("a", "b")])
+    await lease(bench)
+    one, two = EffectId("a"), EffectId("b")
+    await store.reschedule([(one, 1, NOW), (two, 1, NOW)], {one: NoticeAnswer(503, 9, "HTTP 503")})
+    columns = "SELECT detail, answer_code, answer_us FROM outbox ORDER BY effect_id"
+    assert await bench.rows(columns) == [("HTTP 503", 503, 9), (None, None, None)]
+    bench.clock.time += LEASE_US
+    await lease(bench)
+    answers = {one: NoticeAnswer(200, 8), two: NoticeAnswer(None, 7, "no answer")}
+    await store.finish([(one, 2)], [(two, 2, "no answer")], answers)
+    assert await bench.rows(columns) == [(None, 200, 8), ("no answer", None, 7)]
 
 
 async def test_an_effect_made_twice_is_one(bench: Bench) -> None:

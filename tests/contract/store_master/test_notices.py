@@ -14,6 +14,7 @@ from gateway.domain.ids import EffectId, TenantId
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from gateway.ports.master import KEEP_US
 from store.boxwork import inbox_counts, left_declarations, outbox_counts, queues
+from store.console_work import SqlConsoleWork
 from store.notices import SqlMailbox
 from store.tables import outbox
 from store.wellness import wellness
@@ -103,6 +104,23 @@ async def test_a_replay_opens_what_may_be_delivered(bench: Bench) -> None:
     assert rows["pull"].due_at == now + KEEP_US
     assert rows["post"].attempt == 3
     assert orjson.loads(rows["post"].payload) == {"at": 1, "data": {}, "again_at": now}
+
+
+async def test_what_was_delivered_is_sent_once_more_by_its_id(bench: Bench) -> None:
+    posted = await endpoint(bench, "seller", "https://a.b/")
+    await put(bench, "done", posted, stage="done", detail=None, answer_code=200, answer_us=7)
+    await put(bench, "other", posted, stage="done", detail=None)
+    await put(bench, "parked", posted)
+    await put(bench, "foreign", posted, OTHER, stage="done")
+    work = SqlConsoleWork(bench.access, bench.clock)
+    ids = frozenset(map(EffectId, ("done", "parked", "foreign", "nowhere")))
+    assert await work.resend(ACME, ids) == ["done"]
+    assert await work.resend(ACME, ids) == []
+    rows = {row.effect_id: row for row in await bench.rows(select(outbox))}
+    assert {name: row.stage for name, row in rows.items()} == {
+        "done": "open", "other": "done", "parked": "parked", "foreign": "done",
+    }  # fmt: skip
+    assert (rows["done"].answer_code, rows["done"].due_at) == (None, bench.clock.now())
 
 
 async def test_queues_and_counts_tell_what_is_open(bench: Bench) -> None:

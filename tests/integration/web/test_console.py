@@ -290,3 +290,44 @@ async def test_the_stream_says_that_cases_moved(house: House) -> None:
             while b"\n\n" not in seen.partition(b"event: moved")[2]:
                 seen += await stream.content.readany()
     assert case.encode() in seen
+
+
+@pytest.mark.slow
+async def test_a_view_is_kept_under_its_name_and_leads_back(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("auditor")
+    page = await me.get("/cases?stage=mismatch&held=&done=saved")
+    form = page.text.partition('action="/console/views"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form))
+    assert fields["path"] == "/cases?stage=mismatch"
+    sent = {"_token": fields["_token"], "path": fields["path"], "name": "<b>迟到</b>", "do": "keep"}
+    kept = await me.ask("POST", "/views", sent)
+    assert kept.headers["Location"] == "/console/cases?stage=mismatch&done=view_kept"
+    page = await me.get("/cases?stage=mismatch")
+    chip = 'href="/console/cases?stage=mismatch" aria-current="true" translate="no">&lt;b&gt;迟到'
+    assert chip in page.text
+    assert "迟到" not in (await me.get("/review")).text
+    for path in ("//evil.example", "/settings", "https://evil.example/review", "/review?\u202ex"):
+        assert (await me.ask("POST", "/views", sent | {"path": path})).status == 404, path
+    unnamed = await me.ask("POST", "/views", sent | {"name": " "})
+    assert unnamed.headers["Location"].endswith("view_not_kept")
+    await me.ask("POST", "/views", sent | {"do": "forget"})
+    assert "迟到" not in (await me.get("/cases")).text
+
+
+@pytest.mark.slow
+async def test_single_keys_are_changed_and_switched_off(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("operator")
+    form, page = await me.form("/settings", shortcuts="yes", theme="dark", language="en")
+    assert "&#34;j&#34;:&#34;next&#34;" in page.text
+    taken = await me.ask("POST", "/settings", form | {"key-next": "k", "key-help": "ab"})
+    assert taken.status == 422
+    assert "Another action has this key already." in taken.text
+    assert "A key is one letter" in taken.text
+    saved = await me.ask("POST", "/settings", form | {"key-next": "w", "key-copy": ""})
+    assert saved.status == 303
+    page = await me.get("/settings")
+    assert "&#34;w&#34;:&#34;next&#34;" in page.text
+    assert "&#34;y&#34;" not in page.text
+    assert '<kbd translate="no">w</kbd>' in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, cast
 
 from hypothesis import given
@@ -15,7 +16,7 @@ from gateway.flow.breaker import FAILURES, Breaker, Gate
 from gateway.flow.context import SECOND_US, Context, FlowSettings
 from gateway.flow.delivery import DOWN, GONE, NOT_FETCHED, POSTS, Deliveries
 from gateway.flow.status import ENDPOINT_DISABLED
-from gateway.ports import Changes, Effect, EffectKind, Endpoint, NoticeResult
+from gateway.ports import Changes, Effect, EffectKind, Endpoint, NoticeAnswer, NoticeResult
 
 SHOP = TenantId("shop")
 START = 1_790_000_000_000_000
@@ -57,6 +58,8 @@ class World:
     told: list[Effect] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
     others: tuple[Endpoint, ...] = ()
+    answered: dict[str, NoticeAnswer] = field(default_factory=dict)
+    slow_us: int = 0
     is_held: asyncio.Event | None = None
     at_once: int = 0
     most_at_once: int = 0
@@ -98,21 +101,42 @@ class World:
         if self.is_held is not None:
             await self.is_held.wait()
         self.at_once -= 1
+        self.clock.micros += self.slow_us
         status = self.answers.get(one.endpoint_id, "ok")
-        return [NoticeResult(each.effect_id, status, status) for each in notices]
+        code = {"ok": 200, "gone": 410}.get(status)
+        return [NoticeResult(each.effect_id, status, status, code) for each in notices]
 
     async def finish(
-        self, done: Sequence[tuple[str, int]], parked: Sequence[tuple[str, int, str]]
+        self,
+        done: Sequence[tuple[str, int]],
+        parked: Sequence[tuple[str, int, str]],
+        answers: Mapping[str, NoticeAnswer] = MappingProxyType({}),
     ) -> None:
+        self.answered |= answers
         self.done += [name for name, _ in done]
         self.parked |= {name: why for name, _, why in parked}
 
-    async def reschedule(self, effects: Sequence[tuple[str, int, int]]) -> None:
+    async def reschedule(
+        self,
+        effects: Sequence[tuple[str, int, int]],
+        answers: Mapping[str, NoticeAnswer] = MappingProxyType({}),
+    ) -> None:
+        self.answered |= answers
         self.later |= {name: due_at for name, _, due_at in effects}
 
     async def submit(self, command: Any) -> None:
         changes: Changes[None] = command.decide(command.facts, {}, {})
         self.told += changes.effects
+
+
+async def test_what_was_answered_and_how_long_it_took_is_kept() -> None:
+    world = World(answers={"dead": "retry"}, slow_us=70_000)
+    await world.deliveries().deliver(endpoint("live"), [notice("fine")])
+    await world.deliveries().deliver(endpoint("dead"), [notice("late")])
+    assert world.answered == {
+        "fine": NoticeAnswer(200, 70_000, "ok"),
+        "late": NoticeAnswer(None, 70_000, "retry"),
+    }
 
 
 async def test_a_dead_endpoint_is_left_alone_but_for_a_pilot_now_and_then() -> None:
