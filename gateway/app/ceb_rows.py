@@ -14,8 +14,8 @@ from lxml import etree
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.money import parse_decimal, plain
-from schemas.envelope import BareMessage, Envelope, open_file
-from schemas.errors import SchemaError, UnknownSchemaError
+from schemas.envelope import CEB, BareMessage, Envelope, open_file
+from schemas.errors import SchemaError, UnknownDocumentError, UnknownSchemaError
 from schemas.explain import Explainer, Fault
 from schemas.loader import LARGE, parse
 from schemas.reader import identify
@@ -161,11 +161,25 @@ class CEBFile:
     records: tuple[CEBRecord, ...]
 
 
-def read_message(data: bytes) -> CEBFile:
-    """The records of a message, with or without its envelope.
+def read_messages(data: bytes) -> tuple[CEBFile, ...]:
+    """The messages of a file: one, with or without its envelope, or several below a root.
 
     Raises ``SchemaError`` for what is no well-formed document or no message of papers.
     """
+    try:
+        return (_read_message(data),)
+    except UnknownDocumentError:
+        parts = [one for one in parse(data, LARGE).iter(etree.Element) if _is_message(one)]
+        if not parts:
+            raise
+    return tuple(_read_message(etree.tostring(one, with_tail=False)) for one in parts)
+
+
+def _is_message(node: etree._Element) -> bool:
+    return identify(node).is_business and etree.QName(node).namespace == CEB
+
+
+def _read_message(data: bytes) -> CEBFile:
     opened = open_file(data, LARGE)
     if isinstance(opened, Envelope):
         body = opened.data

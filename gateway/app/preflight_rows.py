@@ -7,7 +7,7 @@ told as a fault of the row.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import BATCH_LINE, read_moment
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
-from gateway.app.ceb_rows import CEBFile, docs_of, read_message
+from gateway.app.ceb_rows import CEBFile, CEBRecord, docs_of, read_messages
 from gateway.app.import_columns import columns_of
 from gateway.app.import_files import open_rows
 from gateway.app.import_rows import FileKind, Item, RowFaulty, UnusableFile
@@ -53,7 +53,8 @@ class Given:
     """One row: what it holds as far as it could be read, and what the API would say of it.
 
     ``item`` is what intake takes; ``paper`` is there for a faulty row too where it can be judged.
-    ``copy`` marks what an inventory says of a paper. ``code`` is customs' code of a known party.
+    ``head`` are the fields of the head by element, of customs' XML; ``is_inventory`` marks what an
+    inventory says of a paper or of its goods.
     """
 
     place: str
@@ -63,8 +64,8 @@ class Given:
     item: Item | None = None
     paper: Paper | None = None
     faults: tuple[Fault, ...] = ()
-    is_copy: bool = False
-    platform: str | None = None
+    head: Mapping[str, str] = field(default_factory=dict)
+    is_inventory: bool = False
 
     @property
     def paper_kind(self) -> PaperKind | None:
@@ -74,10 +75,10 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """The rows of a file; ``message`` is set for customs' XML."""
+    """The rows of a file; ``messages`` are those of customs' XML."""
 
     rows: tuple[Given, ...]
-    message: CEBFile | None = None
+    messages: tuple[CEBFile, ...] = ()
 
 
 def read_rows(path: Path, kind: FileKind | None) -> GivenFile:
@@ -162,28 +163,39 @@ def _json_rows(path: Path) -> Iterator[Given]:
 def _read_xml(path: Path) -> GivenFile:
     if path.stat().st_size > _XML_BYTES:
         raise UnusableFile(f"{path.name}: has more than 10 MiB")
+    return read_xml(path.name, path.read_bytes())
+
+
+def read_xml(name: str, data: bytes) -> GivenFile:
+    """The rows of customs' XML; ``name`` is for what is told of it.
+
+    Raises ``UnusableFile`` when it is no message of papers.
+    """
     try:
-        message = read_message(path.read_bytes())
+        messages = read_messages(data)
     except SchemaError as error:
-        raise UnusableFile(f"{path.name}: {error} [{error.code}]") from None
-    if not message.records:
+        raise UnusableFile(f"{name}: {error} [{error.code}]") from None
+    if not any(one.records for one in messages):
+        names = ", ".join(dict.fromkeys(one.name for one in messages))
         raise UnusableFile(
-            f"{path.name}: holds no order, payment, waybill or inventory (it is a {message.name})"
+            f"{name}: holds no order, payment, waybill or inventory (it is a {names})"
         )
     rows = [
-        given_of(
-            f"record {record.number} (line {record.line})",
-            doc,
-            is_copy=record.is_inventory,
-            platform=record.head.get("ebpCode"),
-        )
+        replace(given_of(place, doc), head=record.head, is_inventory=record.is_inventory)
+        for message in messages
         for record in message.records
+        for place in [_place(record, message.name if len(messages) > 1 else "")]
         for doc in docs_of(record)
     ]
-    return GivenFile(tuple(rows), message)
+    return GivenFile(tuple(rows), messages)
 
 
-def given_of(place: str, doc: Doc, *, is_copy: bool = False, platform: str | None = None) -> Given:
+def _place(record: CEBRecord, message: str) -> str:
+    at = f"record {record.number} (line {record.line})"
+    return f"{message} {at}" if message else at
+
+
+def given_of(place: str, doc: Doc) -> Given:
     """What a JSON object is, as intake would take it or as far as it can be judged."""
     kind = _kind_of(doc)
     if kind is None:
@@ -205,7 +217,7 @@ def given_of(place: str, doc: Doc, *, is_copy: bool = False, platform: str | Non
         faults = (error.fault,)
     if isinstance(item, PaperItem):
         paper = item.paper
-    return Given(place, kind, profile, order_no, item, paper, faults, is_copy, platform)
+    return Given(place, kind, profile, order_no, item, paper, faults)
 
 
 def _kind_of(doc: Doc) -> FileKind | None:

@@ -6,7 +6,7 @@ profile is assumed that names every company of the files and nothing else.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from gateway.api.decode import GoodsItem
@@ -20,7 +20,7 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import CaseId, ProfileId, TenantId
 from gateway.domain.matching import explain_missing
-from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
+from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.flow.trial import (
     Surroundings,
@@ -196,7 +196,7 @@ class _Run:
         if wanted is not None:
             return profiles.get(ProfileId(wanted))
         fitting = [
-            one for one in profiles.values() if row.platform in (None, one.platform.code)
+            one for one in profiles.values() if row.head.get("ebpCode") in (None, one.platform.code)
         ] or list(profiles.values())
         if len(fitting) == 1:
             return fitting[0]
@@ -236,6 +236,7 @@ def assumed_profile(rows: Sequence[Given]) -> FilingProfile:
     )
 
 
+_TRANSPORT: Final = ("INVENTORY-DIRECT-FIELDS",)
 _ANYBODY: Final = Party("3301960000", "?")
 
 
@@ -260,30 +261,26 @@ async def preflight_files(
     tried, excused = [], set[tuple[str, PaperKind]]()
     goods: dict[tuple[GoodsScope, str], GoodsRecord] = {}
     expected = set[PaperKind]()
-    copies: list[tuple[str, Given, FilingProfile]] = []
     rows = 0
     for name, row in run.all_rows():
         rows += 1
         found = _row(run, name, row, goods)
-        if row.paper_kind is not None:
+        if row.paper_kind is not None and not row.is_inventory:
             expected.add(row.paper_kind)
         if found is None or row.paper is None:
             if row.order_no is not None and row.paper_kind is not None:
                 excused.add((row.order_no, row.paper_kind))
-        elif row.is_copy:
-            copies.append((name, row, found))
         else:
-            tried.append(Tried(_place(files, name, row), found, row.paper))
+            tried.append(_tried(_place(files, name, row), found, row, row.paper))
     if not rows:
         raise UnusableFile("the files hold no row")
-    tried += _without_own(copies, tried, files)
     around = await _around(run, tried, goods, expected, excused)
     trial = try_papers(tried, around, matcher, now)
     told = _told(trial)
     run.faults = _unexplained(run, told)
     for name, file in files.items():
-        if file.message is not None:
-            run.faults += _schema_faults(name, file.message, told)
+        for message in file.messages:
+            run.faults += _schema_faults(name, message, told)
     return Report(list(files), rows, trial, run.faults, run.assumed)
 
 
@@ -291,18 +288,35 @@ def _place(files: Mapping[str, GivenFile], name: str, row: Given) -> str:
     return row.place if len(files) == 1 else f"{name} {row.place}"
 
 
-def _without_own(
-    copies: Sequence[tuple[str, Given, FilingProfile]],
-    tried: Sequence[Tried],
-    files: Mapping[str, GivenFile],
-) -> list[Tried]:
-    """What inventories say of papers that the files do not hold themselves."""
-    own = {(order_no, type(item.paper)) for order_no, item in with_order_numbers(tried)[0]}
-    return [
-        Tried(_place(files, name, row), profile, row.paper)
-        for name, row, profile in copies
-        if row.paper is not None and (row.paper.order_no, type(row.paper)) not in own
-    ]
+def _tried(place: str, profile: FilingProfile, row: Given, paper: Paper) -> Tried:
+    """A paper, or what an inventory says of one under the profile that its head names."""
+    codes = {"platform": row.head.get("ebpCode"), "merchant": row.head.get("ebcCode")}
+    parties = {role: code for role, code in codes.items() if code}
+    if not row.is_inventory:
+        # A 511 has no place for the means of transport; only a 621 has.
+        unasked = _TRANSPORT if row.head and isinstance(paper, Waybill) else ()
+        return Tried(place, profile, paper, parties=parties, unasked=unasked)
+    return Tried(place, profile, paper, inventory=_as_declared(profile, row.head))
+
+
+def _party(head: Mapping[str, str], role: str) -> Party | None:
+    code = head.get(f"{role}Code")
+    return None if code is None else Party(code, head.get(f"{role}Name", "?"))
+
+
+def _as_declared(profile: FilingProfile, head: Mapping[str, str]) -> FilingProfile:
+    """A profile with the parties and the mode that the head of an inventory names."""
+    modes = tuple(TradeMode)
+    return replace(
+        profile,
+        platform=_party(head, "ebp") or profile.platform,
+        merchant=_party(head, "ebc") or profile.merchant,
+        agent=_party(head, "agent") or profile.agent,
+        assure_code=head.get("assureCode") or profile.assure_code,
+        area=_party(head, "area"),
+        account_book=head.get("emsNo"),
+        mode=next((one for one in modes if one == head.get("tradeMode")), profile.mode),
+    )
 
 
 def _row(

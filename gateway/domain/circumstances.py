@@ -16,7 +16,8 @@ class Circumstances:
     """What the rules may hold the papers against; what is not known is left empty.
 
     ``ties`` are the broken relations in which the case takes part. ``quota`` is the buyer's
-    standing without this case. ``filed`` holds the copies of papers that others filed with customs.
+    standing without this case. ``filed`` holds the copies of papers that others filed with customs,
+    ``filed_parties`` the ``platform`` and ``merchant`` codes that the filed order names.
     ``guarantee_left`` is what the guarantor's security still covers, in CNY. ``seen_elsewhere``
     counts other cases of late by what they share with this one (``buyer``, ``phone``,
     ``address``). ``billed_tax`` is what customs' tax bill (816) charges, in CNY,
@@ -27,6 +28,7 @@ class Circumstances:
     ties: tuple[BrokenTie, ...] = ()
     quota: QuotaStanding | None = None
     filed: Mapping[PaperKind, Paper] = field(default_factory=dict)
+    filed_parties: Mapping[str, str] = field(default_factory=dict)
     guarantee_left: Decimal | None = None
     seen_elsewhere: Mapping[str, int] = field(default_factory=dict)
     billed_tax: Decimal | None = None

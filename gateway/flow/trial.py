@@ -41,6 +41,14 @@ from gateway.domain.relations import (
 from gateway.flow import links
 from gateway.flow.ingest import claim_of
 from gateway.flow.normalise import composed
+from gateway.flow.trial_inventory import (
+    InventoryTried,
+    filed_around,
+    is_compared,
+    is_of_papers,
+    of_inventory,
+    stood_in,
+)
 from gateway.ports import Lookup, Matcher
 
 # A first fact this old has no time left to wait: what is missing is told as a finding.
@@ -52,11 +60,19 @@ GoodsFor = Mapping[tuple[GoodsScope, str], GoodsRecord]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One paper to be tried under a profile; ``place`` is where the caller has it from."""
+    """One paper to be tried under a profile; ``place`` is where the caller has it from.
+
+    ``inventory`` is set for what an inventory says of a paper: the profile that its head names.
+    ``parties`` are the ``platform`` and ``merchant`` codes that an order names, ``unasked`` rules
+    about what this form of the paper has no place for.
+    """
 
     place: str
     profile: FilingProfile
     paper: Paper
+    inventory: FilingProfile | None = None
+    parties: Mapping[str, str] = field(default_factory=dict)
+    unasked: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +129,9 @@ class _Case:
     papers: dict[PaperKind, PaperRevision] = field(default_factory=dict)
     places: dict[PaperKind, list[str]] = field(default_factory=dict)
     taken: dict[str, CaseId] = field(default_factory=dict)
+    inventory: InventoryTried | None = None
+    parties: dict[str, str] = field(default_factory=dict)
+    unasked: set[str] = field(default_factory=set)
 
 
 def case_key_of(profile: FilingProfile, order_no: str) -> CaseKey:
@@ -165,23 +184,40 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
         if case is None:
             case = cases[key.case_id] = _Case(key, item.profile)
             case.papers.update(around.stored.get(key.case_id, {}))
-        _put(case, item, holders)
-    ties = _broken_ties(found)
+        if item.inventory is None:
+            _put(case, item, holders)
+            case.parties.update(item.parties)
+            case.unasked.update(item.unasked)
+        else:
+            _put_inventory(case, item, item.inventory)
+    ties = _broken_ties([(number, item) for number, item in found if item.inventory is None])
     judged = tuple(_judged(case, around, matcher, now, ties) for case in cases.values())
     return Trial(judged, tuple(unlinked))
 
 
 def _put(case: _Case, item: Tried, holders: dict[Lookup, CaseId]) -> None:
-    kind = kind_of(item.paper)
-    fact = SourceFact(_SOURCE, RawId(item.place), 0, 0, from_micros(_LONG_AGO), item.paper)
-    step = composed(case.papers.get(kind), fact)
-    if step.revision is not None:
-        case.papers[kind] = step.revision
-    case.places.setdefault(kind, []).append(item.place)
+    kind = _put_paper(case, case.papers, item)
     holder = holders.setdefault(claim_of(item.paper, item.profile), case.key.case_id)
     case.taken.pop(kind.value, None)
     if holder != case.key.case_id:
         case.taken[kind.value] = holder
+
+
+def _put_inventory(case: _Case, item: Tried, profile: FilingProfile) -> None:
+    if case.inventory is None:
+        case.inventory = InventoryTried(profile, {})
+    case.inventory.profile = profile
+    _put_paper(case, case.inventory.papers, item)
+
+
+def _put_paper(case: _Case, papers: dict[PaperKind, PaperRevision], item: Tried) -> PaperKind:
+    kind = kind_of(item.paper)
+    fact = SourceFact(_SOURCE, RawId(item.place), 0, 0, from_micros(_LONG_AGO), item.paper)
+    step = composed(papers.get(kind), fact)
+    if step.revision is not None:
+        papers[kind] = step.revision
+    case.places.setdefault(kind, []).append(item.place)
+    return kind
 
 
 # What claims do not tell already.
@@ -229,16 +265,27 @@ def _around_case(case: _Case, ties: Ties) -> Circumstances:
 
 
 def _judged(case: _Case, around: Surroundings, matcher: Matcher, now: int, ties: Ties) -> TriedCase:
-    order = case.papers.get(PaperKind.ORDER)
-    paper = None if order is None else order.paper
-    skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
-    scope = case.profile.goods_scope
-    goods = {sku: around.goods[scope, sku] for sku in skus if (scope, sku) in around.goods}
+    inventory = case.inventory
+    papers = case.papers
+    if inventory is not None:
+        expected = {kind for kind in around.expected if kind not in papers}
+        said = {kind: one for kind, one in inventory.papers.items() if kind not in expected}
+        papers = stood_in(papers, InventoryTried(inventory.profile, said))
     known = _around_case(case, ties)
-    verdict = matcher(case.papers, case.profile, goods, case.taken, now, known)
+    profile = case.profile
+    if inventory is not None and not case.papers:
+        # Nothing that it names is there: without a fact to wait from, there is no time to wait.
+        profile = replace(inventory.profile, waiting_s=0)
+    goods = _goods(case, papers, around)
+    verdict = matcher(papers, profile, goods, case.taken, now, known)
     broken = [one for one in verdict.findings if one.state != "unverifiable"]
+    if inventory is not None and is_compared(case.papers):
+        broken = [one for one in broken if is_of_papers(one)]
+        broken += _held_against(case, inventory, around, matcher, now)
+        case.unasked.clear()
     if any(one.rule == _SEVERAL for one in broken):
         broken = [one for one in broken if one.rule != _AMOUNT]
+    broken = [one for one in broken if one.rule not in case.unasked]
     findings = [one for one in broken if _is_expected(one, case, around)]
     return TriedCase(
         case.key,
@@ -249,6 +296,26 @@ def _judged(case: _Case, around: Surroundings, matcher: Matcher, now: int, ties:
         tuple(one for one in verdict.findings if one.state == "unverifiable"),
         tuple(path for one in broken if one not in findings for path in one.paths),
     )
+
+
+def _goods(
+    case: _Case, papers: Mapping[PaperKind, PaperRevision], around: Surroundings
+) -> dict[str, GoodsRecord]:
+    order = papers.get(PaperKind.ORDER)
+    paper = None if order is None else order.paper
+    skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
+    scope = case.profile.goods_scope
+    return {sku: around.goods[scope, sku] for sku in skus if (scope, sku) in around.goods}
+
+
+def _held_against(
+    case: _Case, inventory: InventoryTried, around: Surroundings, matcher: Matcher, now: int
+) -> list[Finding]:
+    """What an inventory says otherwise than its papers, or is wrong by itself."""
+    filed = filed_around(case.papers, case.parties)
+    goods = _goods(case, inventory.papers, around)
+    verdict = matcher(inventory.papers, inventory.profile, goods, {}, now, filed)
+    return of_inventory([one for one in verdict.findings if one.state != "unverifiable"])
 
 
 def _is_expected(finding: Finding, case: _Case, around: Surroundings) -> bool:

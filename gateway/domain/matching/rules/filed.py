@@ -27,6 +27,7 @@ from gateway.domain.matching.rule import (
     unknown,
 )
 from gateway.domain.papers import Basis, Masked, Order, PaperKind, PaymentSlip, Waybill
+from gateway.domain.party import normal_address
 
 _ORDER: Final = (PaperKind.ORDER,)
 _PAYMENT: Final = (PaperKind.PAYMENT,)
@@ -83,19 +84,103 @@ def lines(facts: Facts) -> Faults:
             ("quantity", number(line.quantity), number(other.quantity)),
             ("price", number(line.price.amount), number(other.price.amount)),
         )
+        prefix = f"order.lines.{line.line_no}"
         for name, ours, their in pairs:
             if ours != their:
-                found.append(_differs(f"order.lines.{line.line_no}", name, ours, their))
+                found.append(_differs(prefix, name, ours, their))
+        if line.origin and other.origin and line.origin != other.origin:
+            found.append(_differs(prefix, "origin", line.origin, other.origin, Severity.WARN))
     return found
 
 
-def _differs(prefix: str, name: str, ours: str, theirs: str | None) -> Fault:
+def _differs(
+    prefix: str,
+    name: str,
+    ours: str,
+    theirs: str | None,
+    severity: Severity | None = None,
+    owner: Owner = Owner.SELLER,
+) -> Fault:
     path = f"{prefix}.{name}"
     return Fault(
         paths={path: ours, f"filed.{path}": theirs},
         params={"path": path, "ours": ours, "theirs": theirs or "-"},
-        fixes=(fact_fix(path, Owner.SELLER, theirs),),
+        fixes=(fact_fix(path, owner, theirs),),
+        severity=severity,
     )
+
+
+def address(facts: Facts) -> Faults:
+    """The consignee's address is that of the filed order, spaces and punctuation aside."""
+    filed = _filed_order(facts)
+    if filed is None:
+        return HOLDS
+    ours, theirs = facts.order.consignee.address, filed.consignee.address
+    if not ours or not theirs or isinstance(ours, Masked) or isinstance(theirs, Masked):
+        return unknown("order.consignee.address", "filed.order.consignee.address")
+    if normal_address(ours) == normal_address(theirs):
+        return HOLDS
+    path = "order.consignee.address"
+    one, other = hidden(ours), hidden(theirs)
+    return (
+        Fault(
+            paths={path: one, f"filed.{path}": other},
+            params={"one": one or "-", "other": other or "-"},
+            fixes=(fact_fix(path, Owner.SELLER, other),),
+        ),
+    )
+
+
+def parties(facts: Facts) -> Faults:
+    """Platform and merchant of the inventory are those of the filed order."""
+    theirs = facts.around.filed_parties
+    if not theirs:
+        return HOLDS
+    profile = facts.profile
+    ours = {"platform": profile.platform.code, "merchant": profile.merchant.code}
+    return [
+        Fault(
+            paths={f"profile.{role}": ours[role], f"filed.order.{role}": code},
+            params={"path": f"profile.{role}", "ours": ours[role], "theirs": code},
+            fixes=(fact_fix(f"profile.{role}", Owner.DECLARANT),),
+        )
+        for role, code in theirs.items()
+        if role in ours and ours[role] != code
+    ]
+
+
+def waybill_named(facts: Facts) -> Faults:
+    """The inventory names the number and the carrier of the filed waybill."""
+    filed = facts.around.filed.get(PaperKind.WAYBILL)
+    if not isinstance(filed, Waybill):
+        return HOLDS
+    waybill = facts.waybill
+    pairs = (
+        ("waybill_no", waybill.waybill_no, filed.waybill_no),
+        ("carrier_code", waybill.carrier_code, filed.carrier_code),
+    )
+    return [
+        _differs("waybill", name, ours, theirs, owner=Owner.CARRIER)
+        for name, ours, theirs in pairs
+        if ours and theirs and ours != theirs
+    ]
+
+
+def costs(facts: Facts) -> Faults:
+    """Freight and insurance of the inventory are those of the filed waybill."""
+    filed = facts.around.filed.get(PaperKind.WAYBILL)
+    if not isinstance(filed, Waybill):
+        return HOLDS
+    waybill = facts.waybill
+    pairs = (
+        ("freight", waybill.freight, filed.freight),
+        ("insurance", waybill.insurance, filed.insurance),
+    )
+    return [
+        _differs("waybill", name, number(ours.amount), number(theirs.amount), owner=Owner.CARRIER)
+        for name, ours, theirs in pairs
+        if ours is not None and theirs is not None and ours != theirs
+    ]
 
 
 def _person(
@@ -188,11 +273,12 @@ def _rule(
     texts: tuple[Text, Text],
     **more: object,
 ) -> Rule:
+    is_weight = rule_id.startswith("WAYBILL")
+    more.setdefault("severity", Severity.WARN if is_weight else Severity.BLOCK)
+    more.setdefault("owner", Owner.CARRIER if is_weight else Owner.SELLER)
     info = RuleInfo(
         id=rule_id,
         reads=reads,
-        severity=Severity.WARN if rule_id.startswith("WAYBILL") else Severity.BLOCK,
-        owner=Owner.CARRIER if rule_id.startswith("WAYBILL") else Owner.SELLER,
         source="customs compares the inventory with the copy that was filed",
         code=code,
         zh=texts[0],
@@ -209,6 +295,33 @@ _FIX_EN: Final = "Follow the filed order, or have whoever filed it change it."
 def _pair(zh: str, cause_zh: str, en: str, cause_en: str) -> tuple[Text, Text]:
     return Text(zh, cause_zh, _FIX_ZH), Text(en, cause_en, _FIX_EN)
 
+
+_WAYBILL_FIX: Final = ("请以已申报的运单为准更正，或请物流企业变更运单。",
+                       "Follow the filed waybill, or have the carrier change it.")  # fmt: skip
+_WAYBILL_NAMED: Final = (
+    Text(
+        "与已申报运单的编号",
+        "{path} 为 {ours}，已申报运单为 {theirs}。",
+        _WAYBILL_FIX[0],
+    ),
+    Text(
+        "Number of the filed waybill",
+        "{path} is {ours}, in the filed waybill {theirs}.",
+        _WAYBILL_FIX[1],
+    ),
+)
+_COSTS: Final = (
+    Text(
+        "与已申报运单的运保费",
+        "{path} 为 {ours}，已申报运单为 {theirs}。",
+        _WAYBILL_FIX[0],
+    ),
+    Text(
+        "Freight and insurance of the filed waybill",
+        "{path} is {ours}, in the filed waybill {theirs}.",
+        _WAYBILL_FIX[1],
+    ),
+)
 
 ORDER_RULES: Final = (
     _rule(
@@ -282,6 +395,49 @@ ORDER_RULES: Final = (
             "Identity number of the filed order",
             "The buyer's number is {one}, in the filed order {other}.",
         ),
+    ),
+    _rule(
+        "INVENTORY-FILED-ADDRESS",
+        address,
+        _ORDER,
+        None,
+        _pair(
+            "与已申报订单的收货地址",
+            "收货地址 {one}，已申报订单为 {other}。",
+            "Address of the filed order",
+            "The consignee's address is {one}, in the filed order {other}.",
+        ),
+        severity=Severity.WARN,
+    ),
+    _rule(
+        "INVENTORY-FILED-PARTIES",
+        parties,
+        _ORDER,
+        None,
+        _pair(
+            "与已申报订单的企业",
+            "{path} 为 {ours}，已申报订单为 {theirs}。",
+            "Enterprises of the filed order",
+            "{path} is {ours}, in the filed order {theirs}.",
+        ),
+        owner=Owner.DECLARANT,
+    ),
+    _rule(
+        "INVENTORY-FILED-WAYBILL",
+        waybill_named,
+        _WAYBILL,
+        None,
+        _WAYBILL_NAMED,
+        owner=Owner.CARRIER,
+    ),
+    _rule(
+        "INVENTORY-FILED-COSTS",
+        costs,
+        _WAYBILL,
+        None,
+        _COSTS,
+        owner=Owner.CARRIER,
+        severity=Severity.WARN,
     ),
 )
 
