@@ -158,7 +158,12 @@ class SqlReadModels:
             lookups |= {
                 Lookup("payment", f"{party.code}|{number}") for party in profile.payment_companies
             }
-            lookups |= {Lookup("waybill", f"{party.code}|{number}") for party in profile.carriers}
+            lookups |= {
+                Lookup(kind, f"{party.code}|{number}")
+                for kind in ("waybill", "export_waybill")
+                for party in profile.carriers
+            }
+            lookups.add(Lookup("export_order", f"{profile.platform.code}|{number}"))
         return [self._keys.lookup_hash(lookup) for lookup in sorted(lookups)]
 
     async def case(self, tenant: TenantId, case_id: CaseId) -> CaseDetail | None:

@@ -21,6 +21,7 @@ from gateway.app.opening import Reader
 from gateway.app.surroundings import SystemRng, ThreadExecutor
 from gateway.domain.case import CaseKey, VerdictKind
 from gateway.domain.codec import from_micros
+from gateway.domain.course import COURSES
 from gateway.domain.declaration import DeclarationKind, DeclarationState, Pinned
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import cop_no, record_guid
@@ -40,11 +41,6 @@ _SECOND_US: Final = 1_000_000
 _GENERAL: Final = frozenset(
     {"settings", "master key", "clock", "database", "database clock", "work"}
 )
-_PAPERS: Final = {
-    PaperKind.ORDER: DeclarationKind.ORDER,
-    PaperKind.PAYMENT: DeclarationKind.PAYMENT,
-    PaperKind.WAYBILL: DeclarationKind.WAYBILL,
-}
 
 
 @dataclass(slots=True)
@@ -189,8 +185,10 @@ def _tally(
 
 def _kinds(profile: FilingProfile) -> list[DeclarationKind]:
     """What we file under a profile."""
-    ours = [kind for paper, kind in _PAPERS.items() if profile.filing(paper).filed_by is FiledBy.US]
-    return [*ours, DeclarationKind.INVENTORY]
+    course = COURSES[profile.direction]
+    papers = course.papers.items()
+    ours = [kind for paper, kind in papers if profile.filing(paper).filed_by is FiledBy.US]
+    return [*ours, course.inventory]
 
 
 def _build(

@@ -81,8 +81,8 @@ class CompanyFile(_Part):
 class FilingFile(_Part):
     """How one paper reaches customs."""
 
-    filed_by: Literal["us", "other"]
-    confirmed_by: Literal["receipt", "subscription", "api", "statement"]
+    filed_by: Literal["us", "other", "nobody"]
+    confirmed_by: Literal["receipt", "subscription", "api", "statement"] = "receipt"
     gate: bool = True
     max_wait_s: Annotated[int, Field(ge=0, le=_WEEK_S)] = 3600
     on_timeout: Literal["hold", "send"] = "hold"
@@ -94,6 +94,14 @@ class FilingsFile(_Part):
     order: FilingFile | None = None
     payment: FilingFile | None = None
     waybill: FilingFile | None = None
+
+
+class ExportFile(_Part):
+    """What an export's inventory (603) states beside papers and goods records."""
+
+    destination_port: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{3,4}$")]
+    is_summarised: bool = False
+    producer: PartyFile | None = None
 
 
 class SubscriptionFile(_Part):
@@ -109,18 +117,19 @@ class ProfileFile(_Part):
     """A filing profile as its file holds it."""
 
     profile_id: Word
-    mode: Literal["9610", "1210", "1239"]
+    mode: Literal["9610", "1210", "1239", "9710", "9810"]
     customs_code: Office
     port_code: Office
     platform: PartyFile
     merchant: PartyFile
     agent: PartyFile
-    assure_code: Annotated[str, _text(30)]
+    assure_code: Annotated[str, StringConstraints(max_length=30)] = ""
     transfer: PartyFile
     dxp_id: Annotated[str, _text(30)]
     carriers: Annotated[list[CompanyFile], Field(min_length=1)]
     payment_companies: Annotated[list[CompanyFile], Field(min_length=1)]
-    direction: Literal["import"] = "import"
+    direction: Literal["import", "export"] = "import"
+    export: ExportFile | None = None
     area: PartyFile | None = None
     account_book: Annotated[str, _text(30)] | None = None
     loct_no: Annotated[str, _text(10)] | None = None

@@ -13,7 +13,8 @@ from typing import Final
 
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
-from gateway.domain.lifecycle import OVER
+from gateway.domain.lifecycle import OVER, filed_paper
+from gateway.domain.papers import PaperKind
 
 _S: Final = DeclarationStage
 
@@ -135,9 +136,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "Customs cancelled it; nothing of it is declared any more.",
         "海关已撤销该清单，不再有有效申报。",
     ),
-    "export_by_hand": (
-        "An export is withdrawn (605) or taken back (213) by the declarant agent by hand.",
-        "出口清单的撤销（605）或退货（213）须由申报单位人工提交。",
+    "export_return_by_hand": (
+        "The return of exported goods (213) names the flight or vessel and the bill that they come"
+        " back on, which nobody has told the gateway: the declarant agent files it.",
+        "出口退货申请（213）须填报退运的运输工具、航次和提运单号，网关没有这些资料，须由申报单位提交。",
     ),
     "returned_abroad": (
         "The goods go back abroad.",
@@ -233,20 +235,20 @@ _PLACES: Final[Mapping[DeclarationStage, Place]] = {
 }
 
 
-_EXPORT: Final = Standing(Answered.NOT_POSSIBLE, "export_by_hand")
+_EXPORT_RETURN: Final = Standing(Answered.NOT_POSSIBLE, "export_return_by_hand")
 _RETURN_WINDOW_DAYS: Final = 30
 
 
 def standing(ask: Ask, state: CaseState) -> Standing:
     """The answer to a question from the live state of a case."""
     inventory = state.inventory()
-    if inventory is not None and inventory.kind is DeclarationKind.EXPORT_INVENTORY:
-        return _EXPORT
     place = Place.NOT_SENT if inventory is None else _PLACES[inventory.stage]
-    order = state.declaration(DeclarationKind.ORDER)
+    order = filed_paper(state, PaperKind.ORDER)
     if place is Place.NOT_SENT and order is not None and order.stage in (_S.REJECTED, _S.REFUSED):
         place = Place.REJECTED
-    return TABLE[place][ask]
+    answer = TABLE[place][ask]
+    is_export = inventory is not None and inventory.kind is DeclarationKind.EXPORT_INVENTORY
+    return _EXPORT_RETURN if is_export and answer is _RETURN else answer
 
 
 def return_standing(state: CaseState, today: str, *, is_anything_left: bool) -> Standing:

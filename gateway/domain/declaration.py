@@ -38,7 +38,7 @@ class DeclarationKind(StrEnum):
     @property
     def is_paper(self) -> bool:
         """Whether it files one of the papers that customs holds against the inventory."""
-        return self in (DeclarationKind.ORDER, DeclarationKind.PAYMENT, DeclarationKind.WAYBILL)
+        return self in _PAPERS
 
     @property
     def is_inventory(self) -> bool:
@@ -53,6 +53,18 @@ class DeclarationKind(StrEnum):
         if self is DeclarationKind.EXPORT_CANCELLATION:
             return DeclarationKind.EXPORT_INVENTORY
         return None
+
+
+_PAPERS: Final = frozenset(
+    {
+        DeclarationKind.ORDER,
+        DeclarationKind.PAYMENT,
+        DeclarationKind.WAYBILL,
+        DeclarationKind.EXPORT_ORDER,
+        DeclarationKind.FUNDS_RECEIPT,
+        DeclarationKind.EXPORT_WAYBILL,
+    }
+)
 
 
 class AppType(StrEnum):

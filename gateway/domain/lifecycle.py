@@ -20,6 +20,7 @@ from gateway.domain.case import (
     Wish,
 )
 from gateway.domain.codec import verdict_from_doc
+from gateway.domain.course import PAPER_OF
 from gateway.domain.declaration import (
     AppType,
     BillStatus,
@@ -37,10 +38,6 @@ from gateway.domain.ids import MessageId
 from gateway.domain.papers import PaperKind
 
 _S: Final = DeclarationStage
-_ORDER: Final = DeclarationKind.ORDER
-_PAYMENT: Final = DeclarationKind.PAYMENT
-_WAYBILL: Final = DeclarationKind.WAYBILL
-_INVENTORY: Final = DeclarationKind.INVENTORY
 
 INVENTORY_DECLARED: Final = "inventory_declared"
 
@@ -132,11 +129,6 @@ CASE: Final[Mapping[DeclarationStage, CaseStage]] = {
 }
 
 _REFUSED: Final = frozenset({_S.REJECTED, _S.REFUSED})
-_FILED_AS: Final = {
-    PaperKind.ORDER: _ORDER,
-    PaperKind.PAYMENT: _PAYMENT,
-    PaperKind.WAYBILL: _WAYBILL,
-}
 
 _CASE_BY_VERDICT: Final[Mapping[VerdictKind, CaseStage]] = {
     VerdictKind.WAITING: CaseStage.COLLECTING,
@@ -179,7 +171,7 @@ def case_stage(state: CaseState) -> CaseStage:
     by_verdict = CaseStage.COLLECTING
     if state.verdict is not None:
         by_verdict = _CASE_BY_VERDICT[state.verdict.kind]
-    papers = [one for kind in _FILED_AS.values() if (one := _standing(state, kind)) is not None]
+    papers = [one for kind in PAPER_OF if (one := _standing(state, kind)) is not None]
     if not papers:
         return by_verdict
     stage = _stage_by_papers({one.stage for one in papers})
@@ -249,12 +241,20 @@ def _papers_moved(state: CaseState, declaration: DeclarationState) -> bool:
     )
 
 
+def filed_paper(state: CaseState, paper: PaperKind) -> DeclarationState | None:
+    """The newest filing of a paper by us, whatever the direction; None when we filed none."""
+    for declaration in reversed(state.declarations):
+        if PAPER_OF.get(declaration.kind) is paper:
+            return declaration
+    return None
+
+
 def frozen_reason(state: CaseState, kind: PaperKind) -> str | None:
     """Why a paper can no longer be changed by sending it again; None while it still can."""
-    inventory = state.declaration(_INVENTORY)
+    inventory = state.inventory()
     if inventory is not None and inventory.stage not in (_S.PLANNED, *OVER):
         return INVENTORY_DECLARED
-    filed = state.declaration(_FILED_AS[kind])
+    filed = filed_paper(state, kind)
     if filed is not None and filed.stage in (_S.CLAIMED, _S.SENT, _S.UNKNOWN, _S.LODGED):
         return f"{kind.value}_awaits_answer"
     return None

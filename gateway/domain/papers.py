@@ -166,7 +166,8 @@ class Order:
     ``goods_value`` is the deal price including what was paid without cash, ``discount`` the
     non-cash part (points, vouchers), ``paid`` what was really paid (acturalPaid). ``deductions``
     are the shop's own records behind price and discount. ``shop_order_no`` names the order of the
-    shop where several orders are declared of it.
+    shop where several orders are declared of it. ``destination`` is the country that an export
+    goes to, a customs code.
     """
 
     order_no: str
@@ -185,6 +186,7 @@ class Order:
     note: str | None = None
     shop_order_no: str | None = None
     deductions: tuple[Deduction, ...] = ()
+    destination: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

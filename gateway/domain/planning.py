@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gateway.domain.case import CaseKey, CaseState, VerdictKind, Wish
 from gateway.domain.codes import Refile, find_rejection
+from gateway.domain.course import COURSES, Course, course_of
 from gateway.domain.declaration import (
     AppType,
     DeclarationKind,
@@ -15,7 +16,7 @@ from gateway.domain.declaration import (
 from gateway.domain.events import Event, EventKind
 from gateway.domain.filing import FilingStage
 from gateway.domain.ids import cop_no
-from gateway.domain.lifecycle import OVER, REQUESTS
+from gateway.domain.lifecycle import OVER, REQUESTS, filed_paper
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, OnTimeout, PaperFiling
@@ -60,9 +61,9 @@ def _cancellation(state: CaseState, key: CaseKey, profile: FilingProfile) -> Eve
     inventory = state.inventory()
     if state.asked is None or inventory is None or inventory.stage not in _CANCELLABLE:
         return None
-    if not inventory.invt_no or inventory.kind is not DeclarationKind.INVENTORY:
+    if not inventory.invt_no:
         return None
-    kind = DeclarationKind.CANCELLATION
+    kind = course_of(inventory.kind).cancellation
     earlier = [one for one in state.declarations if one.kind is kind]
     if any(
         one.request.get("of") == inventory.version and one.stage not in (_S.REJECTED, _S.REFUSED)
@@ -139,9 +140,9 @@ def returnable(state: CaseState, order: Order) -> dict[int, Decimal]:
 
 
 _FILES: Final = {
-    Refile.ORDER: DeclarationKind.ORDER,
-    Refile.PAYMENT: DeclarationKind.PAYMENT,
-    Refile.WAYBILL: DeclarationKind.WAYBILL,
+    Refile.ORDER: PaperKind.ORDER,
+    Refile.PAYMENT: PaperKind.PAYMENT,
+    Refile.WAYBILL: PaperKind.WAYBILL,
 }
 
 
@@ -151,38 +152,33 @@ def to_refile(state: CaseState) -> dict[str, int]:
     Maps kinds that we filed to the version that they stand at; what others file is theirs.
     """
     wanted: dict[str, int] = {}
-    for one in (state.inventory(), *map(state.declaration, _FILES.values())):
+    for one in (state.inventory(), *(filed_paper(state, paper) for paper in PaperKind)):
         if one is None or one.stage not in (_S.REJECTED, _S.REFUSED):
             continue
         if one.kind.is_paper:
             wanted[one.kind.value] = one.version
         named = (find_rejection(code) for code in one.codes)
         for paper in (paper for known in named if known is not None for paper in known.refile):
-            filed = state.declaration(_FILES[paper]) if paper in _FILES else None
+            filed = filed_paper(state, _FILES[paper]) if paper in _FILES else None
             if filed is not None and filed.stage in (_S.STORED, _S.REJECTED, _S.REFUSED):
                 wanted[filed.kind.value] = filed.version
     return wanted
 
 
-_PAPERS: Final = (
-    (PaperKind.ORDER, DeclarationKind.ORDER),
-    (PaperKind.PAYMENT, DeclarationKind.PAYMENT),
-    (PaperKind.WAYBILL, DeclarationKind.WAYBILL),
-)
-_DECLARED_AS: Final = dict(_PAPERS)
 _FILED_BY_OTHERS: Final = (PaperKind.PAYMENT, PaperKind.WAYBILL)
 
 
 def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKind, AppType]]:
     """What may be planned now: the papers that we file, in any order; then the inventory."""
-    inventory = state.declaration(DeclarationKind.INVENTORY)
+    course = _course(profile)
+    inventory = state.declaration(course.inventory)
     if state.asked is not None and state.asked.wish is Wish.CANCEL:
         return []
     if inventory is not None and not _inventory_may_follow(state, inventory):
         return []
     papers: list[tuple[DeclarationKind, AppType]] = []
     is_awaited = False
-    for paper, kind in _PAPERS:
+    for paper, kind in course.papers.items():
         filing = profile.filing(paper)
         if filing.filed_by is not FiledBy.US:
             continue
@@ -201,7 +197,11 @@ def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKin
         )
     ):
         return papers
-    return [(DeclarationKind.INVENTORY, _switched(state, inventory) or AppType.NEW)]
+    return [(course.inventory, _switched(state, inventory) or AppType.NEW)]
+
+
+def _course(profile: FilingProfile) -> Course:
+    return COURSES[profile.direction]
 
 
 _SWITCHES: Final = {"as_change": AppType.CHANGE, "as_new": AppType.NEW}
@@ -293,7 +293,7 @@ def awaited(state: CaseState, profile: FilingProfile) -> frozenset[PaperKind]:
     """The papers whose confirmation a matched case waits for before its inventory."""
     if state.verdict is None or state.verdict.kind is not VerdictKind.MATCHED:
         return frozenset()
-    inventory = state.declaration(DeclarationKind.INVENTORY)
+    inventory = state.declaration(_course(profile).inventory)
     if inventory is not None and not _inventory_may_follow(state, inventory):
         return frozenset()
     return frozenset(paper for paper in PaperKind if _holds_back(state, profile, paper))
@@ -310,8 +310,10 @@ def _holds_back(state: CaseState, profile: FilingProfile, paper: PaperKind) -> b
 
 
 def _is_confirmed(state: CaseState, filing: PaperFiling, paper: PaperKind) -> bool:
+    if filing.filed_by is FiledBy.NOBODY:
+        return True
     if filing.filed_by is FiledBy.US:
-        filed = state.declaration(_DECLARED_AS[paper])
+        filed = filed_paper(state, paper)
         return filed is not None and filed.stage is _S.STORED
     if paper not in _FILED_BY_OTHERS:
         return True

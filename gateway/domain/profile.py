@@ -29,16 +29,25 @@ class Role(StrEnum):
 
 
 class TradeMode(StrEnum):
-    """The customs supervision mode of an import."""
+    """The customs supervision mode; 9610 and 1210 are of both directions."""
 
     DIRECT = "9610"
     BONDED = "1210"
     BONDED_A = "1239"
+    B2B = "9710"
+    OVERSEAS_WAREHOUSE = "9810"
 
     @property
     def is_bonded(self) -> bool:
-        """Whether the goods leave a bonded warehouse."""
-        return self is not TradeMode.DIRECT
+        """Whether the goods leave a bonded warehouse, or a special zone."""
+        return self in (TradeMode.BONDED, TradeMode.BONDED_A)
+
+
+MODES: Final[Mapping[Direction, frozenset[TradeMode]]] = {
+    Direction.IMPORT: frozenset({TradeMode.DIRECT, TradeMode.BONDED, TradeMode.BONDED_A}),
+    Direction.EXPORT: frozenset(TradeMode) - {TradeMode.BONDED_A},
+}
+"""Which modes goods of a direction can be declared in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +103,11 @@ class Party:
 
 
 class FiledBy(StrEnum):
-    """Who files a paper with customs."""
+    """Who files a paper with customs; ``nobody`` where the office asks for none (exports)."""
 
     US = "us"
     OTHER = "other"
+    NOBODY = "nobody"
 
 
 class ConfirmedBy(StrEnum):
@@ -153,6 +163,19 @@ def _scope(port_code: str, mode: TradeMode, account_book: str) -> GoodsScope:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportTerms:
+    """What an export's inventory (603) states beside papers and goods records.
+
+    ``destination_port`` is POD. ``is_summarised``: rolled into a general declaration later
+    (statisticsFlag B). Without a ``producer`` the merchant is named.
+    """
+
+    destination_port: str
+    is_summarised: bool = False
+    producer: Party | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """A third party that gets copies of a message's data or receipts (BaseSubscribe)."""
 
@@ -175,12 +198,12 @@ class FilingProfile:
     platform: Party
     merchant: Party
     agent: Party
-    assure_code: str
     transfer: Party
     dxp_id: str
     carriers: tuple[Party, ...]
     payment_companies: tuple[Party, ...]
     direction: Direction = Direction.IMPORT
+    assure_code: str = ""
     area: Party | None = None
     account_book: str | None = None
     loct_no: str | None = None
@@ -207,6 +230,12 @@ class FilingProfile:
     ramp_percent: int = 100
     # When the warehouse closes a wave, every day, as HH:MM of Beijing.
     cut_offs: tuple[str, ...] = ()
+    export: ExportTerms | None = None
+
+    @property
+    def is_export(self) -> bool:
+        """Whether goods leave the country under it."""
+        return self.direction is Direction.EXPORT
 
     @property
     def goods_scope(self) -> GoodsScope:
@@ -261,6 +290,7 @@ class FilingProfile:
             raise InvalidValue(
                 "customs_code", "customs_code and port_code are 4-digit office codes"
             )
+        self._check_direction()
         if self.mode.is_bonded and (self.area is None or not self.account_book):
             raise InvalidValue("area", "bonded modes need area and account_book (emsNo)")
         if not all(map(_TIME.fullmatch, self.cut_offs)):
@@ -273,9 +303,29 @@ class FilingProfile:
         if not self.carriers or not self.payment_companies:
             raise InvalidValue("carriers", "name at least one carrier and one payment company")
 
+    def _check_direction(self) -> None:
+        """What the direction demands: a mode of its own, and of an export its terms."""
+        if self.mode not in MODES[self.direction]:
+            raise InvalidValue("mode", f"no {self.direction} is declared under {self.mode}")
+        if not self.is_export:
+            if self.export is not None:
+                raise InvalidValue("export", "belongs to an export alone")
+            if not self.assure_code:
+                raise InvalidValue("assure_code", "an import names who stands in for the tax")
+            return
+        if self.export is None:
+            raise InvalidValue("export", "an export states its destination_port (POD)")
+        if self.rule_pack == "import-default":
+            raise InvalidValue("rule_pack", "judges imports; of exports it is export-default")
+        if not self.wrap_type:
+            raise InvalidValue("wrap_type", "an export states how it is packed")
+
     def _check_right_to_file(self, kind: PaperKind, filing: PaperFiling) -> None:
         """A payment or waybill is filed by its own company, or by an entrusted operator for it."""
         companies = self.payment_companies if kind is PaperKind.PAYMENT else self.carriers
+        if self.is_export and kind is PaperKind.PAYMENT:
+            # A merchant reports the money that it received itself (403).
+            companies = (*companies, self.merchant)
         is_own = self.transfer.code in {party.code for party in companies}
         if not is_own and kind not in self.entrusted:
             company = "payment company" if kind is PaperKind.PAYMENT else "carrier"
@@ -289,8 +339,17 @@ class FilingProfile:
 
     def _check_filings(self) -> None:
         """Refuse what the flow cannot honour: a gate nobody watches must not stand open."""
+        for kind in PaperKind:
+            is_spared = self.filing(kind).filed_by is FiledBy.NOBODY
+            if is_spared and not (self.is_export and kind is PaperKind.PAYMENT):
+                raise InvalidValue(
+                    f"filings.{kind}.filed_by", "nobody: only an export may spare its receipt of"
+                    " funds",
+                )  # fmt: skip
         for kind in (PaperKind.PAYMENT, PaperKind.WAYBILL):
             filing = self.filing(kind)
+            if filing.filed_by is FiledBy.NOBODY:
+                continue
             if filing.filed_by is FiledBy.US:
                 self._check_right_to_file(kind, filing)
             elif filing.gate and filing.confirmed_by not in (

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gateway.domain.case import CaseKey, CaseState
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationStage
 from gateway.domain.ids import Direction
 from gateway.domain.limits import dutiable_value
 from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, PaymentSlip, Waybill
@@ -111,7 +111,7 @@ def buyer_account(view: CaseView) -> Buyer | None:
 
 
 def _is_free(state: CaseState) -> bool:
-    inventory = state.declaration(DeclarationKind.INVENTORY)
+    inventory = state.inventory()
     return inventory is None or inventory.stage in _FREE
 
 

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from gateway.domain.case import CaseKey, VerdictKind
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationStage
 from gateway.domain.events import Event, EventKind
 from gateway.domain.filing import FINAL, FilingStage, PartnerFiling
 from gateway.domain.findings import Severity
@@ -52,7 +52,7 @@ def _may_ask(view: CaseView, kind: PaperKind, found: PartnerFiling | None, diges
     if kind is PaperKind.WAYBILL or found.stage not in FINAL or found.digest == digest:
         return False
     # A filed payment is frozen once its inventory is declared (-401008).
-    inventory = view.state.declaration(DeclarationKind.INVENTORY)
+    inventory = view.state.inventory()
     return inventory is None or inventory.stage in (
         DeclarationStage.PLANNED,
         DeclarationStage.REJECTED,

@@ -7,7 +7,8 @@ ourselves it begins with the first overdue answer, so that the many that are ans
 from typing import Any, Final
 
 from gateway.domain.case import CaseKey, CaseState
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.course import PAPER_OF
+from gateway.domain.declaration import DeclarationStage
 from gateway.domain.ids import effect_id
 from gateway.domain.papers import PaperKind
 from gateway.domain.planning import awaited
@@ -16,11 +17,6 @@ from gateway.flow.context import SECOND_US
 from gateway.ports import CaseView, Changes, Effect, EffectKind, StoredMessage, Views
 
 GATE: Final = "gate"
-_PAPER_OF: Final = {
-    DeclarationKind.ORDER: PaperKind.ORDER,
-    DeclarationKind.PAYMENT: PaperKind.PAYMENT,
-    DeclarationKind.WAYBILL: PaperKind.WAYBILL,
-}
 
 
 def gate_effect(key: CaseKey, paper: PaperKind, since: str, due_at: int) -> Effect:
@@ -55,7 +51,7 @@ _UNCONFIRMED: Final = frozenset(
 
 def overdue_gates(message: StoredMessage, profile: FilingProfile, views: Views) -> list[Effect]:
     """The timers of cases whose own paper went with this message and is not confirmed yet."""
-    paper = _PAPER_OF.get(message.kind)
+    paper = PAPER_OF.get(message.kind)
     if paper is None or not profile.filing(paper).gate:
         return []
     due_at = message.created_at + profile.filing(paper).max_wait_s * SECOND_US

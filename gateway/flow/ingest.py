@@ -78,7 +78,7 @@ class Ingest:
             order_no = declared_order_no(incoming)
             if order_no is None:
                 continue
-            item = Item(index, incoming, claim_of(incoming.paper, incoming.profile))
+            item = Item(index, incoming, claim_of(incoming.paper, incoming.profile, order_no))
             grouped.setdefault(case_key(incoming, order_no), []).append(item)
         commands = [self._command(key, group, now) for key, group in grouped.items()]
         outcomes = await self.context.store.submit_all(commands)
@@ -185,8 +185,14 @@ def case_key(incoming: Incoming, order_no: str) -> CaseKey:
     )
 
 
-def claim_of(paper: Paper, profile: FilingProfile) -> Lookup:
-    """The filing claim of a paper: unique over the whole deployment."""
+def claim_of(paper: Paper, profile: FilingProfile, order_no: str | None = None) -> Lookup:
+    """The filing claim of a paper: unique over the whole deployment.
+
+    An export's receipts name other numbers: of the funds, the merchant and the order (404), which
+    a link may have led to (``order_no``).
+    """
+    if profile.is_export:
+        return _export_claim(paper, profile, paper.order_no or order_no or "")
     match paper:
         case Order():
             return Lookup("order", f"{profile.platform.code}|{paper.order_no}")
@@ -200,8 +206,21 @@ def claim_of(paper: Paper, profile: FilingProfile) -> Lookup:
             return Lookup("waybill", f"{code}|{paper.waybill_no}")
 
 
+def _export_claim(paper: Paper, profile: FilingProfile, order_no: str) -> Lookup:
+    match paper:
+        case Order():
+            return Lookup("export_order", f"{profile.platform.code}|{order_no}")
+        case PaymentSlip():
+            return Lookup("export_funds", f"{profile.merchant.code}|{order_no}")
+        case Waybill():
+            carrier = profile.carrier(paper.carrier_code)
+            code = carrier.code if carrier else paper.carrier_code or ""
+            return Lookup("export_waybill", f"{code}|{paper.waybill_no}")
+
+
 def _order_claim(key: CaseKey) -> Lookup:
-    return Lookup("order", f"{key.platform}|{key.order_no}")
+    kind = "order" if key.direction is Direction.IMPORT else "export_order"
+    return Lookup(kind, f"{key.platform}|{key.order_no}")
 
 
 _RAW_SEPARATOR: Final = b"\n"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
-from gateway.domain.circumstances import Circumstances
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import verdict_to_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
@@ -56,7 +56,12 @@ class Bench:
         return {sku: record.version for sku, record in self.goods(papers).items()}
 
     def around(self, view: CaseView, changes: Changes[Any]) -> Circumstances:
-        """What else is known around a case, which takes its place in it."""
+        """What else is known around a case, which takes its place in it.
+
+        The limits of buyers and the tables of imports say nothing of an export.
+        """
+        if self.profile.is_export:
+            return NOTHING_KNOWN
         limit = self.matcher.limit(self.profile, self.now).annual
         reserve(view, changes, limit, self.now)
         return circumstances(view, self.profile, self.master, limit, self.now)

@@ -79,7 +79,10 @@ class Preflight:
             crash=_NoCrash(),
             now=self.context.clock.now(),
         )
-        taken = [Item(at, one, claim_of(one.paper, one.profile)) for at, one in enumerate(items)]
+        taken = [
+            Item(at, one, claim_of(one.paper, one.profile, order_no))
+            for at, one in enumerate(items)
+        ]
         command = intake_command(key, taken, bench)
         claims = await self.context.store.find_claims(command.lookups)
         stored = await self.reads.case(key.tenant, key.case_id)

@@ -66,7 +66,7 @@ def urgency_of(profile: FilingProfile, kind: DeclarationKind, planned_at: int) -
     """
     if kind.is_paper:
         return Urgency(Priority.PAPER, cut_off=planned_at)
-    if kind is DeclarationKind.INVENTORY:
+    if kind.is_inventory:
         return Urgency(Priority.INVENTORY, cut_off=profile.cut_off_after(planned_at))
     return Urgency(Priority.CHANGE, cut_off=planned_at)
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.domain.case import CaseStage, CaseState
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationStage
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import effect_id
-from gateway.domain.lifecycle import case_stage
+from gateway.domain.lifecycle import case_stage, filed_paper
+from gateway.domain.papers import PaperKind
 from gateway.ports import CaseView, Changes, Effect, EffectKind, MasterData
 
 RELEASE: Final = "release.granted"
@@ -80,20 +81,13 @@ def alarms_call_for_stop(events: list[Event]) -> bool:
     )
 
 
-_TOLD_FIRST: Final = (
-    DeclarationKind.INVENTORY,
-    DeclarationKind.ORDER,
-    DeclarationKind.PAYMENT,
-    DeclarationKind.WAYBILL,
-)
-
-
 def _case_data(view: CaseView, stage: CaseStage) -> dict[str, Any]:
     data: dict[str, Any] = {"stage": stage.value}
     verdict = view.state.verdict
     if verdict is not None and verdict.findings:
         data["rules"] = [finding.rule for finding in verdict.findings]
-    newest = (view.state.declaration(kind) for kind in _TOLD_FIRST)
+    state = view.state
+    newest = (state.inventory(), *(filed_paper(state, paper) for paper in PaperKind))
     for declaration in newest:
         if declaration is not None and declaration.codes:
             data["codes"] = list(declaration.codes)
@@ -103,7 +97,7 @@ def _case_data(view: CaseView, stage: CaseStage) -> dict[str, Any]:
 
 def _release_data(view: CaseView) -> dict[str, Any]:
     """The release evidence that is in the state; the rest is joined in on delivery."""
-    inventory = view.state.declaration(DeclarationKind.INVENTORY)
+    inventory = view.state.inventory()
     assert inventory is not None
     released: Mapping[str, Any] = next(
         (

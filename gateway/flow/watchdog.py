@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.case import CaseKey, VerdictKind
-from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, effect_id
 from gateway.flow.context import Context
@@ -66,7 +65,7 @@ def decide_deadline(facts: _DeadlineFacts, views: Views, found: Found) -> Change
 
 def _alarm_lonely_release(view: CaseView) -> None:
     """A release whose siblings never came moves nothing; a person looks at it."""
-    inventory = view.state.declaration(DeclarationKind.INVENTORY)
+    inventory = view.state.inventory()
     # While a person has the case anyway, nothing more is to be told.
     if view.state.hold is None and inventory is not None and inventory.deferred is not None:
         view.record(

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import AppType, DeclarationStage, DeclarationState
+from gateway.domain.ids import Direction
 from gateway.domain.lifecycle import REQUESTS
 from gateway.ports import Lookup
 from store.checks.base import AnyRow, CaseSpan, CheckName, Probe, Violation, case_spans, state_of
@@ -32,7 +33,7 @@ def one_live_declaration(probe: Probe) -> Iterator[Violation]:
     whole deployment, so a case that holds its order and copNo shares them with no other. Each
     claimed version stands in the one message that its state names.
     """
-    columns = (case_.c.platform, case_.c.order_no, case_.c.doc)
+    columns = (case_.c.platform, case_.c.order_no, case_.c.direction, case_.c.doc)
     for span in case_spans(probe, *columns):
         states = {case_id: state_of(row) for case_id, row in span.rows.items()}
         probe.examined += len(states)
@@ -86,8 +87,9 @@ def _stands_on(row: AnyRow, state: CaseState) -> Sequence[Lookup]:
     if not live:
         return ()
     cop_nos = {one.cop_no for one in live if not one.kind.is_paper}
+    kind = "order" if row.direction == Direction.IMPORT else "export_order"
     return (
-        Lookup("order", f"{row.platform}|{row.order_no}"),
+        Lookup(kind, f"{row.platform}|{row.order_no}"),
         *(Lookup("cop_no", number) for number in sorted(cop_nos)),
     )
 

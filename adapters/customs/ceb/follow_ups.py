@@ -37,31 +37,35 @@ class FollowUpRecords:
 
     def write(self, given: DeclarationInput) -> str:
         """One record as canonical XML text; raises :class:`RecordFaults` naming every fault."""
-        document = self._make(given, self._inventory(given), given.order.buyer)
+        document = self._make(given, inventory_ref(given, self._profile), given.order.buyer)
         return write_or_fault(partial(self.writer.record, document, (), 1, 1), ())
 
-    def _inventory(self, given: DeclarationInput) -> InventoryRef:
-        """The inventory as it was filed, under the numbers that customs gave it."""
-        profile, waybill = self._profile, given.waybill
-        faults = []
-        if waybill is None:
-            faults.append(FieldFault("logisticsNo", "needs a waybill"))
-        invt_no = _text(given.declaration, "invt_no")
-        if invt_no is None:
-            faults.append(FieldFault("invtNo", "is required: customs has not numbered it"))
-        if waybill is None or invt_no is None:
-            raise RecordFaults(faults)
-        return InventoryRef(
-            customs_code=profile.customs_code,
-            order_no=given.order.order_no,
-            platform=profile.platform,
-            merchant=profile.merchant,
-            agent=profile.agent,
-            carrier=_carrier(profile, waybill),
-            waybill_no=waybill.waybill_no,
-            invt_no=invt_no,
-            pre_no=_text(given.declaration, "pre_no"),
-        )
+
+def inventory_ref(given: DeclarationInput, profile: FilingProfile) -> InventoryRef:
+    """The inventory as it was filed, under the numbers that customs gave it.
+
+    Raises :class:`RecordFaults` where it has no waybill or no number.
+    """
+    waybill = given.waybill
+    faults = []
+    if waybill is None:
+        faults.append(FieldFault("logisticsNo", "needs a waybill"))
+    invt_no = text_of(given.declaration, "invt_no")
+    if invt_no is None:
+        faults.append(FieldFault("invtNo", "is required: customs has not numbered it"))
+    if waybill is None or invt_no is None:
+        raise RecordFaults(faults)
+    return InventoryRef(
+        customs_code=profile.customs_code,
+        order_no=given.order.order_no,
+        platform=profile.platform,
+        merchant=profile.merchant,
+        agent=profile.agent,
+        carrier=carrier_of(profile, waybill),
+        waybill_no=waybill.waybill_no,
+        invt_no=invt_no,
+        pre_no=text_of(given.declaration, "pre_no"),
+    )
 
 
 def cancellations(plan: MessagePlan, profile: FilingProfile) -> FollowUpRecords:
@@ -76,10 +80,10 @@ def returns(plan: MessagePlan, profile: FilingProfile) -> FollowUpRecords:
 
 def _cancellation(given: DeclarationInput, ref: InventoryRef, buyer: Person) -> Cancellation:
     return Cancellation(
-        stamp=_stamp(given),
+        stamp=stamp_of(given),
         cop_no=given.declaration.cop_no,
         inventory=ref,
-        reason=_text(given.declaration, "reason") or "",
+        reason=text_of(given.declaration, "reason") or "",
         buyer=buyer,
     )
 
@@ -107,24 +111,27 @@ def _return(given: DeclarationInput, ref: InventoryRef, buyer: Person) -> Return
             )
         )
     return Return(
-        stamp=_stamp(given),
+        stamp=stamp_of(given),
         cop_no=given.declaration.cop_no,
         inventory=ref,
-        reason=_text(given.declaration, "reason") or "",
+        reason=text_of(given.declaration, "reason") or "",
         lines=lines,
         buyer=buyer,
     )
 
 
-def _stamp(given: DeclarationInput) -> Stamp:
+def stamp_of(given: DeclarationInput) -> Stamp:
+    """What the record of a declaration carries of its own."""
     return Stamp(given.guid, given.declaration.app_time or "", given.declaration.app_type)
 
 
-def _carrier(profile: FilingProfile, waybill: Waybill) -> Party:
+def carrier_of(profile: FilingProfile, waybill: Waybill) -> Party:
+    """The carrier of a waybill: as the profile has registered it, else as the paper names it."""
     found = profile.carrier(waybill.carrier_code)
     return found or Party(waybill.carrier_code or "", waybill.carrier_name or "")
 
 
-def _text(declaration: DeclarationState, name: str) -> str | None:
+def text_of(declaration: DeclarationState, name: str) -> str | None:
+    """What a request asks for under a name, None where it asks for nothing."""
     found = declaration.request.get(name)
     return None if found in (None, "") else str(found)

@@ -167,13 +167,13 @@ class InventoryRecords:
             waybill.insurance.amount if waybill.insurance else _ZERO,
             rounded(gross),
             rounded(net),
-            None if is_new else _number(declaration, "pre_no"),
-            None if is_new else _number(declaration, "invt_no"),
+            None if is_new else number_of(declaration, "pre_no"),
+            None if is_new else number_of(declaration, "invt_no"),
             lines,
         )
 
 
-def _number(declaration: DeclarationState, name: str) -> str | None:
+def number_of(declaration: DeclarationState, name: str) -> str | None:
     """A number that customs gave: to this version, or to the one that it changes."""
     found = getattr(declaration, name) or declaration.request.get(name)
     return None if found is None else str(found)

@@ -1,4 +1,4 @@
-"""China's cross-border e-commerce imports (CEB) as a regime: build, wrap, read, check."""
+"""China's cross-border e-commerce (CEB), both directions, as a regime: build, wrap, read, check."""
 
 import re
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.base import RegimeAdapter
-from adapters.customs.ceb import follow_ups, inventory, order, payment, waybill
+from adapters.customs.ceb import exports, follow_ups, inventory, order, payment, waybill
 from adapters.customs.ceb.inventory import InventoryRecords
 from adapters.customs.ceb.order import OrderRecords
 from adapters.customs.ceb.payment import PaymentRecords
@@ -46,6 +46,7 @@ _MESSAGES: Final[Mapping[DeclarationKind, str]] = {
     DeclarationKind.INVENTORY: inventory.MESSAGE,
     DeclarationKind.CANCELLATION: follow_ups.CANCELLATION,
     DeclarationKind.RETURN: follow_ups.RETURN,
+    **{kind: mapped.message for kind, mapped in exports.MAPPED.items()},
 }
 _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], Records]]] = {
     DeclarationKind.ORDER: OrderRecords,
@@ -54,6 +55,7 @@ _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], 
     DeclarationKind.INVENTORY: InventoryRecords,
     DeclarationKind.CANCELLATION: follow_ups.cancellations,
     DeclarationKind.RETURN: follow_ups.returns,
+    **{kind: exports.records(kind) for kind in exports.MAPPED},
 }
 _MOST_COMPILED: Final = 256
 """Compiled profile versions kept; one costs a few milliseconds and some 100 kB."""
@@ -320,8 +322,8 @@ def _all_faulty(count: int, path: str, reason: str) -> BuiltMessage:
 
 ADAPTER: Final = RegimeAdapter(
     id="ceb",
-    title_zh="跨境电子商务进口统一版",
-    title_en="China cross-border e-commerce imports (CEB)",
+    title_zh="跨境电子商务统一版",
+    title_en="China cross-border e-commerce (CEB)",
     create=CEBRegime,
     editions=EDITIONS,
 )

@@ -48,6 +48,11 @@ _WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.INVENTORY: ("-621030", "-621026"),
         Kind.CANCELLATION: ("-623008", "-623017"),
         Kind.RETURN: ("-625004", "-625028"),
+        Kind.EXPORT_ORDER: ("-301015", "-301020"),
+        Kind.FUNDS_RECEIPT: ("-401013", "-401009"),
+        Kind.EXPORT_WAYBILL: ("-504013", "-504011"),
+        Kind.EXPORT_INVENTORY: ("-621030", "-621026"),
+        Kind.EXPORT_CANCELLATION: ("-623008", "-623017"),
     }
 )
 _REQUESTED: Final = (
@@ -62,6 +67,14 @@ _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
         Kind.INVENTORY: ("ebpCode", "ebcCode", "customsCode", "agentCode", "copNo"),
         Kind.CANCELLATION: _REQUESTED,
         Kind.RETURN: _REQUESTED,
+        Kind.EXPORT_ORDER: ("ebpCode", "ebcCode", "orderNo"),
+        Kind.FUNDS_RECEIPT: ("ebcCode", "orderNo", "payNo"),
+        Kind.EXPORT_WAYBILL: ("logisticsCode", "logisticsNo"),
+        Kind.EXPORT_INVENTORY: (
+            *("agentCode", "copNo", "preNo", "invtNo", "ebcCode", "ebpCode", "orderNo"),
+            "statisticsFlag",
+        ),
+        Kind.EXPORT_CANCELLATION: ("agentCode", "copNo", "preNo", "invtNo"),
     }
 )
 
@@ -194,7 +207,7 @@ class CustomsAuthority:
                 self._advance(filing, now)
             return
         timing = self._settings.timing
-        late = filing.kind is Kind.INVENTORY and filing.scenario.name is ScenarioName.LATE
+        late = filing.kind.is_inventory and filing.scenario.name is ScenarioName.LATE
         self._plan(filing, now + timing.late if late else now)
 
     # -------------------------------------------------------------------------- time passing
@@ -247,7 +260,7 @@ class CustomsAuthority:
         filing.last_time = now
         get = paper.head.get
         fields = {name: get(name, "") for name in _REPEATED[filing.kind]}
-        if filing.kind is Kind.INVENTORY:
+        if filing.kind.is_inventory:
             fields["preNo"] = filing.pre_no
             fields["invtNo"] = filing.invt_no
         receipt = Receipt(

@@ -59,7 +59,8 @@ def identity_holds(id_number: str) -> bool:
     return _CHECK_DIGITS[total % 11] == id_number[17].upper()
 
 
-def _moment(text: str) -> bool:
+def moment_holds(text: str) -> bool:
+    """Tell whether 14 digits are a time that exists."""
     try:
         datetime.strptime(f"{text}+0800", "%Y%m%d%H%M%S%z")
     except ValueError:
@@ -73,7 +74,8 @@ def _buyer_fault(paper: Paper) -> str:
     return "" if identity_holds(paper.get("buyerIdNumber")) else "buyerIdNumber"
 
 
-def _lines_fault(lines: tuple[Mapping[str, str], ...]) -> str:
+def lines_fault(lines: tuple[Mapping[str, str], ...]) -> str:
+    """Return the field of a line that does not add up, empty when all do."""
     for line in lines:
         product = number(line.get("qty", "")) * number(line.get("price", ""))
         if abs(product - number(line.get("totalPrice", ""))) > CENT:
@@ -81,7 +83,8 @@ def _lines_fault(lines: tuple[Mapping[str, str], ...]) -> str:
     return ""
 
 
-def _repeated_gnum(paper: Paper) -> bool:
+def repeated_gnum(paper: Paper) -> bool:
+    """Tell whether two lines bear one number."""
     return len({line.get("gnum") for line in paper.lines}) != len(paper.lines)
 
 
@@ -89,11 +92,11 @@ def order_fault(paper: Paper) -> Refusal | None:
     """Check a 311 record alone, as the e-port does before storing it."""
     if paper.get("appStatus") != "2":
         return eport("-301008", "appStatus")
-    if not _moment(paper.get("appTime")):
+    if not moment_holds(paper.get("appTime")):
         return eport("-301008", "appTime")
-    if _repeated_gnum(paper):
+    if repeated_gnum(paper):
         return eport("-301002")
-    fault = _buyer_fault(paper) or _lines_fault(paper.lines) or _order_sum_fault(paper)
+    fault = _buyer_fault(paper) or lines_fault(paper.lines) or _order_sum_fault(paper)
     return eport("-301008", fault) if fault else None
 
 
@@ -102,7 +105,7 @@ def payment_fault(paper: Paper) -> Refusal | None:
     if paper.get("appStatus") != "2":
         return eport("-401009", "appStatus")
     for name in ("appTime", "payTime"):
-        if not _moment(paper.get(name)):
+        if not moment_holds(paper.get(name)):
             return eport("-401009", name)
     if paper.get("payerIdType") != "1":
         return eport("-401009", "payerIdType")
@@ -115,7 +118,7 @@ def waybill_fault(paper: Paper) -> Refusal | None:
     """Check a 511 record alone, as the e-port does before storing it."""
     if paper.get("appStatus") != "2":
         return eport("-504011", "appStatus")
-    if not _moment(paper.get("appTime")):
+    if not moment_holds(paper.get("appTime")):
         return eport("-504011", "appTime")
     if number(paper.get("packNo")) != 1:
         return eport("-504011", "packNo")
@@ -139,13 +142,13 @@ def dutiable_value(paper: Paper) -> Decimal:
 
 def inventory_fault(paper: Paper, single_limit: Decimal) -> Refusal | None:
     """Check a 621 record alone, as the e-port does before sending it to customs."""
-    if not _moment(paper.get("appTime")):
+    if not moment_holds(paper.get("appTime")):
         return eport("-621001", "appTime")
-    if _repeated_gnum(paper):
+    if repeated_gnum(paper):
         return eport("-621027")
     fault = (
         _buyer_fault(paper)
-        or _lines_fault(paper.lines)
+        or lines_fault(paper.lines)
         or _parcel_fault(paper)
         or _mode_fault(paper)
     )

@@ -13,6 +13,8 @@ OWN_ADDRESS: Final = "13993"
 OWN_WAYBILL_USED: Final = "13994"
 OWN_CONSIGNEE: Final = "13995"
 OWN_MERCHANT: Final = "13996"
+OWN_MODE: Final = "13997"
+OWN_PARCEL: Final = "13998"
 
 STATUS_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -53,6 +55,8 @@ REJECTION_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         OWN_WAYBILL_USED: "运单编号六个月内重复使用",
         OWN_CONSIGNEE: "订单与运单收货人信息不一致",
         OWN_MERCHANT: "清单与订单电商企业不一致",
+        OWN_MODE: "清单贸易方式与订单类型不符",
+        OWN_PARCEL: "清单与运单件数或毛重不一致",
     }
 )
 

@@ -68,7 +68,10 @@ def control_app(authority: CustomsAuthority, clock: Clock) -> web.Application:
 
 def _page(authority: CustomsAuthority, now: datetime) -> str:
     ledger = authority.ledger
-    filings = [*ledger.orders.values(), *ledger.inventories.values()][-_SHOWN:]
+    books = (ledger, ledger.exports) if ledger.exports is not None else (ledger,)
+    filings = [
+        one for book in books for one in (*book.orders.values(), *book.inventories.values())
+    ][-_SHOWN:]
     known = "".join(
         _row(one.kind.value, one.order_key[1], one.scenario.name.value, " ".join(one.trail))
         for one in reversed(filings)

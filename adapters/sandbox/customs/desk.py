@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from adapters.sandbox.customs import checks, codes
+from adapters.sandbox.customs import checks, codes, export_checks
 from adapters.sandbox.customs.checks import Refusal, eport, rejection
 from adapters.sandbox.customs.ledger import (
     Filing,
@@ -28,7 +28,7 @@ from adapters.sandbox.customs.routes import (
     refuses,
     route,
 )
-from adapters.sandbox.customs.scenarios import parse_scenario
+from adapters.sandbox.customs.scenarios import Scenario, parse_scenario
 from adapters.sandbox.customs.settings import Enterprise, RefilePolicy, Settings
 
 _BEIJING: Final = timedelta(hours=8)
@@ -44,6 +44,11 @@ _KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.INVENTORY: ("agentCode", "copNo"),
         Kind.CANCELLATION: ("agentCode", "copNo"),
         Kind.RETURN: ("agentCode", "copNo"),
+        Kind.EXPORT_ORDER: ("ebpCode", "orderNo"),
+        Kind.FUNDS_RECEIPT: ("ebcCode", "orderNo"),
+        Kind.EXPORT_WAYBILL: ("logisticsCode", "logisticsNo"),
+        Kind.EXPORT_INVENTORY: ("agentCode", "copNo"),
+        Kind.EXPORT_CANCELLATION: ("agentCode", "copNo"),
     }
 )
 # Exists already; nothing to change; its inventory is declared; older than what is held. The error
@@ -53,6 +58,9 @@ _COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
         Kind.ORDER: ("-301010", "-301009", "-301011", "-301014"),
         Kind.PAYMENT: ("-401007", "-401006", "-401008", "-401012"),
         Kind.WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
+        Kind.EXPORT_ORDER: ("-301010", "-301009", "-301011", "-301014"),
+        Kind.FUNDS_RECEIPT: ("-401007", "-401006", "-401008", "-401012"),
+        Kind.EXPORT_WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
     }
 )
 # No such inventory; it stands where this cannot be asked; asked already.
@@ -60,6 +68,7 @@ _REQUESTS: Final[Mapping[Kind, tuple[str, str, str]]] = MappingProxyType(
     {
         Kind.CANCELLATION: ("-623003", "-623005", "-623009"),
         Kind.RETURN: ("-625204", "-625022", "-625033"),
+        Kind.EXPORT_CANCELLATION: ("-623003", "-623005", "-623009"),
     }
 )
 # Where an inventory must stand to be cancelled, or to be returned.
@@ -67,6 +76,7 @@ _ASKABLE: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
     {
         Kind.CANCELLATION: frozenset({"120", "300"}),
         Kind.RETURN: frozenset({"800", "899"}),
+        Kind.EXPORT_CANCELLATION: frozenset({"120", "300"}),
     }
 )
 # Sent by an enterprise that may not.
@@ -78,6 +88,11 @@ _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.INVENTORY: "-621015",
         Kind.CANCELLATION: "-623026",
         Kind.RETURN: "-625021",
+        Kind.EXPORT_ORDER: "-301008",
+        Kind.FUNDS_RECEIPT: "-401009",
+        Kind.EXPORT_WAYBILL: "-504011",
+        Kind.EXPORT_INVENTORY: "-621015",
+        Kind.EXPORT_CANCELLATION: "-623026",
     }
 )
 _PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = MappingProxyType(
@@ -85,6 +100,9 @@ _PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = Mapping
         Kind.ORDER: checks.order_fault,
         Kind.PAYMENT: checks.payment_fault,
         Kind.WAYBILL: checks.waybill_fault,
+        Kind.EXPORT_ORDER: export_checks.order_fault,
+        Kind.FUNDS_RECEIPT: export_checks.funds_fault,
+        Kind.EXPORT_WAYBILL: export_checks.waybill_fault,
     }
 )
 
@@ -149,8 +167,10 @@ class Desk:
 
     def judge(self, filing: Filing) -> Refusal | None:
         """Compare an inventory with the other papers customs holds (the step before 120)."""
-        if filing.kind is not Kind.INVENTORY or not self._settings.checking:
+        if not filing.kind.is_inventory or not self._settings.checking:
             return None
+        if filing.kind is Kind.EXPORT_INVENTORY:
+            return self._judge_export(filing)
         ledger, paper, settings = self._ledger, filing.paper, self._settings
         order = ledger.orders.get(filing.order_key)
         if order is None or order.stored is None:
@@ -174,6 +194,30 @@ class Desk:
             refusal = checks.compare_with_waybill(order.stored, waybill, settings.address)
         return refusal
 
+    def _judge_export(self, filing: Filing) -> Refusal | None:
+        """Compare a 603 with the order, and with what else of the export is filed."""
+        books, paper = self._ledger.side(filing.kind), filing.paper
+        order = books.orders.get(filing.order_key)
+        if order is None or order.stored is None:
+            return rejection("1300")
+        refusal = export_checks.compare_with_order(paper, order.stored)
+        if refusal is not None:
+            return refusal
+        waybill_key = paper.get("logisticsCode"), paper.get("logisticsNo")
+        others = books.by_waybill.get(waybill_key, ())
+        if any(other.live and other is not filing for other in others):
+            return rejection(codes.OWN_WAYBILL_USED)
+        waybill = books.filed_waybills.get(waybill_key)
+        funds = books.filed_payments.get((paper.get("ebcCode"), paper.get("orderNo")))
+        filed = (waybill, funds)
+        if self._settings.require_filings and any(
+            one is None or one.stored is None for one in filed
+        ):
+            return rejection("1300")
+        if waybill is None or waybill.stored is None:
+            return None
+        return export_checks.compare_with_waybill(paper, waybill.stored)
+
     def settle(self, filing: Filing, status: str, info: str, now: datetime) -> None:
         """Enter a status the filing has reached."""
         filing.status = status
@@ -192,8 +236,10 @@ class Desk:
             self._give_back(filing, now)
         elif status == "1":
             filing.live = False
-        elif status == "399" and filing.kind is Kind.CANCELLATION:
+        elif status == "399" and filing.kind.is_cancellation:
             self._end_inventory(filing, now)
+        elif status == "399" and filing.kind is Kind.EXPORT_WAYBILL:
+            self._store(filing, version, now)
         elif status == "120":
             self._store(filing, version, now)
         elif status == "800":
@@ -211,7 +257,8 @@ class Desk:
 
     def _end_inventory(self, request: Filing, now: datetime) -> None:
         """A granted cancellation ends its inventory: nothing more is said of it."""
-        inventory = self._ledger.numbered(request.paper.get("invtNo"))
+        books = self._ledger.side(request.kind)
+        inventory = books.numbered(request.paper.get("invtNo"))
         if inventory is None:
             return
         inventory.live = False
@@ -221,9 +268,10 @@ class Desk:
         self._give_back(inventory, now)
 
     def _number(self, filing: Filing, now: datetime) -> None:
-        if filing.kind is Kind.INVENTORY and not filing.invt_no:
+        if filing.kind.is_inventory and not filing.invt_no:
             office = filing.paper.get("customsCode")[:4].rjust(4, "0")
-            filing.invt_no = f"{office}{(now + _BEIJING).year}I{self._next_serial():09d}"
+            way = "E" if filing.kind.is_export else "I"
+            filing.invt_no = f"{office}{(now + _BEIJING).year}{way}{self._next_serial():09d}"
 
     def _copy(self, kind: Kind, paper: Paper) -> None:
         """Hold a stored payment or waybill against the inventories to come."""
@@ -253,15 +301,20 @@ class Desk:
         key = paper.get(one), paper.get(other)
         if kind in _REQUESTS:
             return self._request(kind, key, paper, submission)
+        books = self._ledger.side(kind)
         book = {
-            Kind.ORDER: self._ledger.orders,
-            Kind.PAYMENT: self._ledger.filed_payments,
-            Kind.WAYBILL: self._ledger.filed_waybills,
-            Kind.INVENTORY: self._ledger.inventories,
+            Kind.ORDER: books.orders,
+            Kind.PAYMENT: books.filed_payments,
+            Kind.WAYBILL: books.filed_waybills,
+            Kind.INVENTORY: books.inventories,
+            Kind.EXPORT_ORDER: books.orders,
+            Kind.FUNDS_RECEIPT: books.filed_payments,
+            Kind.EXPORT_WAYBILL: books.filed_waybills,
+            Kind.EXPORT_INVENTORY: books.inventories,
         }[kind]
         filing = book.get(key)
         if filing is None:
-            scenario = parse_scenario(paper.get("orderNo"))
+            scenario = self._scenario(kind, paper)
             filing = Filing(kind, key, scenario, submission.sender, paper)
             filing.pre_no = self._pre_no(submission.now)
             book[key] = filing
@@ -270,12 +323,25 @@ class Desk:
     def _request(
         self, kind: Kind, key: tuple[str, str], paper: Paper, submission: Submission
     ) -> Filing:
-        filing = self._ledger.requests.get((kind, *key))
+        books = self._ledger.side(kind)
+        filing = books.requests.get((kind, *key))
         if filing is None:
-            scenario = parse_scenario(paper.get("orderNo"))
+            scenario = self._scenario(kind, paper)
             filing = Filing(kind, key, scenario, submission.sender, paper)
-            self._ledger.requests[kind, *key] = filing
+            books.requests[kind, *key] = filing
         return filing
+
+    def _scenario(self, kind: Kind, paper: Paper) -> Scenario:
+        """Return the scenario of a record: by its order number, else by what it is about.
+
+        A 505 names no order and is asked by its own number; a 605 follows its inventory.
+        """
+        if kind is Kind.EXPORT_WAYBILL:
+            return parse_scenario(paper.get("logisticsNo"))
+        if kind is Kind.EXPORT_CANCELLATION:
+            inventory = self._ledger.side(kind).numbered(paper.get("invtNo"))
+            return parse_scenario("") if inventory is None else inventory.scenario
+        return parse_scenario(paper.get("orderNo"))
 
     def _is_awaited_repeat(self, filing: Filing, submission: Submission) -> bool:
         """Tell whether the same bytes came again for a record that waits for exactly that."""
@@ -308,8 +374,9 @@ class Desk:
         filing.paper = paper
         filing.live = True
         filing.status = ""
-        if filing.kind is Kind.INVENTORY:
-            owned = self._ledger.by_order.setdefault(filing.order_key, [])
+        if filing.kind.is_inventory:
+            books = self._ledger.side(filing.kind)
+            owned = books.by_order.setdefault(filing.order_key, [])
             if filing not in owned:
                 owned.append(filing)
             self._book_waybill(filing)
@@ -337,9 +404,9 @@ class Desk:
     def _fingerprint(self, filing: Filing) -> Fingerprint:
         current = filing.current
         content = "" if current is None else current.content
-        if filing.kind is not Kind.INVENTORY:
+        if not filing.kind.is_inventory:
             return content, 0, None
-        order = self._ledger.orders.get(filing.order_key)
+        order = self._ledger.side(filing.kind).orders.get(filing.order_key)
         versions = 0 if order is None else sum(version.taken for version in order.versions)
         return content, versions, self._ledger.payments.get(filing.order_key)
 
@@ -347,7 +414,7 @@ class Desk:
     def _collision(self, filing: Filing, paper: Paper, submission: Submission) -> Refusal | None:
         if filing.kind in _REQUESTS:
             return self._request_collision(filing, paper)
-        if filing.kind is not Kind.INVENTORY:
+        if not filing.kind.is_inventory:
             return self._paper_collision(filing, paper, submission)
         return self._inventory_collision(filing, paper, submission)
 
@@ -370,7 +437,7 @@ class Desk:
         missing, elsewhere, twice = _REQUESTS[filing.kind]
         if filing.live:
             return eport(twice)
-        inventory = self._ledger.numbered(paper.get("invtNo"))
+        inventory = self._ledger.side(filing.kind).numbered(paper.get("invtNo"))
         if inventory is None:
             return eport(missing)
         is_askable = inventory.live and inventory.status in _ASKABLE[filing.kind]
@@ -378,9 +445,10 @@ class Desk:
 
     def _is_declared(self, filing: Filing) -> bool:
         """Tell whether an inventory lives that stands on a paper; a waybill names no platform."""
-        if filing.kind is Kind.WAYBILL:
-            return any(one.live for one in self._ledger.by_waybill.get(filing.key, ()))
-        return bool(self._ledger.live_inventories(filing.order_key))
+        books = self._ledger.side(filing.kind)
+        if filing.kind.is_waybill:
+            return any(one.live for one in books.by_waybill.get(filing.key, ()))
+        return bool(books.live_inventories(filing.order_key))
 
     def _inventory_collision(
         self, filing: Filing, paper: Paper, submission: Submission
@@ -388,8 +456,9 @@ class Desk:
         if not paper.get("copNo"):
             return eport("-621021", "copNo")
         order = paper.get("ebpCode"), paper.get("orderNo")
+        books = self._ledger.side(filing.kind)
         if paper.get("appType") == "1":
-            if filing.live or self._ledger.live_inventories(order):
+            if filing.live or books.live_inventories(order):
                 return eport("-621004")
             if filing.status == "100" and self._settings.refile is RefilePolicy.CHANGE:
                 return eport("-621004")
@@ -397,7 +466,7 @@ class Desk:
             return eport("-621012")
         elif not self._may_change_refused(filing):
             return eport("-621011")
-        elif any(other is not filing for other in self._ledger.live_inventories(order)):
+        elif any(other is not filing for other in books.live_inventories(order)):
             return eport("-621004")
         return eport("-621020", "appTime") if _older(filing, paper, submission) else None
 
@@ -419,6 +488,8 @@ class Desk:
             return eport("-621015", "agentCode")
         if paper.get("appStatus") == "1":
             return None
+        if kind is Kind.EXPORT_INVENTORY:
+            return export_checks.inventory_fault(paper)
         return checks.inventory_fault(paper, self._settings.single_limit) or self._quota(
             paper, submission.now
         )
@@ -439,7 +510,7 @@ class Desk:
         return eport("-621018", f"已用{used}，本次{value}") if used + value > limit else None
 
     def _reserve(self, filing: Filing, now: datetime) -> None:
-        if self._settings.annual_limit is None:
+        if self._settings.annual_limit is None or filing.kind.is_export:
             return
         filing.reserved = checks.dutiable_value(filing.paper)
         key = filing.paper.get("buyerIdNumber"), (now + _BEIJING).year
@@ -455,7 +526,8 @@ class Desk:
         paper = filing.paper
         waybill = paper.get("logisticsNo")
         if waybill:
-            users = self._ledger.by_waybill.setdefault((paper.get("logisticsCode"), waybill), [])
+            books = self._ledger.side(filing.kind)
+            users = books.by_waybill.setdefault((paper.get("logisticsCode"), waybill), [])
             if filing not in users:
                 users.append(filing)
 

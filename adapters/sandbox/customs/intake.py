@@ -9,7 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from adapters.sandbox.customs import codes, messages
-from adapters.sandbox.customs.messages import Business, Envelope, Kind, UnreadableError
+from adapters.sandbox.customs.messages import Business, Envelope, Kind, Paper, UnreadableError
 from adapters.sandbox.customs.scenarios import ScenarioName, parse_scenario
 from adapters.sandbox.customs.settings import Settings
 from adapters.sandbox.customs.signature import (
@@ -155,11 +155,11 @@ class Gate:
 
     def _refuse_bad_records(self, opened: Opened) -> None:
         for paper in opened.business.papers:
-            scenario = parse_scenario(paper.get("orderNo"))
+            scenario = parse_scenario(_asked_by(paper))
             if scenario.name is ScenarioName.EXCHANGE:
                 self._refuse_exchange(scenario.code, paper.get("guid"), opened.envelope)
         for number, paper in enumerate(opened.business.papers, start=1):
-            if parse_scenario(paper.get("orderNo")).name is ScenarioName.BADRECORD:
+            if parse_scenario(_asked_by(paper)).name is ScenarioName.BADRECORD:
                 raise MessageRefusedError(
                     f"报文格式校验失败：第{number}条记录",
                     opened.envelope,
@@ -175,6 +175,11 @@ class Gate:
                 return
             self._refused.add(guid)
         raise ExchangeRefusedError(code, "", envelope)
+
+
+def _asked_by(paper: Paper) -> str:
+    """Return the number that selects a scenario: the order's, of a 505 the waybill's own."""
+    return paper.get("orderNo") or paper.get("logisticsNo")
 
 
 def _open_plain(data: bytes) -> Opened:

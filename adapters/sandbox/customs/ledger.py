@@ -147,6 +147,15 @@ class Ledger:
     waybills: dict[tuple[str, str], WaybillCopy] = field(default_factory=dict)
     used: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     files: int = 0
+    exports: "Ledger | None" = None
+
+    def side(self, kind: Kind) -> "Ledger":
+        """Return the books a kind is entered in: exports have a set of their own."""
+        if not kind.is_export:
+            return self
+        if self.exports is None:
+            self.exports = Ledger()
+        return self.exports
 
     def order(self, ebp_code: str, order_no: str) -> Filing | None:
         """Return the order filed under a platform and number."""
@@ -181,14 +190,22 @@ class Ledger:
 
     def to_dict(self) -> dict[str, object]:
         """Return everything but personal data as JSON-ready values, in order of arrival."""
+        exports = self.exports or Ledger()
+        return {
+            **self._books(),
+            "exports": exports._books(),
+            "messages": [_message(found) for found in list(self.messages.values())],
+            "files": self.files,
+        }
+
+    def _books(self) -> dict[str, object]:
+        """Return the filings of one set of books."""
         return {
             "orders": [_filing(found) for found in list(self.orders.values())],
             "payments": [_filing(found) for found in list(self.filed_payments.values())],
             "waybills": [_filing(found) for found in list(self.filed_waybills.values())],
             "inventories": [_filing(found) for found in list(self.inventories.values())],
             "requests": [_filing(found) for found in list(self.requests.values())],
-            "messages": [_message(found) for found in list(self.messages.values())],
-            "files": self.files,
         }
 
     def to_json(self) -> str:

@@ -32,6 +32,56 @@ class Kind(StrEnum):
     INVENTORY = "CEB621Message"
     CANCELLATION = "CEB623Message"
     RETURN = "CEB625Message"
+    EXPORT_ORDER = "CEB303Message"
+    FUNDS_RECEIPT = "CEB403Message"
+    EXPORT_WAYBILL = "CEB505Message"
+    EXPORT_INVENTORY = "CEB603Message"
+    EXPORT_CANCELLATION = "CEB605Message"
+
+    @property
+    def is_inventory(self) -> bool:
+        """Whether goods are released on it."""
+        return self in (Kind.INVENTORY, Kind.EXPORT_INVENTORY)
+
+    @property
+    def is_order(self) -> bool:
+        """Whether an inventory stands on it and cannot be without it."""
+        return self in (Kind.ORDER, Kind.EXPORT_ORDER)
+
+    @property
+    def is_waybill(self) -> bool:
+        """Whether it tells of a parcel; it names no platform."""
+        return self in (Kind.WAYBILL, Kind.EXPORT_WAYBILL)
+
+    @property
+    def is_cancellation(self) -> bool:
+        """Whether it asks to end an inventory."""
+        return self in (Kind.CANCELLATION, Kind.EXPORT_CANCELLATION)
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is about goods that leave."""
+        return self in _EXPORTS
+
+
+_EXPORTS: Final = frozenset(
+    {
+        Kind.EXPORT_ORDER,
+        Kind.FUNDS_RECEIPT,
+        Kind.EXPORT_WAYBILL,
+        Kind.EXPORT_INVENTORY,
+        Kind.EXPORT_CANCELLATION,
+    }
+)
+# Records without a head of their own and without lines.
+_FLAT: Final = frozenset(
+    {
+        Kind.CANCELLATION,
+        Kind.FUNDS_RECEIPT,
+        Kind.EXPORT_WAYBILL,
+        Kind.EXPORT_CANCELLATION,
+    }
+)
 
 
 class UnreadableError(Exception):
@@ -136,6 +186,11 @@ _RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.INVENTORY: "Inventory",
         Kind.CANCELLATION: "InvtCancel",
         Kind.RETURN: "InvtRefund",
+        Kind.EXPORT_ORDER: "Order",
+        Kind.FUNDS_RECEIPT: "Receipts",
+        Kind.EXPORT_WAYBILL: "Logistics",
+        Kind.EXPORT_INVENTORY: "Inventory",
+        Kind.EXPORT_CANCELLATION: "InvtCancel",
     }
 )
 _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -143,12 +198,14 @@ _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ORDER: "OrderList",
         Kind.INVENTORY: "InventoryList",
         Kind.RETURN: "InvtRefundList",
+        Kind.EXPORT_ORDER: "OrderList",
+        Kind.EXPORT_INVENTORY: "InventoryList",
     }
 )
 
 
 def _paper(record: etree._Element, kind: Kind) -> Paper:
-    if kind is Kind.CANCELLATION:
+    if kind in _FLAT:
         return Paper(_fields(record))
     head: dict[str, str] = {}
     lines: list[Mapping[str, str]] = []
@@ -214,6 +271,32 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         ),
         Kind.CANCELLATION: ("InvtCancel", _REQUESTED),
         Kind.RETURN: ("InvtRefundHead", _REQUESTED),
+        Kind.EXPORT_ORDER: (
+            "OrderHead",
+            ("guid", "appType", "appTime", "appStatus", "orderNo", "ebpCode", "ebcCode"),
+        ),
+        Kind.FUNDS_RECEIPT: (
+            "Receipts",
+            ("guid", "appType", "appTime", "appStatus", "ebpCode", "ebcCode", "orderNo", "payNo"),
+        ),
+        Kind.EXPORT_WAYBILL: (
+            "Logistics",
+            ("guid", "appType", "appTime", "appStatus", "logisticsCode", "logisticsNo"),
+        ),
+        Kind.EXPORT_INVENTORY: (
+            "InventoryHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "ebpCode", "orderNo"),
+                *("copNo", "statisticsFlag", "agentCode", "ebcCode"),
+            ),
+        ),
+        Kind.EXPORT_CANCELLATION: (
+            "InvtCancel",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode"),
+                *("copNo", "preNo", "invtNo", "agentCode", "ebcCode"),
+            ),
+        ),
     }
 )
 

@@ -61,8 +61,17 @@ _RETURNS: Final[Mapping[Kind, tuple[str, tuple[str, str]]]] = MappingProxyType(
 )
 
 
-_REQUESTS: Final[Mapping[Kind, str]] = MappingProxyType(
-    {Kind.CANCELLATION: "InvtCancelReturn", Kind.RETURN: "InvtRefundReturn"}
+# Their fields stand in the order of the schema, and what is empty is left out.
+_LISTED: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.CANCELLATION: "InvtCancelReturn",
+        Kind.RETURN: "InvtRefundReturn",
+        Kind.EXPORT_ORDER: "OrderReturn",
+        Kind.FUNDS_RECEIPT: "ReceiptsReturn",
+        Kind.EXPORT_WAYBILL: "LogisticsReturn",
+        Kind.EXPORT_INVENTORY: "InventoryReturn",
+        Kind.EXPORT_CANCELLATION: "InvtCancelReturn",
+    }
 )
 
 
@@ -77,8 +86,8 @@ def _record(receipt: Receipt) -> str:
         name, keys = _RETURNS[receipt.kind]
         key = "".join(f"<{one}>{escape(fields[one])}</{one}>" for one in keys)
         return f"<{name}><guid>{receipt.guid}</guid>{key}{result}</{name}>"
-    if receipt.kind in _REQUESTS:
-        name = _REQUESTS[receipt.kind]
+    if receipt.kind in _LISTED:
+        name = _LISTED[receipt.kind]
         told = "".join(_optional(one, text) for one, text in fields.items())
         return f"<{name}><guid>{receipt.guid}</guid>{told}{result}</{name}>"
     ebp, ebc = escape(fields["ebpCode"]), escape(fields["ebcCode"])

@@ -16,7 +16,27 @@ _GRANTED: Final[Route] = ("2", "120", "399")
 _DENIED: Final[Route] = ("2", "120", "100")
 # What is asked about an inventory, and the scenario in which customs denies it.
 _REQUESTS: Final[Mapping[Kind, ScenarioName]] = MappingProxyType(
-    {Kind.CANCELLATION: ScenarioName.NOCANCEL, Kind.RETURN: ScenarioName.NORETURN}
+    {
+        Kind.CANCELLATION: ScenarioName.NOCANCEL,
+        Kind.RETURN: ScenarioName.NORETURN,
+        Kind.EXPORT_CANCELLATION: ScenarioName.NOCANCEL,
+    }
+)
+# A waybill of an export is taken with 399, and has no 120 (506).
+_PARCEL: Final[Route] = ("2", "399")
+_PARCELS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {
+        ScenarioName.PARCELREJECT: ("2", "100"),
+        ScenarioName.PARCELSLOW: ("2", "3", "399"),
+        ScenarioName.PARCELHALF: ("2",),
+    }
+)
+_FUNDS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {
+        ScenarioName.FUNDSREJECT: ("2", "100"),
+        ScenarioName.FUNDSSENT: ("2", "3", "120"),
+        ScenarioName.FUNDSTURNDOWN: ("2", "120", "100"),
+    }
 )
 _ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
     {
@@ -74,12 +94,19 @@ _BY_HAND: Final = frozenset(
         ScenarioName.PLAINTEXT,
         ScenarioName.NOCANCEL,
         ScenarioName.NORETURN,
+        ScenarioName.FUNDSREJECT,
+        ScenarioName.FUNDSTURNDOWN,
+        ScenarioName.PARCELREJECT,
     }
 )
 _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
     {
         Kind.ORDER: frozenset({ScenarioName.ORDERSILENT, ScenarioName.ORDERLOST}),
         Kind.INVENTORY: frozenset({ScenarioName.SILENT, ScenarioName.LOST}),
+        Kind.EXPORT_ORDER: frozenset({ScenarioName.ORDERSILENT, ScenarioName.ORDERLOST}),
+        Kind.FUNDS_RECEIPT: frozenset({ScenarioName.FUNDSLOST}),
+        Kind.EXPORT_WAYBILL: frozenset({ScenarioName.PARCELLOST}),
+        Kind.EXPORT_INVENTORY: frozenset({ScenarioName.SILENT, ScenarioName.LOST}),
     }
 )
 _SILENT: Final = frozenset({ScenarioName.SILENT, ScenarioName.ORDERSILENT})
@@ -103,9 +130,9 @@ def answers_same_bytes(scenario: Scenario) -> bool:
 def refuses(kind: Kind, scenario: Scenario) -> bool:
     """Tell whether the scenario refuses this kind of record."""
     eport_kind = _eport_kind(scenario.code) if scenario.name is ScenarioName.REJECT else None
-    if kind is Kind.ORDER:
+    if kind.is_order:
         return scenario.name is ScenarioName.ORDERREJECT or eport_kind is Kind.ORDER
-    if kind is not Kind.INVENTORY:
+    if not kind.is_inventory:
         return False
     if scenario.name is ScenarioName.PLAINTEXT:
         return True
@@ -120,12 +147,17 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
     """
     if refusing:
         code = scenario.code
-        return (f"-{code}",) if _eport_kind(code) is kind else ("2", "100")
-    if kind is Kind.ORDER:
+        is_eport = _eport_kind(code) is (Kind.ORDER if kind.is_order else Kind.INVENTORY)
+        return (f"-{code}",) if is_eport else ("2", "100")
+    if kind.is_order:
         return _order_route(scenario, spent=spent)
+    if kind is Kind.EXPORT_WAYBILL:
+        return _PARCELS.get(scenario.name, _PARCEL)
+    if kind is Kind.FUNDS_RECEIPT:
+        return _FUNDS.get(scenario.name, _ORDER)
     if kind in _REQUESTS:
         return _DENIED if scenario.name is _REQUESTS[kind] else _GRANTED
-    if kind is not Kind.INVENTORY:
+    if not kind.is_inventory:
         return _ORDER
     match scenario.name:
         case ScenarioName.DETAIN:

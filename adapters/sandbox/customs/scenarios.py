@@ -66,6 +66,14 @@ class ScenarioName(StrEnum):
     PENDING = "PENDING"
     NOCANCEL = "NOCANCEL"
     NORETURN = "NORETURN"
+    FUNDSREJECT = "FUNDSREJECT"
+    FUNDSSENT = "FUNDSSENT"
+    FUNDSTURNDOWN = "FUNDSTURNDOWN"
+    FUNDSLOST = "FUNDSLOST"
+    PARCELREJECT = "PARCELREJECT"
+    PARCELSLOW = "PARCELSLOW"
+    PARCELHALF = "PARCELHALF"
+    PARCELLOST = "PARCELLOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +276,33 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ScenarioName.NORETURN: ScenarioText(
             "放行并结关（2、3、120、800、899），退货申请被退（626 = 100）",
             "released and closed (2, 3, 120, 800, 899): a 625 is refused with 100",
+        ),
+        ScenarioName.FUNDSREJECT: ScenarioText(
+            "收款单退单（404 = 100），清单不予申报",
+            "receipt of funds refused (404 = 100)",
+        ),
+        ScenarioName.FUNDSSENT: ScenarioText(
+            "收款单发送海关成功（2、3、120）",
+            "receipt of funds with 2, 3, 120",
+        ),
+        ScenarioName.FUNDSTURNDOWN: ScenarioText(
+            "收款单入库后退单（120、100）",
+            "receipt of funds refused after it was stored: 120, 100",
+        ),
+        ScenarioName.FUNDSLOST: ScenarioText(
+            "收款单永无回执", "the receipt of funds is never answered"
+        ),
+        ScenarioName.PARCELREJECT: ScenarioText(
+            "出口运单退单（506 = 100）", "waybill of the export refused (506 = 100)"
+        ),
+        ScenarioName.PARCELSLOW: ScenarioText(
+            "出口运单发送海关成功后审结（2、3、399）", "waybill of the export with 2, 3, 399"
+        ),
+        ScenarioName.PARCELHALF: ScenarioText(
+            "出口运单停在申报中（2），不审结", "waybill of the export stays at 2, never 399"
+        ),
+        ScenarioName.PARCELLOST: ScenarioText(
+            "出口运单永无回执", "the waybill of the export is never answered"
         ),
     }
 )

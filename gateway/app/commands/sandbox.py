@@ -60,8 +60,8 @@ def sandbox(
             return
         show_table(
             f"场景 Scenarios ({len(scenarios)})",
-            ("订单号 order number", "说明", "what happens"),
-            [(one.order_no, one.text.zh, one.text.en) for one in scenarios],
+            ("订单号 order number", "方向 direction", "说明", "what happens"),
+            [(one.order_no, one.direction, one.text.zh, one.text.en) for one in scenarios],
         )
         return
     if sum(way is not None for way in (folder, http, amqp)) != 1:

@@ -34,7 +34,9 @@ SIGNATURE = {"301020", "621025", "621026", "621028", "621029"}
 LISTED = [
     one
     for one in catalogue()
-    if not (one.name == "EXCHANGE" and one.code[0] == "1") and one.code not in SIGNATURE
+    if not (one.name == "EXCHANGE" and one.code[0] == "1")
+    and one.code not in SIGNATURE
+    and one.direction == "import"
 ]
 ENDS = {
     ScenarioName.REJECT: _S.REJECTED,

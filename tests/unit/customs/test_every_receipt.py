@@ -19,8 +19,8 @@ from gateway.domain.declaration import (
     Word,
 )
 from gateway.domain.documents import ExportMode
-from gateway.domain.ids import ReceiptId
-from gateway.domain.profile import TradeMode
+from gateway.domain.ids import Direction, ReceiptId
+from gateway.domain.profile import MODES
 from gateway.ports import Lookup, ReadKind, ReadRecord
 from schemas.catalog import editions
 from schemas.plan import load_codes, load_plan
@@ -287,8 +287,9 @@ def test_code_tables_and_schemas_say_the_same_in_chinese(name: str, edition: str
 def test_the_values_of_the_domain_are_those_of_the_schemas(edition: str) -> None:
     lists = load_codes("ceb", edition)
     assert set(lists["TaxStatus"].codes) == set(BILL_STATUSES)
-    assert set(lists["TradeMode"].codes) == {mode.value for mode in TradeMode}
-    assert {mode.value for mode in ExportMode} <= set(lists["ExportTradeMode"].codes)
+    of_import, of_export = ({mode.value for mode in MODES[one]} for one in Direction)
+    assert set(lists["TradeMode"].codes) == of_import
+    assert of_export == {mode.value for mode in ExportMode} <= set(lists["ExportTradeMode"].codes)
     assert set(lists["AppType"].codes) == {one.value for one in AppType}
 
 

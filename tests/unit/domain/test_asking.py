@@ -27,15 +27,29 @@ def test_every_cell_has_an_answer_with_both_texts() -> None:
         for cell in row.values():
             assert all(REASONS[cell.reason])
     used = {cell.reason for row in TABLE.values() for cell in row.values()}
-    elsewhere = {"export_by_hand", "return_open", "return_window_over", "nothing_left_to_return"}
+    elsewhere = {
+        "export_return_by_hand",
+        "return_open",
+        "return_window_over",
+        "nothing_left_to_return",
+    }
     assert used == set(REASONS) - elsewhere
 
 
+@pytest.mark.parametrize("stage", list(DeclarationStage))
 @pytest.mark.parametrize("ask", list(Ask))
-def test_exports_are_asked_for_by_hand(ask: Ask) -> None:
-    kind, stage = DeclarationKind.EXPORT_INVENTORY, DeclarationStage.ACCEPTED
-    answer = standing(ask, CaseState(declarations=(DeclarationState(kind, 1, stage),)))
-    assert (answer.answered, answer.reason) == (Answered.NOT_POSSIBLE, "export_by_hand")
+def test_an_export_is_asked_for_like_an_import_but_its_goods_come_back_by_hand(
+    ask: Ask, stage: DeclarationStage
+) -> None:
+    export, of_import = (
+        standing(ask, CaseState(declarations=(DeclarationState(kind, 1, stage),)))
+        for kind in (DeclarationKind.EXPORT_INVENTORY, DeclarationKind.INVENTORY)
+    )
+    if of_import.reason == "return_filed":
+        answered = (export.answered, export.reason, export.files)
+        assert answered == (Answered.NOT_POSSIBLE, "export_return_by_hand", False)
+    else:
+        assert export == of_import
 
 
 @pytest.mark.parametrize("stage", list(DeclarationStage))

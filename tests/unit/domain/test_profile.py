@@ -1,4 +1,4 @@
-"""The ramp of a going live: which cases a share covers."""
+"""Profiles: which cases the share of a going live covers, and what an export demands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.errors import InvalidValue
-from gateway.domain.ids import CaseId
+from gateway.domain.ids import CaseId, Direction
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling, TradeMode
+from tests.support import exports
 from tests.unit.domain.papers import profile
 
 case_ids = st.binary(min_size=12, max_size=12).map(lambda raw: CaseId(raw.hex()))
@@ -37,3 +40,32 @@ def test_a_share_is_a_percentage(percent: int) -> None:
     with pytest.raises(InvalidValue, match="between 0 and 100") as refused:
         profile(ramp_percent=percent).check()
     assert refused.value.path == "ramp_percent"
+
+
+def test_an_export_states_what_no_paper_carries_and_is_judged_by_its_own_pack() -> None:
+    good = exports.profile()
+    good.check()
+    for changes, path in (
+        ({"export": None}, "export"),
+        ({"wrap_type": None}, "wrap_type"),
+        ({"rule_pack": "import-default"}, "rule_pack"),
+        ({"mode": TradeMode.BONDED_A, "area": good.merchant, "account_book": "T1"}, "mode"),
+        ({"filings": {PaperKind.ORDER: SPARED}}, "filings.order.filed_by"),
+        ({"direction": Direction.IMPORT, "assure_code": "1"}, "export"),
+        ({"direction": Direction.IMPORT, "export": None}, "assure_code"),
+    ):
+        with pytest.raises(InvalidValue) as caught:
+            exports.profile(**changes).check()
+        assert caught.value.path == path
+    exports.profile(filings={PaperKind.PAYMENT: SPARED}).check()
+
+
+def test_a_merchant_reports_the_money_that_it_received_itself() -> None:
+    ours = PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
+    merchant = exports.profile().merchant
+    exports.profile(
+        transfer=merchant, entrusted=frozenset(), filings={PaperKind.PAYMENT: ours}
+    ).check()
+
+
+SPARED = PaperFiling(FiledBy.NOBODY, ConfirmedBy.RECEIPT)

@@ -12,7 +12,7 @@ from tests.unit.sandbox import wire
 from tests.unit.sandbox.port import Port
 
 HOUR = 3600.0
-ALL = catalogue()
+ALL = tuple(one for one in catalogue() if one.direction == "import")
 STEADY = Timing(Delay(timedelta(seconds=1), timedelta(seconds=1)))
 
 # What the order gets, the inventory, and the same inventory bytes when they come again;
@@ -133,7 +133,8 @@ def traces(signer: wire.Signer) -> dict[str, list[Seen]]:
 
 def test_there_are_some_ninety_and_every_name_is_among_them() -> None:
     assert len({one.order_no for one in ALL}) == len(ALL) >= 70
-    assert {one.name for one in ALL} == set(ScenarioName) == set(TRACES)
+    assert {one.name for one in ALL} == set(TRACES)
+    assert {one.name for one in catalogue()} == set(ScenarioName)
     for one in ALL:
         assert one.text.zh
         assert one.text.en.isascii()

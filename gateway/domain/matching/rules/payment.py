@@ -23,6 +23,7 @@ from gateway.domain.matching.rule import (
 from gateway.domain.matching.texts import is_plain
 from gateway.domain.money import CNY
 from gateway.domain.papers import PaperKind
+from gateway.domain.profile import FiledBy
 
 _PAYMENT: Final = (PaperKind.PAYMENT,)
 _BOTH: Final = (PaperKind.ORDER, PaperKind.PAYMENT)
@@ -30,7 +31,9 @@ _LONGEST_NUMBER: Final = 60
 
 
 def missing(facts: Facts) -> Faults:
-    """The payment slip has come."""
+    """The payment slip has come; an export may need none."""
+    if facts.profile.filing(PaperKind.PAYMENT).filed_by is FiledBy.NOBODY:
+        return HOLDS
     return (Fault(paths={"payment": None}),) if facts.payment is NO_PAYMENT else HOLDS
 
 

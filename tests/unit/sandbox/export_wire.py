@@ -1,0 +1,100 @@
+"""Records of an export, written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.unit.sandbox.wire import Draft, _element
+
+LINES = ({"gnum": "1", "qty": "2", "price": "9.5", "totalPrice": "19"},)
+STAMP = {"guid": "0F0E0D0C-0000-4000-A000-000000000011", "appType": "1"}
+PLATFORM = {"ebpCode": "1100000001", "ebpName": "平台"}
+MERCHANT = {"ebcCode": "1100000002", "ebcName": "商家"}
+CARRIER = {"logisticsCode": "1100000004", "logisticsName": "快递公司"}
+AGENT = {"agentCode": "1100000005", "agentName": "报关行"}
+
+
+@dataclass(frozen=True)
+class ExportDraft(Draft):
+    """A record of an export before it is written."""
+
+    def xml(self) -> str:
+        head = "".join(_element(name, value) for name, value in self.head.items() if value)
+        if self.kind not in _SHAPES:
+            flat = _FLAT[self.kind]
+            return f"<ceb:{flat}>{head}</ceb:{flat}>"
+        record, listed = _SHAPES[self.kind]
+        rows = "".join(
+            f"<ceb:{listed}>{''.join(_element(*item) for item in _row(self.kind, row).items())}"
+            f"</ceb:{listed}>"
+            for row in self.lines
+        )
+        return f"<ceb:{record}><ceb:{record}Head>{head}</ceb:{record}Head>{rows}</ceb:{record}>"
+
+
+_SHAPES = {"303": ("Order", "OrderList"), "603": ("Inventory", "InventoryList")}
+_FLAT = {"403": "Receipts", "505": "Logistics", "605": "InvtCancel"}
+
+
+def _row(kind: str, row: dict[str, str]) -> dict[str, str]:
+    if kind == "303":
+        return {
+            "gnum": row["gnum"], "itemNo": "CUP", "itemName": "茶杯", "unit": "011",
+            "currency": "502", "qty": row["qty"], "price": row["price"],
+            "totalPrice": row["totalPrice"],
+        }  # fmt: skip
+    return {
+        "gnum": row["gnum"], "itemNo": "CUP", "gcode": "6911101900", "gname": "茶杯",
+        "gmodel": "瓷", "barCode": "无", "country": "502", "currency": "502", "qty": row["qty"],
+        "qty1": "1", "unit": "011", "unit1": "035", "price": row["price"],
+        "totalPrice": row["totalPrice"],
+    }  # fmt: skip
+
+
+def order(order_no: str, **fields: str) -> ExportDraft:
+    head = {
+        **STAMP, "appTime": "20261111100000", "appStatus": "2", "orderType": "E",
+        "orderNo": order_no, **PLATFORM, **MERCHANT, "goodsValue": "19", "freight": "4",
+        "currency": "502",
+    }  # fmt: skip
+    return ExportDraft("303", {**head, **fields}, LINES)
+
+
+def funds(order_no: str, **fields: str) -> ExportDraft:
+    head = {
+        **STAMP, "appTime": "20261111100000", "appStatus": "2", **PLATFORM, **MERCHANT,
+        "orderNo": order_no, "payCode": "1100000003", "payName": "支付公司", "payNo": "F-1",
+        "charge": "23", "currency": "502", "accountingDate": "20261101100000",
+    }  # fmt: skip
+    return ExportDraft("403", {**head, **fields})
+
+
+def waybill(number: str, **fields: str) -> ExportDraft:
+    head = {
+        **STAMP, "appTime": "20261111100000", "appStatus": "2", **CARRIER,
+        "logisticsNo": number, "freight": "4", "insuredFee": "0", "currency": "502",
+        "grossWeight": "0.8", "packNo": "1", "goodsInfo": "茶杯", **MERCHANT,
+    }  # fmt: skip
+    return ExportDraft("505", {**head, **fields})
+
+
+def inventory(order_no: str, waybill_no: str, **fields: str) -> ExportDraft:
+    head = {
+        **STAMP, "appTime": "20261111100100", "appStatus": "2", "customsCode": "0100",
+        **PLATFORM, "orderNo": order_no, **CARRIER, "logisticsNo": waybill_no,
+        "copNo": "GW0000000001", "ieFlag": "E", "portCode": "0100", "ieDate": "20261111",
+        "statisticsFlag": "A", **AGENT, **MERCHANT, "ownerCode": "1100000002",
+        "ownerName": "商家", "tradeMode": "9610", "trafMode": "5", "country": "502",
+        "POD": "USA3", "freight": "4", "fCurrency": "502", "fFlag": "3", "insuredFee": "0",
+        "iCurrency": "502", "iFlag": "3", "wrapType": "2", "packNo": "1", "grossWeight": "0.8",
+        "netWeight": "0.6",
+    }  # fmt: skip
+    return ExportDraft("603", {**head, **fields}, LINES)
+
+
+def cancellation(invt_no: str, cop_no: str = "GW0000000002", **fields: str) -> ExportDraft:
+    head = {
+        **STAMP, "appTime": "20261111110000", "appStatus": "2", "customsCode": "0100",
+        "copNo": cop_no, "invtNo": invt_no, "reason": "客户取消", **AGENT, **MERCHANT,
+    }  # fmt: skip
+    return ExportDraft("605", {**head, **fields})
