@@ -449,7 +449,7 @@ class AskedOut(Out):
 class ResolutionOut(Out):
     """How a finding was settled."""
 
-    how: Literal["new_paper", "accepted_risk"]
+    how: Literal["new_paper", "new_goods", "accepted_risk"]
     by: str
     reason: str
     at: Time

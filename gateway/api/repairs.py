@@ -115,6 +115,7 @@ def _wanted(given: RepairIn) -> Wanted:
 _IMPOSSIBLE: Final = {
     "finding": "该案件没有此差异",
     "path": "该字段不可通过此方式更正",
+    "scope": "单号只属于一个案件，请在该案件中更正",
     "stage": "已结束或已被他人处理",
     "approval": "需要由其他人确认",
     "value": "请给出正确的值",

@@ -19,6 +19,7 @@ from gateway.app.commands import (
     parked,
     processes,
     profiles,
+    repairs,
     rules,
     sandbox,
     schema,
@@ -100,7 +101,7 @@ def build() -> typer.Typer:
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes, parked,
-        rules, tables, schema, users, sandbox,
+        repairs, rules, tables, schema, users, sandbox,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"

@@ -178,7 +178,9 @@ async def assemble(
     )  # fmt: skip
     reads, ingest, desk = SqlReadModels(store, store.keys, cache), Ingest(context), Desk(context)
     admin = MasterAdmin(store, cache, store.keys, clock, rng)
-    repairs = Repairs(context, reads, SqlFindings(store), StoredRepairs(store, store.keys, rng))
+    repairs = Repairs(
+        context, reads, SqlFindings(store), StoredRepairs(store, store.keys, rng), admin
+    )
     admission = Admission(settings.intake.limits, lambda: store.waiting)
     registry = registry or CollectorRegistry()
     engine = _engine(context, EngineMetrics(registry), cache, admin, repairs, admission)

@@ -94,7 +94,10 @@ def finding_id(finding: Finding) -> str:
 
 
 class Remedy(StrEnum):
-    """How a finding was settled: a newer paper mended it, or somebody bears what it risks."""
+    """How a finding was settled: a newer paper or goods record mended it, or somebody bears what it
+    risks.
+    """
 
     NEW_PAPER = "new_paper"
+    NEW_GOODS = "new_goods"
     ACCEPTED_RISK = "accepted_risk"

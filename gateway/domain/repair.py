@@ -6,11 +6,13 @@ paper, and money or identity needs a second person in any case: four eyes alone 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
 from gateway.domain.errors import InvalidValue
 from gateway.domain.findings import Finding, Fix, FixKind
+from gateway.domain.goods import GoodsRecord
 from gateway.domain.money import CNY, Money, parse_decimal
 from gateway.domain.papers import Order, Paper, PaperKind, known
 
@@ -38,6 +40,19 @@ _TEXTS: Final = frozenset(
 )  # fmt: skip
 
 
+_GOODS: Final = "goods:"
+_RECORD_DECIMALS: Final = frozenset(
+    {
+        "factor1", "factor2", "net_weight_kg", "gross_weight_kg", "vat_rate", "consumption_rate",
+        "tariff_rate",
+    }
+)  # fmt: skip
+_RECORD_DAYS: Final = frozenset({"valid_from", "valid_to"})
+_RECORD_TEXTS: Final = frozenset(
+    {"hs_code", "name", "model", "origin", "unit", "unit1", "unit2", "item_record_no", "barcode"}
+)
+
+
 def needs_of(fix: Fix) -> frozenset[Need]:
     """What must be there before a fix is applied."""
     names = fix.path.split(".")
@@ -63,6 +78,48 @@ def kind_of_path(path: str) -> PaperKind | None:
     """The paper that a path leads into; None for goods records, profile and whole papers."""
     name, dot, _ = path.partition(".")
     return PaperKind(name) if dot and name in tuple(kind.value for kind in PaperKind) else None
+
+
+def goods_place(path: str) -> tuple[str, str] | None:
+    """SKU and field of a path into a goods record (``goods:SKU.unit``); None for any other path, a
+    whole record included: that is imported.
+    """
+    sku, _, field = path.removeprefix(_GOODS).rpartition(".")
+    known = _RECORD_DECIMALS | _RECORD_DAYS | _RECORD_TEXTS | {"rate_year"}
+    return (sku, field) if path.startswith(_GOODS) and sku and field in known else None
+
+
+def with_goods_value(record: GoodsRecord, path: str, text: str) -> GoodsRecord:
+    """The goods record with one field changed; its version is for the store to raise.
+
+    Raises :class:`InvalidValue` naming the path, also where the record would contradict itself.
+    """
+    place = goods_place(path)
+    if place is None or place[0] != record.sku:
+        raise InvalidValue(path, "is no field of a goods record that can be corrected")
+    if not text.strip():
+        raise InvalidValue(path, "needs a value")
+    changed = replace(record, **{place[1]: _record_value(path, place[1], text.strip())})
+    try:
+        changed.check()
+    except InvalidValue as error:
+        raise InvalidValue(path, error.reason) from None
+    return changed
+
+
+def _record_value(path: str, name: str, text: str) -> Any:  # Any: fields of different types
+    if name in _RECORD_DECIMALS:
+        return parse_decimal(text, path)
+    if name == "rate_year":
+        if not text.isdecimal() or len(text) != 4:
+            raise InvalidValue(path, "must be a year")
+        return int(text)
+    if name in _RECORD_DAYS:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise InvalidValue(path, "must be a day as YYYY-MM-DD") from None
+    return text
 
 
 def value_from(fix: Fix, finding: Finding, papers: Mapping[PaperKind, Paper]) -> str | None:

@@ -74,7 +74,7 @@ class Preflight:
         key = case_key(first, order_no)
         bench = Bench(
             profile=first.profile,
-            master=_WithGoods(self.context.master, goods) if goods else self.context.master,
+            master=WithGoods(self.context.master, goods) if goods else self.context.master,
             matcher=self.context.matcher,
             crash=_NoCrash(),
             now=self.context.clock.now(),
@@ -129,8 +129,8 @@ class _NoCrash:
 
 
 @dataclass(frozen=True, slots=True)
-class _WithGoods:
-    """Master data with some goods records on top."""
+class WithGoods:
+    """Master data with some goods records on top, by SKU."""
 
     master: MasterData
     records: Mapping[str, GoodsRecord]

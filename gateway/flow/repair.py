@@ -1,12 +1,14 @@
 """Repair: findings are mended by corrections that lie over what was received.
 
 A correction is one more source fact of a paper: what its source said stays, byte for byte, and a
-newer paper of the source replaces the correction. After it the case is matched anew and, if that
-was agreed, declared anew. What a fix needs before: ``gateway.domain.repair``.
+newer paper of the source replaces the correction. A goods record is corrected by its next version.
+After it the case is matched anew and, if that was agreed, declared anew. What a fix needs before:
+``gateway.domain.repair``.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -15,13 +17,28 @@ from gateway.domain.codec import from_micros
 from gateway.domain.errors import InvalidValue
 from gateway.domain.events import Event, EventKind
 from gateway.domain.findings import Finding, Fix, Remedy, Severity, finding_id
+from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, RawId, TenantId, effect_id
 from gateway.domain.lifecycle import case_stage, frozen_reason
-from gateway.domain.papers import SourceFact
-from gateway.domain.repair import Need, cause_of, kind_of_path, needs_of, value_from, with_value
+from gateway.domain.papers import PaperKind, SourceFact
+from gateway.domain.relations import numbers_of
+from gateway.domain.repair import (
+    Need,
+    cause_of,
+    goods_place,
+    kind_of_path,
+    needs_of,
+    value_from,
+    with_goods_value,
+    with_value,
+)
+from gateway.flow.around import uses_of
+from gateway.flow.clockwork import local_date
 from gateway.flow.context import SECOND_US, Context
+from gateway.flow.ingest import claim_of
 from gateway.flow.match import Bench, settle
 from gateway.flow.normalise import composed
+from gateway.flow.preflight import WithGoods
 from gateway.flow.status import repair_notice
 from gateway.ports import (
     CaseView,
@@ -32,6 +49,7 @@ from gateway.ports import (
     FindingFilter,
     FindingLists,
     Found,
+    Lookup,
     Parked,
     RawBlob,
     ReadModels,
@@ -44,8 +62,16 @@ REPAIR: Final = "repair"
 SELLER: Final = "seller"
 _DECIDERS: Final = frozenset({"supervisor", "operator"})
 IDENTITIES: Final = frozenset({"payment.transaction_id", "waybill.waybill_no"})
-"""The number of a paper is its identity: a paper with another number is another paper."""
+"""The number of a paper is its identity: to correct it takes its owner, and the number's claim."""
 _HOUR_US: Final = 3600 * SECOND_US
+
+
+class KeepsGoods(Protocol):
+    """Keeps goods records; each change is another version."""
+
+    async def put_goods(self, tenant: TenantId, records: Sequence[GoodsRecord]) -> object:
+        """Store records, whole or not at all."""
+        ...
 
 
 class NotPossible(InvalidValue):
@@ -82,6 +108,8 @@ class _Facts:
     context: Context
     tenant: TenantId
     item: RepairItem
+    goods: Mapping[str, GoodsRecord]
+    claims: Sequence[Lookup]
     repair_id: str
     by: str
     approvals: tuple[Approval, ...]
@@ -98,6 +126,7 @@ class Repairs:
     reads: ReadModels
     findings: FindingLists
     book: RepairBook
+    goods: KeepsGoods
 
     async def dry_run(self, tenant: TenantId, person: Person, wanted: Wanted) -> Repair:
         """What a repair would come to, case by case; nothing is stored.
@@ -105,7 +134,8 @@ class Repairs:
         Raises :class:`NotPossible`.
         """
         repair = await self._drafted(tenant, person, wanted)
-        items = [await self._tried(repair, item, person.by) for item in repair.items]
+        goods = await self._corrected_goods(repair)
+        items = [await self._tried(repair, item, goods, person.by) for item in repair.items]
         return replace(repair, items=tuple(items))
 
     async def propose(self, tenant: TenantId, person: Person, wanted: Wanted) -> Repair:
@@ -216,8 +246,14 @@ class Repairs:
         fix = next((one for one in finding.fixes if one.path == wanted.path), None)
         if fix is None:
             raise NotPossible("path", "is none of the fixes of this finding")
-        if kind_of_path(fix.path) is None or fix.path in IDENTITIES:
+        place = goods_place(fix.path)
+        if place is None and kind_of_path(fix.path) is None:
             raise NotPossible("path", "is not corrected here; its owner sends it anew")
+        if fix.path in IDENTITIES and wanted.everywhere:
+            raise NotPossible("scope", "a number belongs to one case; correct it there")
+        if place is not None and wanted.value is None:
+            # One record serves all cases: one value for them.
+            wanted = replace(wanted, value=fix.value)
         order_no = detail.row.key.order_no
         items = [RepairItem(wanted.case_id, order_no, wanted.finding, fix.path, wanted.value)]
         if wanted.everywhere:
@@ -237,6 +273,8 @@ class Repairs:
             created_at=now,
             redeclare=wanted.redeclare,
         )
+        if wanted.value is not None:
+            await self._corrected_goods(repair)
         if Need.OWNER in repair.needs and _owns(person, repair):
             owner = Approval(Need.OWNER, person.by, now, "proposed by the owner")
             repair = replace(repair, approvals=(owner,))
@@ -271,16 +309,20 @@ class Repairs:
 
     async def _applied(self, repair: Repair, by: str) -> Repair:
         """Every item decided and committed on its own; what fails spoils no other."""
+        records = await self._corrected_goods(repair)
+        if records:
+            await self.goods.put_goods(repair.tenant, list(records.values()))
         commands = [
             Command(
                 decide=decide_repair,
-                facts=self._facts(repair, item, by),
+                facts=self._facts(repair, item, {}, claims, by),
                 load=(item.case_id,),
+                lookups=claims,
                 with_papers=True,
                 lane=item.order_no,
                 stage="match",
             )
-            for item in repair.items
+            for item, claims in [(one, await self._claims(repair, one)) for one in repair.items]
         ]
         outcomes = await self.context.store.submit_all(commands)
         items = [
@@ -292,20 +334,81 @@ class Repairs:
         now = self.context.clock.now()
         return replace(repair, items=tuple(items), stage=RepairStage.APPLIED, ended_at=now)
 
-    async def _tried(self, repair: Repair, item: RepairItem, by: str) -> RepairItem:
+    async def _tried(
+        self, repair: Repair, item: RepairItem, goods: Mapping[str, GoodsRecord], by: str
+    ) -> RepairItem:
         """What would become of one case, decided on a copy of it."""
         detail = await self.reads.case(repair.tenant, item.case_id)
         if detail is None:
             return replace(item, status="failed", reason="unknown_case")
         view = detail.view()
         view.books = await self.context.store.load_books(view, ())
-        return decide_repair(self._facts(repair, item, by), {item.case_id: view}, {}).result
+        claims = await self._claims(repair, item)
+        found = await self.context.store.find_claims(claims)
+        facts = self._facts(repair, item, goods, claims, by)
+        return decide_repair(facts, {item.case_id: view}, found).result
 
-    def _facts(self, repair: Repair, item: RepairItem, by: str) -> _Facts:
+    # --- goods and numbers --------------------------------------------------------------------
+
+    async def _corrected_goods(self, repair: Repair) -> Mapping[str, GoodsRecord]:
+        """The goods record of a repair with the new value, by SKU; empty where none is corrected.
+
+        Raises :class:`NotPossible`: the record is not there, or the value does not fit it.
+        """
+        first = repair.items[0]
+        place = goods_place(first.path)
+        if place is None:
+            return {}
+        if first.value is None:
+            raise NotPossible("value", "is needed: nothing tells what the goods record should say")
+        detail = await self.reads.case(repair.tenant, first.case_id)
+        profile = None
+        if detail is not None:
+            key = detail.row.key
+            profile = self.context.master.profile(key.tenant, key.profile_id)
+        known: Mapping[str, GoodsRecord] = {}
+        if profile is not None:
+            day = local_date(self.context.clock.now())
+            known = self.context.master.goods(repair.tenant, profile.goods_scope, [place[0]], day)
+        if place[0] not in known:
+            raise NotPossible("path", "names no goods record that holds today")
+        try:
+            return {place[0]: with_goods_value(known[place[0]], first.path, first.value)}
+        except InvalidValue as error:
+            raise NotPossible("value", error.reason) from None
+
+    async def _claims(self, repair: Repair, item: RepairItem) -> Sequence[Lookup]:
+        """The claim of the number that an item gives to a paper; empty for any other field."""
+        kind = kind_of_path(item.path)
+        if item.path not in IDENTITIES or item.value is None or kind is None:
+            return ()
+        detail = await self.reads.case(repair.tenant, item.case_id)
+        current = None if detail is None else detail.papers.get(kind)
+        if detail is None or current is None:
+            return ()
+        key = detail.row.key
+        profile = self.context.master.profile(key.tenant, key.profile_id)
+        if profile is None:
+            return ()
+        try:
+            return (claim_of(with_value(current.paper, item.path, item.value), profile),)
+        except InvalidValue:
+            return ()
+
+    def _facts(
+        self,
+        repair: Repair,
+        item: RepairItem,
+        goods: Mapping[str, GoodsRecord],
+        claims: Sequence[Lookup],
+        by: str,
+    ) -> _Facts:
         return _Facts(
             self.context,
             repair.tenant,
             item,
+            goods,
+            claims,
             repair.repair_id,
             by if by == repair.proposed_by else f"{repair.proposed_by}, {by}",
             repair.approvals,
@@ -375,7 +478,11 @@ def decide_repair(facts: _Facts, views: Views, found: Found) -> Changes[RepairIt
     if finding is None or fix is None:
         changes.result = replace(item, status="failed", reason="stands_no_more")
         return changes
-    reason = _corrected(view, finding, fix, facts, changes)
+    if goods_place(fix.path) is None:
+        reason = _corrected(view, finding, fix, facts, found, changes)
+    else:
+        # The record has its next version already: the case is only matched anew.
+        reason = frozen_reason(view.state, PaperKind.ORDER) and "frozen"
     if reason is not None:
         changes.result = replace(item, status="failed", reason=reason)
         return changes
@@ -410,11 +517,17 @@ def _bench(view: CaseView, facts: _Facts) -> Bench:
     context = facts.context
     profile = context.master.profile(view.key.tenant, view.key.profile_id)
     assert profile is not None
-    return Bench(profile, context.master, context.matcher, context.crash, facts.now)
+    master = WithGoods(context.master, facts.goods) if facts.goods else context.master
+    return Bench(profile, master, context.matcher, context.crash, facts.now)
 
 
 def _corrected(
-    view: CaseView, finding: Finding, fix: Fix, facts: _Facts, changes: Changes[RepairItem]
+    view: CaseView,
+    finding: Finding,
+    fix: Fix,
+    facts: _Facts,
+    found: Found,
+    changes: Changes[RepairItem],
 ) -> str | None:
     """Lay the correction over the paper; a stable word when it cannot be."""
     kind = kind_of_path(fix.path)
@@ -450,6 +563,7 @@ def _corrected(
     changes.raws.append(RawBlob(raw_id, view.key.case_id, view.key.tenant, REPAIR, body, facts.now))
     changes.papers.append((view.key.case_id, revision))
     view.papers[kind] = revision
+    changes.numbers += uses_of(view, numbers_of(revision.paper), revision)
     entry: dict[str, object] = {
         "kind": kind.value,
         "revision": revision.revision,
@@ -461,8 +575,14 @@ def _corrected(
         "by": facts.by,
     }
     stamp = view.state.paper(kind)
-    if stamp is not None and stamp.taken is not None:
-        entry["taken"] = stamp.taken
+    taken = None if stamp is None else stamp.taken
+    for claim in facts.claims:
+        holder = found.get(claim)
+        taken = None if holder in (None, view.key.case_id) else str(holder)
+        if holder is None:
+            changes.claims.append((claim, view.key.case_id, view.key.tenant))
+    if taken is not None:
+        entry["taken"] = taken
     if stamp is not None and stamp.earlier:
         entry["earlier"] = list(stamp.earlier)
     view.record(Event(EventKind.PAPERS_RECEIVED, {"papers": [entry]}))
@@ -471,17 +591,18 @@ def _corrected(
 
 def _resolve(view: CaseView, finding: Finding, fix: Fix, facts: _Facts) -> None:
     kind = kind_of_path(fix.path)
-    assert kind is not None
     payload: dict[str, object] = {
         "finding": facts.item.finding,
         "rule": finding.rule,
         "severity": Severity(finding.severity).value,
-        "how": Remedy.NEW_PAPER.value,
+        "how": (Remedy.NEW_GOODS if kind is None else Remedy.NEW_PAPER).value,
         "by": facts.by,
         "reason": facts.reason,
-        "paper": kind.value,
-        "revision": view.papers[kind].revision,
     }
+    if kind is None:
+        payload["path"] = fix.path
+    else:
+        payload |= {"paper": kind.value, "revision": view.papers[kind].revision}
     view.record(Event(EventKind.FINDING_RESOLVED, payload))
 
 

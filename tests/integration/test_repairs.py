@@ -20,8 +20,9 @@ from gateway.domain.case import CaseStage
 from gateway.domain.events import EventKind
 from gateway.domain.findings import finding_id
 from gateway.domain.ids import CaseId, TenantId
-from gateway.domain.papers import PaperKind, PaymentSlip
+from gateway.domain.papers import Order, PaperKind, PaymentSlip, Waybill
 from gateway.domain.repair import Need
+from gateway.flow.clockwork import local_date
 from gateway.flow.repair import NotPossible, Person, Repairs, Wanted
 from gateway.ports import CaseDetail, CaseFilter
 from gateway.ports.repairs import RepairStage
@@ -235,6 +236,75 @@ async def test_what_cannot_be_repaired_is_refused(tmp_path: Path) -> None:
             await book.approve(TENANT, SUPERVISOR, made.repair_id)
         invalid = await book.dry_run(TENANT, SELLER, replace(want, value="a lot"))
         assert [one.reason for one in invalid.items] == ["value_invalid"]
+
+
+async def test_a_goods_record_that_is_wrong_is_mended_for_every_case(tmp_path: Path) -> None:
+    async with working(tmp_path) as gateway:
+        cases = await taken(gateway, planted(3))
+        first = await detail(gateway, cases[0])
+        order = first.papers[PaperKind.ORDER].paper
+        assert isinstance(order, Order)
+        sku = order.lines[0].sku
+        profile = gateway.cache.profile(TENANT, PROFILE)
+        assert profile is not None
+        today = local_date(gateway.context.clock.now())
+        good = gateway.cache.goods(TENANT, profile.goods_scope, [sku], today)[sku]
+        await gateway.admin.put_goods(TENANT, [replace(good, origin="304")])
+        for case in cases:
+            await gateway.desk.recheck(TENANT, case, "clerk:1")
+        path = f"goods:{sku}.origin"
+        want = await wanted(gateway, cases[0], path, everywhere=True)
+        book = repairs(gateway)
+        with pytest.raises(NotPossible):
+            await book.dry_run(TENANT, CLERK, replace(want, value=" "))
+        tried = await book.dry_run(TENANT, CLERK, want)
+        assert {one.status for one in tried.items} == {"repaired"}
+        tried_only = gateway.cache.goods(TENANT, profile.goods_scope, [sku], today)[sku]
+        assert tried_only.origin == "304"
+        made = await book.propose(TENANT, CLERK, want)
+        assert (made.stage, set(made.open_needs)) == (RepairStage.PROPOSED, {Need.OWNER})
+        done = await book.approve(TENANT, SUPERVISOR, made.repair_id, "the label of the box")
+        assert done is not None
+        assert {one.status for one in done.items} == {"repaired"}
+        now = gateway.cache.goods(TENANT, profile.goods_scope, [sku], today)[sku]
+        assert (now.origin, now.version) == (good.origin, good.version + 2)
+        for item in done.items:
+            found = await detail(gateway, item.case_id)
+            last = [one for one in found.events if one.event.kind is EventKind.FINDING_RESOLVED][-1]
+            assert (last.event.payload["how"], last.event.payload["path"]) == ("new_goods", path)
+        assert (await check_everything(gateway)).is_clean
+
+
+async def test_a_number_of_ours_that_is_wrong_is_corrected_with_its_claim(tmp_path: Path) -> None:
+    async with working(tmp_path) as gateway:
+        one, other = planted(2)
+        twice = str((one.waybill or {})["waybill_no"])
+        other = replace(other, waybill={**(other.waybill or {}), "waybill_no": twice})
+        first, case = await taken(gateway, [one, other])
+        book = repairs(gateway)
+        want = await wanted(gateway, case, "waybill.waybill_no", value=twice + "B")
+        with pytest.raises(NotPossible):
+            await book.propose(TENANT, CLERK, replace(want, everywhere=True))
+        tried = await book.dry_run(TENANT, CLERK, want)
+        assert [item.status for item in tried.items] == ["repaired"]
+        # Another number that somebody else has is no better.
+        third = str((await taken(gateway, planted(3)[2:]))[0])
+        taken_no = (await detail(gateway, CaseId(third))).papers[PaperKind.WAYBILL].paper
+        assert isinstance(taken_no, Waybill)
+        still = await book.dry_run(TENANT, CLERK, replace(want, value=taken_no.waybill_no))
+        assert [item.status for item in still.items] == ["remains"]
+        made = await book.propose(TENANT, CLERK, want)
+        done = await book.approve(TENANT, SUPERVISOR, made.repair_id, "the label printer")
+        assert done is not None
+        assert [item.status for item in done.items] == ["repaired"]
+        # The number is this case's now.
+        again = planted(4)[3]
+        again = replace(again, waybill={**(again.waybill or {}), "waybill_no": twice + "B"})
+        (late,) = await taken(gateway, [again])
+        verdict = (await detail(gateway, late)).state.verdict
+        assert verdict is not None
+        assert "CLAIM-WAYBILL" in {one.rule for one in verdict.findings}
+        assert first != case
 
 
 async def test_a_newer_paper_of_the_source_replaces_the_correction(tmp_path: Path) -> None:

@@ -142,18 +142,28 @@ def text_of(
     *,
     tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="Whose pack / 租户")] = None,
     port: PortOption = "",
+    json: JSONOption = False,
 ) -> None:
     """Print the text of a pack, to begin another from / 输出规则包文本"""
-    if label in builtin_names():
-        out().print(builtin_text(label), markup=False, highlight=False, end="", soft_wrap=True)
-        return
+    text = (
+        builtin_text(label)
+        if label in builtin_names()
+        else _kept_text(context, label, tenant, port)
+    )
+    if json:
+        emit({"pack": label, "text": text})
+    else:
+        out().print(text, markup=False, highlight=False, end="", soft_wrap=True)
+
+
+def _kept_text(context: typer.Context, label: str, tenant: str | None, port: str) -> str:
     if tenant is None:
         raise Unusable(f"there is no {label} that comes with the gateway; say --tenant")
     packs = run(_packs(common(context).settings(), tenant))
     found = [one for one in packs if one.label == label and one.scope.port == port]
     if not found:
         raise Unusable(f"there is no {label} in this scope; see `clearance rules packs`")
-    out().print(found[0].text, markup=False, highlight=False, end="", soft_wrap=True)
+    return found[0].text
 
 
 def differences(

@@ -684,7 +684,7 @@ def world() -> World:
         findings=Findings(reads),
         packs=PackOffice(packs, builtin_text, packs),
         trial=PackTrial(reads, Master(), clock, builtin_matcher(), builtin_text),  # type: ignore[arg-type]  # it is asked for profiles and goods only
-        repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs()),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked
+        repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs(), goods),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked
         clock=clock,
         rng=Counting(),
         explain=lambda finding, locale: f"{finding.rule} {locale}",
