@@ -164,6 +164,9 @@ def _intake_routes(intake: Intake) -> Sequence[Route]:
         paper("orders", edge.ORDER, edge.OrderIn, SENDERS),
         paper("payments", edge.PAYMENT, edge.PaymentIn, SENDERS),
         paper("waybills", edge.WAYBILL, edge.WaybillIn, WAYBILL_SENDERS),
+        paper("export-orders", edge.EXPORT_ORDER, edge.ExportOrderIn, SENDERS),
+        paper("funds-receipts", edge.FUNDS_RECEIPT, edge.FundsReceiptIn, SENDERS),
+        paper("export-waybills", edge.EXPORT_WAYBILL, edge.ExportWaybillIn, WAYBILL_SENDERS),
         Route(
             "POST",
             "/v1/goods",

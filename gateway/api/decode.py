@@ -19,6 +19,10 @@ from gateway.api.edge import (
     BuyerIn,
     ConsigneeIn,
     DeductionIn,
+    ExportLineIn,
+    ExportOrderIn,
+    ExportWaybillIn,
+    FundsReceiptIn,
     GoodsIn,
     LineIn,
     OrderIn,
@@ -38,7 +42,7 @@ from gateway.api.faults import (
 )
 from gateway.api.repeats import repeated_keys
 from gateway.domain.goods import GoodsRecord, GoodsScope
-from gateway.domain.ids import ProfileId
+from gateway.domain.ids import Direction, ProfileId
 from gateway.domain.money import CNY, Currency, Money
 from gateway.domain.papers import (
     Consignee,
@@ -65,6 +69,7 @@ _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 # Building the details of a fault costs microseconds: a hostile body may not ask for a million.
 FAULTS_BUILT: Final = 20_000
 _NO_REF: Final = PaymentRef()
+_CHINA: Final = "142"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class PaperItem:
     profile_id: ProfileId
     order_no: str | None
     paper: Paper
+    direction: Direction = Direction.IMPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,9 @@ def to_item(model: AnyIn) -> PaperItem | GoodsItem:
     """The domain side of a checked model."""
     if isinstance(model, GoodsIn):
         return GoodsItem(ProfileId(model.profile), model)
-    return PaperItem(ProfileId(model.profile), model.order_no, to_paper(model))
+    is_export = isinstance(model, ExportOrderIn | FundsReceiptIn | ExportWaybillIn)
+    direction = Direction.EXPORT if is_export else Direction.IMPORT
+    return PaperItem(ProfileId(model.profile), model.order_no, to_paper(model), direction)
 
 
 def to_paper(model: PaperIn) -> Paper:
@@ -309,11 +317,81 @@ def _goods(model: GoodsIn, scope: GoodsScope) -> GoodsRecord:
     )
 
 
+def _export_order(model: ExportOrderIn) -> Order:
+    """An order without what only imports declare: no discount, no tax, no buyer's identity."""
+    currency = Currency(model.currency)
+    goods_value, freight = Decimal(model.goods_value), Decimal(model.freight)
+    nothing = Money(Decimal(0), currency)
+    return Order(
+        order_no=model.order_no,
+        goods_value=Money(goods_value, currency),
+        freight=Money(freight, currency),
+        discount=nothing,
+        tax=nothing,
+        paid=Money(goods_value + freight, currency),
+        lines=tuple([_export_line(line, currency) for line in model.lines]),
+        waybill_no=model.waybill_no,
+        ordered_at=model.ordered_at,
+        note=model.note,
+        destination=model.destination,
+    )
+
+
+def _export_line(line: ExportLineIn, currency: Currency) -> OrderLine:
+    return OrderLine(
+        line_no=line.line_no,
+        sku=line.sku,
+        name=line.name,
+        model="",
+        quantity=Decimal(line.quantity),
+        unit=line.unit,
+        price=Money(Decimal(line.price), currency),
+        total=Money(Decimal(line.total), currency),
+        origin=_CHINA,
+        barcode=line.barcode,
+        description=line.description,
+        note=line.note,
+    )
+
+
+def _funds(model: FundsReceiptIn) -> PaymentSlip:
+    return PaymentSlip(
+        transaction_id=model.receipt_no,
+        amount=Money(Decimal(model.amount), Currency(model.currency)),
+        order_no=model.order_no,
+        company_code=model.company_code,
+        company_name=model.company_name,
+        paid_at=model.received_at,
+        note=model.note,
+    )
+
+
+def _export_waybill(model: ExportWaybillIn) -> Waybill:
+    return Waybill(
+        waybill_no=model.waybill_no,
+        order_no=model.order_no,
+        carrier_code=model.carrier_code,
+        carrier_name=model.carrier_name,
+        freight=_money(model.freight, model.currency),
+        insurance=_money(model.insurance, model.currency),
+        gross_weight_kg=Decimal(model.gross_weight_kg),
+        pack_count=model.pack_count,
+        goods_info=model.goods_info,
+        bill_no=model.bill_no,
+        transport_no=model.transport_no,
+        voyage_no=model.voyage_no,
+        note=model.note,
+    )
+
+
 # Any: each converter takes its own model, and the table is keyed by that model's type.
 _CONVERT: Final[dict[type[PaperIn], Callable[[Any], Paper]]] = {
     OrderIn: _order,
     PaymentIn: _payment,
     WaybillIn: _waybill,
+    ExportOrderIn: _export_order,
+    FundsReceiptIn: _funds,
+    ExportWaybillIn: _export_waybill,
 }
 
 

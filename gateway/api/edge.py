@@ -288,6 +288,80 @@ class WaybillIn(Edge):
     note: Note | None = None
 
 
+class ExportLineIn(Edge):
+    """One line of an export order; ``total`` as the shop sums it."""
+
+    line_no: Annotated[int, Field(ge=1, le=9999)]
+    sku: Annotated[str, _reference(20)]
+    name: Annotated[str, _text(250)]
+    barcode: Annotated[str, _text(50)] | None = None
+    description: Note | None = None
+    unit: Code3
+    quantity: Amount
+    price: Amount
+    total: Amount
+    note: Note | None = None
+
+
+class ExportOrderIn(Edge):
+    """An export order (出口订单, 303); of 9810 its number is the booking's.
+
+    ``destination`` is the country that the goods go to, by default the profile's.
+    """
+
+    type: Literal["export_order"] = "export_order"
+    profile: ProfileRef
+    order_no: Number
+    ordered_at: Moment | None = None
+    currency: CurrencyCode
+    goods_value: Amount
+    freight: Amount
+    destination: Code3 | None = None
+    waybill_no: Number | None = None
+    lines: Annotated[list[ExportLineIn], Field(min_length=1, max_length=100)]
+    note: Note | None = None
+
+
+class FundsReceiptIn(Edge):
+    """A receipt of funds (收款单, 403): the seller's money that arrived for one order."""
+
+    type: Literal["funds_receipt"] = "funds_receipt"
+    profile: ProfileRef
+    order_no: Number
+    receipt_no: Number
+    company_code: Code | None = None
+    company_name: CompanyName | None = None
+    amount: Amount
+    currency: CurrencyCode
+    received_at: Moment
+    note: Note | None = None
+
+
+class ExportWaybillIn(Edge):
+    """The waybill of an export (出口运单, 505); weights in kilograms.
+
+    Without ``order_no`` it waits until an order names its ``waybill_no``. What is known of the
+    conveyance only later is left to the list of the consignment.
+    """
+
+    type: Literal["export_waybill"] = "export_waybill"
+    profile: ProfileRef
+    order_no: Number | None = None
+    waybill_no: Annotated[str, _reference(32)]
+    carrier_code: Code | None = None
+    carrier_name: CompanyName | None = None
+    currency: CurrencyCode
+    freight: Amount | None = None
+    insurance: Amount | None = None
+    gross_weight_kg: Amount
+    pack_count: Annotated[int, Field(ge=1, le=999_999_999)] = 1
+    goods_info: Annotated[str, _text(200)] | None = None
+    bill_no: Annotated[str, _reference(37)] | None = None
+    transport_no: Annotated[str, _reference(100)] | None = None
+    voyage_no: Annotated[str, _reference(32)] | None = None
+    note: Note | None = None
+
+
 def _positive(amount: str | int) -> str | int:
     if not str(amount).strip("0."):
         raise PydanticCustomError("positive", "must be greater than 0")
@@ -332,13 +406,16 @@ class GoodsIn(Edge):
     valid_to: Day | None = None
 
 
-PaperIn = OrderIn | PaymentIn | WaybillIn
+PaperIn = OrderIn | PaymentIn | WaybillIn | ExportOrderIn | FundsReceiptIn | ExportWaybillIn
 AnyIn = PaperIn | GoodsIn
 LineOfBatch = Annotated[AnyIn, Field(discriminator="type")]
 
 ORDER: Final[TypeAdapter[OrderIn]] = TypeAdapter(OrderIn)
 PAYMENT: Final[TypeAdapter[PaymentIn]] = TypeAdapter(PaymentIn)
 WAYBILL: Final[TypeAdapter[WaybillIn]] = TypeAdapter(WaybillIn)
+EXPORT_ORDER: Final[TypeAdapter[ExportOrderIn]] = TypeAdapter(ExportOrderIn)
+FUNDS_RECEIPT: Final[TypeAdapter[FundsReceiptIn]] = TypeAdapter(FundsReceiptIn)
+EXPORT_WAYBILL: Final[TypeAdapter[ExportWaybillIn]] = TypeAdapter(ExportWaybillIn)
 GOODS: Final[TypeAdapter[GoodsIn]] = TypeAdapter(GoodsIn)
 BATCH_LINE: Final[TypeAdapter[AnyIn]] = TypeAdapter(LineOfBatch)
 

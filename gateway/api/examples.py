@@ -173,7 +173,7 @@ EXAMPLES: Final = (
         "GET",
         "/v1/packs",
         200,
-        {"packs": [], "builtin": ["import-default"]},
+        {"packs": [], "builtin": ["export-default", "import-default"]},
     ),
     Example(
         "Have notices sent to your shop; the secret is shown this once",

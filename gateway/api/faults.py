@@ -86,11 +86,15 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "too_short": ("must have at least {min_length} item", "至少 {min_length} 项"),
     "union_tag_invalid": ("must be one of: {expected_tags}", "必须是以下之一：{expected_tags}"),
     "union_tag_not_found": (
-        "is missing; say order, payment, waybill or goods",
-        "缺少 type，请填 order、payment、waybill 或 goods",
+        "is missing; say order, payment, waybill, goods, or export_order, funds_receipt,"
+        " export_waybill",
+        "缺少 type，请填 order、payment、waybill、goods 或 export_order、funds_receipt、"
+        "export_waybill",
     ),
 }
-_TAGS: Final = frozenset({"order", "payment", "waybill", "goods"})
+_TAGS: Final = frozenset(
+    {"order", "payment", "waybill", "goods", "export_order", "funds_receipt", "export_waybill"}
+)
 _POSITION: Final = re.compile(r" at line ([0-9]+) column ([0-9]+)$")
 _REFERENCE_FORM: Final = r"^\S(?:.*\S)?$"
 

@@ -63,6 +63,8 @@ class Intake:
         profile = self._profile(call.tenant, item.profile_id)
         if profile is None:
             raise Refusal(unknown_profile())
+        if item.direction is not profile.direction:
+            raise Refusal(other_direction(profile))
         incoming = Incoming(call.tenant, profile, item.paper, SOURCE, call.body, 0, len(call.body))
         (result,) = await self._take((incoming,))
         problem = _problem_of(result, self._settings)
@@ -121,6 +123,8 @@ class Intake:
                 batch.refuse(index, unknown_profile())
             elif isinstance(item, GoodsItem):
                 batch.goods.append((index, item.record(profile.goods_scope)))
+            elif item.direction is not profile.direction:
+                batch.refuse(index, other_direction(profile))
             else:
                 incoming = Incoming(
                     batch.tenant, profile, item.paper, SOURCE, batch.body, offset, length
@@ -225,6 +229,14 @@ def unknown_profile() -> Problem:
     """The profile named is not one of the tenant's."""
     fault = Fault("profile", "is not one of your filing profiles", "不是您的申报方案")
     return Problem(P.UNKNOWN_PROFILE, (fault,))
+
+
+def other_direction(profile: FilingProfile) -> Problem:
+    """A paper of an import under a profile of exports, or the other way round."""
+    english = f"files {profile.direction}s: send the papers of that direction"
+    way = "出口" if profile.is_export else "进口"
+    chinese = f"该方案为{way}申报，请发送{way}单证"
+    return Problem(P.INVALID_FIELDS, (Fault("profile", english, chinese),))
 
 
 def _problem_of(result: IntakeResult, settings: APISettings) -> Problem | None:

@@ -9,7 +9,7 @@ from gateway.api.call import Answer, Call
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import PREFLIGHT, PreflightIn
 from gateway.api.faults import Fault, InvalidFields
-from gateway.api.intake import SOURCE, unknown_profile
+from gateway.api.intake import SOURCE, other_direction, unknown_profile
 from gateway.api.problems import Refusal
 from gateway.api.services import Services
 from gateway.api.views import Doc, verdict_view
@@ -96,6 +96,8 @@ def _profile(services: Services, call: Call, given: PreflightIn) -> FilingProfil
     profile = services.master.profile(call.tenant, ProfileId(profiles.pop()))
     if profile is None:
         raise Refusal(unknown_profile())
+    if profile.is_export:
+        raise Refusal(other_direction(profile))
     return profile
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
+from gateway.api.intake import other_direction
 from gateway.api.reasons import value_fault
 from gateway.api.services import Admin, Ingest
 from gateway.api.views import Explain, finding_view
@@ -193,6 +194,8 @@ class _Run:
             self.batch.goods.append((index, item.record(profile.goods_scope)))
             return
         doc["order_no"] = item.order_no
+        if item.direction is not profile.direction:
+            raise RowFaulty(other_direction(profile).errors)
         incoming = Incoming(self.job.tenant, profile, item.paper, SOURCE, row.raw, 0, len(row.raw))
         self.batch.papers.append((index, incoming))
 

@@ -122,6 +122,18 @@ class ClearanceClient:
         """Send a waybill."""
         return cast(PaperTaken, await self._post("/v1/waybills", waybill, key))
 
+    async def send_export_order(self, order: Paper, *, key: str | None = None) -> PaperTaken:
+        """Send an order of goods that leave (303)."""
+        return cast(PaperTaken, await self._post("/v1/export-orders", order, key))
+
+    async def send_funds_receipt(self, funds: Paper, *, key: str | None = None) -> PaperTaken:
+        """Send a receipt of the money for an export (403)."""
+        return cast(PaperTaken, await self._post("/v1/funds-receipts", funds, key))
+
+    async def send_export_waybill(self, waybill: Paper, *, key: str | None = None) -> PaperTaken:
+        """Send the waybill of an export (505)."""
+        return cast(PaperTaken, await self._post("/v1/export-waybills", waybill, key))
+
     async def send_goods(self, goods: Paper, *, key: str | None = None) -> GoodsTaken:
         """Send a goods record."""
         return cast(GoodsTaken, await self._post("/v1/goods", goods, key))

@@ -306,7 +306,7 @@ class FilingProfile:
     def _check_direction(self) -> None:
         """What the direction demands: a mode of its own, and of an export its terms."""
         if self.mode not in MODES[self.direction]:
-            raise InvalidValue("mode", f"no {self.direction} is declared under {self.mode}")
+            raise InvalidValue("mode", "is no mode of the direction")
         if not self.is_export:
             if self.export is not None:
                 raise InvalidValue("export", "belongs to an export alone")

@@ -124,4 +124,26 @@ def papers(number: str, **of_order: Any) -> list[Paper]:
     return [replace(order, **of_order), slip, waybill]
 
 
-__all__ = ["PROFILE", "TENANT", "goods", "papers", "profile", "usd"]
+def documents(number: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The same papers as a seller sends them."""
+    line = {
+        "line_no": 1, "sku": "TEA-CUP", "name": "瓷茶杯", "unit": "011", "quantity": 2,
+        "price": "9.50", "total": "19.00",
+    }  # fmt: skip
+    order = {
+        "profile": PROFILE, "order_no": number, "currency": "USD", "goods_value": "19.00",
+        "freight": "4.00", "destination": "502", "lines": [line],
+    }  # fmt: skip
+    funds = {
+        "profile": PROFILE, "order_no": number, "receipt_no": f"F-{number}", "amount": "23.00",
+        "currency": "USD", "received_at": "2026-11-01T10:00:00+08:00",
+    }  # fmt: skip
+    waybill = {
+        "profile": PROFILE, "order_no": number, "waybill_no": f"{number}-W", "currency": "USD",
+        "gross_weight_kg": "0.8", "bill_no": "180-00000001", "transport_no": "CK001",
+        "voyage_no": "CK001",
+    }  # fmt: skip
+    return order, funds, waybill
+
+
+__all__ = ["PROFILE", "TENANT", "documents", "goods", "papers", "profile", "usd"]

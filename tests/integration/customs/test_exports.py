@@ -17,6 +17,7 @@ from gateway.app.config import FolderSection
 from gateway.app.container import Gateway
 from gateway.app.demo_world import prepare, quick
 from gateway.app.serve import running
+from gateway.client import ClearanceClient, InvalidRequest
 from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
@@ -25,6 +26,8 @@ from gateway.domain.papers import Paper, PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, PaperFiling, TradeMode
 from gateway.flow.ingest import Incoming
 from gateway.ports import CaseDetail
+from store.keys import KeyRole
+from tests.integration.client.conftest import good_order
 from tests.support import exports
 
 _S, _K = CaseStage, DeclarationKind
@@ -37,6 +40,7 @@ class Desk:
     gateway: Gateway
     customs: CustomsAuthority
     profile: FilingProfile
+    address: str = ""
 
     async def take(self, papers: Sequence[Paper]) -> CaseId:
         """Hand the papers of one order in; gives its case."""
@@ -73,20 +77,31 @@ async def exporting(
     asked = customs or quick(replace(Settings.demo(), require_filings=True))
     authority = CustomsAuthority(5, asked)
     stop = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks, running(settings) as (gateway, _):
+    async with asyncio.TaskGroup() as tasks, running(settings) as (gateway, serving):
         tasks.create_task(run_folder(authority, section.send, section.receive, stop=stop))
         await gateway.admin.create_tenant(exports.TENANT, "示例出口商 Example exporter")
         await gateway.admin.put_profile(profile)
         await gateway.admin.put_goods(exports.TENANT, exports.goods(profile))
-        yield Desk(gateway, authority, profile)
+        assert serving is not None
+        yield Desk(gateway, authority, profile, serving.address)
         assert not (await check_everything(gateway)).violations
         stop.set()
 
 
 async def test_an_export_is_declared_with_all_its_papers_and_released(tmp_path: Path) -> None:
     async with exporting(tmp_path, exports.profile()) as desk:
-        case_id = await desk.take(exports.papers("EX-1"))
-        found = await desk.at(case_id, _S.RELEASED)
+        key = await desk.gateway.keys.new(exports.TENANT, KeyRole.SELLER, "shop")
+        order, funds, waybill = exports.documents("EX-1")
+        async with ClearanceClient(desk.address, key.token) as client:
+            with pytest.raises(InvalidRequest) as refused:
+                await client.send_order(good_order().order | {"profile": exports.PROFILE})
+            assert [fault.path for fault in refused.value.errors] == ["profile"]
+            taken = await client.send_export_order(order)
+            assert (taken["status"], taken["stage"]) == ("accepted", "collecting")
+            await client.send_funds_receipt(funds)
+            (line,) = await client.send_batch([{"type": "export_waybill", **waybill}])
+            assert line["status"] == "accepted"
+        found = await desk.at(CaseId(str(taken["case"])), _S.RELEASED)
         filed = {one.kind: one for one in found.state.declarations}
         assert {kind: one.stage for kind, one in filed.items()} == {
             _K.EXPORT_ORDER: DeclarationStage.STORED,
