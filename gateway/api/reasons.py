@@ -29,6 +29,7 @@ _TEXTS: Final = {
     "is needed for account-stock, and for no other table": "账册库存表必须指明租户，其他表不可指明",
     "is needed with a specific rate or a threshold": "有从量税率或起征额时必填",
     "is no enterprise of this deployment": "不是已登记的企业",
+    "is no field of a goods record that can be corrected": "不是可更正的商品备案字段",
     "is no field of a paper that can be corrected": "不是可更正的单证字段",
     "is no mode of the direction": "该方向不能使用此监管方式",
     "is no field of this paper": "该单证没有此字段",
@@ -41,12 +42,14 @@ _TEXTS: Final = {
     "must be 8 or 10 digits": "必须是 8 位或 10 位数字",
     "must be a 10-character customs or 18-character credit code":
         "必须是 10 位海关编码或 18 位统一社会信用代码",
+    "must be a day as YYYY-MM-DD": "必须是 YYYY-MM-DD 格式的日期",
     "must be a day, such as 2026-01-01": "必须是日期，如 2026-01-01",
     "must be a fraction of one, below 1": "必须是小于 1 的小数",
     "must be a fraction of one, such as 0.13": "必须是小数，如 0.13",
     "must be a plain decimal with at most 14 digits before and 5 after the point":
         "必须是普通小数，整数最多 14 位，小数最多 5 位",
     "must be a whole number": "必须是整数",
+    "must be a year": "必须是年份",
     "must be a year, such as 2026": "必须是年份，如 2026",
     "must be an absolute https or http address": "必须是完整的 https 或 http 地址",
     "must be an amount in CNY with at most two decimal places": "必须是人民币金额，最多两位小数",
