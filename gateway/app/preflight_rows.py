@@ -203,7 +203,7 @@ def given_of(place: str, doc: Doc) -> Given:
         fault = Fault("type", text, "请填 type：order、payment、waybill 或 goods")
         return Given(place, None, None, faults=(fault,))
     profile = doc.get("profile") if isinstance(doc.get("profile"), str) else None
-    order_no = doc.get("order_no") if isinstance(doc.get("order_no"), str) else None
+    order_no = _number(doc, "order_no")
     named = {**doc, "type": kind.value, "profile": profile or UNNAMED_PROFILE}
     item: PaperItem | GoodsItem | None = None
     paper: Paper | None = None
@@ -268,6 +268,12 @@ def _text(doc: Doc, path: str) -> str | None:
     return str(value) or None
 
 
+def _number(doc: Doc, path: str) -> str | None:
+    """A number of a paper without the space around it, for which the row has its fault."""
+    text = _text(doc, path)
+    return text and text.strip()
+
+
 def _maybe_decimal(doc: Doc, path: str) -> Decimal | None:
     value = _at(doc, path)
     text = str(value) if isinstance(value, str | int | float) else ""  # a JSON float is its text
@@ -318,7 +324,7 @@ def _order(doc: Doc) -> Order:
         return Money(_decimal(doc, name), currency)
 
     return Order(
-        order_no=_text(doc, "order_no") or "",
+        order_no=_number(doc, "order_no") or "",
         goods_value=money("goods_value"),
         freight=money("freight"),
         discount=money("discount"),
@@ -336,7 +342,7 @@ def _order(doc: Doc) -> Order:
                 for name in ("company_code", "company_name", "transaction_id")
             )
         ),
-        waybill_no=_text(doc, "waybill_no"),
+        waybill_no=_number(doc, "waybill_no"),
         batch_numbers=_text(doc, "batch_numbers"),
         ordered_at=_moment(doc, "ordered_at"),
         note=_text(doc, "note"),
@@ -365,9 +371,9 @@ def _line(one: Any, index: int, currency: Currency) -> OrderLine:
 def _payment(doc: Doc) -> PaymentSlip:
     check = _text(doc, "identity_check")
     return PaymentSlip(
-        transaction_id=_text(doc, "transaction_id") or "",
+        transaction_id=_number(doc, "transaction_id") or "",
         amount=Money(_decimal(doc, "amount"), Currency(_text(doc, "currency") or "CNY")),
-        order_no=_text(doc, "order_no"),
+        order_no=_number(doc, "order_no"),
         company_code=_text(doc, "company_code"),
         company_name=_text(doc, "company_name"),
         payer=_person(doc, "payer"),
@@ -381,8 +387,8 @@ def _waybill(doc: Doc) -> Waybill:
     freight, insurance = _maybe_decimal(doc, "freight"), _maybe_decimal(doc, "insurance")
     count = doc.get("pack_count")
     return Waybill(
-        waybill_no=_text(doc, "waybill_no") or "",
-        order_no=_text(doc, "order_no"),
+        waybill_no=_number(doc, "waybill_no") or "",
+        order_no=_number(doc, "order_no"),
         carrier_code=_text(doc, "carrier_code"),
         carrier_name=_text(doc, "carrier_name"),
         freight=None if freight is None else Money(freight),

@@ -22,6 +22,8 @@ from gateway.domain.ids import CaseId, ProfileId, TenantId
 from gateway.domain.matching import explain_missing
 from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile, Party, TradeMode
+from gateway.domain.quota import QuotaAccount, buyer_of
+from gateway.domain.tables import NO_TABLES, Tables
 from gateway.flow.trial import (
     Surroundings,
     Trial,
@@ -61,6 +63,14 @@ class Known(Protocol):
         """The papers of a case that is stored."""
         ...
 
+    def tables(self, tenant: TenantId) -> Tables:
+        """The reference tables that were imported."""
+        ...
+
+    async def account(self, profile: FilingProfile, order: Order) -> QuotaAccount | None:
+        """The account of an order's buyer."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
@@ -81,6 +91,14 @@ class Nothing:
     async def papers(self, tenant: TenantId, case: CaseId) -> Mapping[PaperKind, PaperRevision]:
         """None."""
         return {}
+
+    def tables(self, tenant: TenantId) -> Tables:
+        """None."""
+        return NO_TABLES
+
+    async def account(self, profile: FilingProfile, order: Order) -> QuotaAccount | None:
+        """None."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +370,7 @@ async def _around(
     known = run.known
     has_goods = bool(goods)
     stored: dict[CaseId, Mapping[PaperKind, PaperRevision]] = {}
+    accounts: dict[tuple[TenantId, str], QuotaAccount] = {}
     linked, _ = with_order_numbers(tried)
     is_deployed = not isinstance(known, Nothing)
     for order_no, item in linked:
@@ -364,6 +383,12 @@ async def _around(
         case = case_key_of(item.profile, order_no).case_id
         if is_deployed and case not in stored:
             stored[case] = await known.papers(tenant, case)
+        buyer = buyer_of(item.paper) if isinstance(item.paper, Order) else None
+        if is_deployed and buyer is not None and (tenant, buyer) not in accounts:
+            assert isinstance(item.paper, Order)
+            account = await known.account(item.profile, item.paper)
+            if account is not None:
+                accounts[tenant, buyer] = account
     return Surroundings(
         goods=goods,
         expected=frozenset(expected),
@@ -371,6 +396,8 @@ async def _around(
         excused=frozenset(excused),
         holders=await known.holders(lookups_of(tried)),
         stored=stored,
+        tables={one: known.tables(one) for one in {item.profile.tenant for _, item in linked}},
+        accounts=accounts,
     )
 
 

@@ -176,13 +176,18 @@ class RelationGraph:
     def _order(self, ref: Ref) -> Iterator[BrokenTie]:
         """A declared order is paid once, filed once at each place, and travels in one parcel."""
         paying = [one for one in self.reaching(ref, Tie.PAYS) if self._stands(one.source)]
-        if len(paying) > 1 and not any(one.part is PaymentPart.MERGED for one in paying):
+        is_merged = any(one.part is PaymentPart.MERGED for one in paying)
+        is_several = len(paying) > 1 and not is_merged
+        if is_several:
             others = tuple(one.source for one in paying)
             amounts = tuple((one.source.value, one.amount) for one in paying if one.amount)
             yield BrokenTie(TieFault.SEVERAL_PAYMENTS, ref, others, amounts)
+        # Of several payments, or of parts that a merged one stands for, each has a filing.
+        filings = () if is_several else self.reaching(ref, Tie.FILES)
         places: dict[str | None, list[Ref]] = {}
-        for one in self.reaching(ref, Tie.FILES):
-            places.setdefault(one.place, []).append(one.source)
+        for one in filings:
+            if not is_merged or one.part is PaymentPart.MERGED:
+                places.setdefault(one.place, []).append(one.source)
         for filed in places.values():
             if len(filed) > 1:
                 yield BrokenTie(TieFault.FILED_TWICE, ref, tuple(filed))

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
-from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
+from gateway.domain.circumstances import Circumstances
 from gateway.domain.codec import from_micros
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord, GoodsScope
-from gateway.domain.ids import CaseId, Direction, RawId, case_id
+from gateway.domain.ids import CaseId, Direction, RawId, TenantId, case_id
 from gateway.domain.matching import Outcome, find_rule
 from gateway.domain.papers import (
     Order,
@@ -26,6 +26,7 @@ from gateway.domain.papers import (
     kind_of,
 )
 from gateway.domain.profile import FilingProfile
+from gateway.domain.quota import QuotaAccount, QuotaStanding, asked, buyer_of, standing
 from gateway.domain.relations import (
     BrokenTie,
     Paid,
@@ -38,7 +39,10 @@ from gateway.domain.relations import (
     relations_of_payment,
     relations_of_waybill,
 )
+from gateway.domain.tables import NO_TABLES, Tables
 from gateway.flow import links
+from gateway.flow.around import dutiable, paper_of
+from gateway.flow.clockwork import local_date
 from gateway.flow.ingest import claim_of
 from gateway.flow.normalise import composed
 from gateway.flow.trial_inventory import (
@@ -81,7 +85,8 @@ class Surroundings:
 
     ``expected`` are the kinds of paper that every order should have here, ``expects_goods`` whether
     goods records too; ``excused`` names (order number, kind) of papers that could not be read.
-    ``holders`` and ``stored`` are the claims and papers of a deployment.
+    ``holders``, ``stored``, ``tables`` and ``accounts`` (by tenant and ``buyer_of``) are those of a
+    deployment.
     """
 
     goods: GoodsFor = field(default_factory=dict)
@@ -90,6 +95,8 @@ class Surroundings:
     excused: Collection[tuple[str, PaperKind]] = ()
     holders: Mapping[Lookup, CaseId] = field(default_factory=dict)
     stored: Mapping[CaseId, Mapping[PaperKind, PaperRevision]] = field(default_factory=dict)
+    tables: Mapping[TenantId, Tables] = field(default_factory=dict)
+    accounts: Mapping[tuple[TenantId, str], QuotaAccount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +198,8 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
         else:
             _put_inventory(case, item, item.inventory)
     ties = _broken_ties([(number, item) for number, item in found if item.inventory is None])
-    judged = tuple(_judged(case, around, matcher, now, ties) for case in cases.values())
-    return Trial(judged, tuple(unlinked))
+    trial = _Judge(around, matcher, now, ties, dict(around.accounts))
+    return Trial(tuple(trial.judged(case) for case in cases.values()), tuple(unlinked))
 
 
 def _put(case: _Case, item: Tried, holders: dict[Lookup, CaseId]) -> None:
@@ -223,8 +230,12 @@ def _put_paper(case: _Case, papers: dict[PaperKind, PaperRevision], item: Tried)
 # What claims do not tell already.
 _TIES: Final = frozenset(
     {
+        TieFault.ATTEMPT_FOR_TRANSACTION,
+        TieFault.FILED_TWICE,
         TieFault.SEVERAL_PAYMENTS,
         TieFault.SEVERAL_PARCELS,
+        TieFault.SPLIT_ABOVE_PAYMENT,
+        TieFault.SPLIT_AND_WHOLE,
     }
 )
 # Against one of several payments an amount says nothing.
@@ -232,15 +243,17 @@ _SEVERAL: Final = "PAYMENT-SEVERAL"
 _AMOUNT: Final = "PAYMENT-AMOUNT"
 
 
-Ties = Mapping[Ref, Sequence[BrokenTie]]
+Ties = Mapping[str, Sequence[BrokenTie]]
 
 
 def _broken_ties(items: Sequence[tuple[str, Tried]]) -> Ties:
-    """What is wrong with how the numbers of all these papers hang together, by order."""
+    """What is wrong with how the numbers of all these papers hang together, by order number."""
     relations: list[Relation] = []
     paid: dict[Ref, Paid] = {}
+    own: dict[str, set[Ref]] = {}
     for order_no, item in items:
         platform, paper = item.profile.platform.code, item.paper
+        before = len(relations)
         if isinstance(paper, Order):
             relations += relations_of_order(paper, platform)
         elif isinstance(paper, PaymentSlip):
@@ -252,70 +265,102 @@ def _broken_ties(items: Sequence[tuple[str, Tried]]) -> Ties:
             paid |= took
         else:
             relations += relations_of_waybill(replace(paper, order_no=order_no), platform)
-    found_at: dict[Ref, list[BrokenTie]] = {}
-    for tie in RelationGraph(relations, paid).check():
-        if tie.fault in _TIES:
-            found_at.setdefault(tie.at, []).append(tie)
-    return found_at
+        refs = own.setdefault(order_no, {Ref(RefKind.ORDER, order_no, platform)})
+        refs.update(ref for one in relations[before:] for ref in (one.source, one.target))
+    broken = [tie for tie in RelationGraph(relations, paid).check() if tie.fault in _TIES]
+    if not broken:
+        return {}
+    return {number: [tie for tie in broken if tie.at in refs] for number, refs in own.items()}
 
 
-def _around_case(case: _Case, ties: Ties) -> Circumstances:
-    here = ties.get(Ref(RefKind.ORDER, case.key.order_no, case.key.platform), ())
-    return Circumstances(ties=tuple(here)) if here else NOTHING_KNOWN
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Judges the cases in their order: what one holds of its buyer's limit, the next one lacks."""
 
+    around: Surroundings
+    matcher: Matcher
+    now: int
+    ties: Ties
+    accounts: dict[tuple[TenantId, str], QuotaAccount]
 
-def _judged(case: _Case, around: Surroundings, matcher: Matcher, now: int, ties: Ties) -> TriedCase:
-    inventory = case.inventory
-    papers = case.papers
-    if inventory is not None:
-        expected = {kind for kind in around.expected if kind not in papers}
+    def judged(self, case: _Case) -> TriedCase:
+        """The verdict over one case."""
+        inventory = case.inventory
+        papers = case.papers if inventory is None else self._with_inventory(case, inventory)
+        profile = case.profile
+        if inventory is not None and not case.papers:
+            # Nothing that it names is there: without a fact to wait from, no time is left to wait.
+            profile = replace(inventory.profile, waiting_s=0)
+        goods = self._goods(case, papers)
+        known = self._around(case, papers, profile)
+        verdict = self.matcher(papers, profile, goods, case.taken, self.now, known)
+        broken = [one for one in verdict.findings if one.state != "unverifiable"]
+        if inventory is not None and is_compared(case.papers):
+            broken = [one for one in broken if is_of_papers(one)]
+            broken += self._held_against(case, inventory)
+            case.unasked.clear()
+        if any(one.rule == _SEVERAL for one in broken):
+            broken = [one for one in broken if one.rule != _AMOUNT]
+        broken = [one for one in broken if one.rule not in case.unasked]
+        findings = [one for one in broken if _is_expected(one, case, self.around)]
+        return TriedCase(
+            case.key,
+            case.profile,
+            {kind: tuple(places) for kind, places in case.places.items()},
+            _kind(verdict, findings, len(findings) != len(broken)),
+            tuple(findings),
+            tuple(one for one in verdict.findings if one.state == "unverifiable"),
+            tuple(path for one in broken if one not in findings for path in one.paths),
+        )
+
+    def _with_inventory(
+        self, case: _Case, inventory: InventoryTried
+    ) -> dict[PaperKind, PaperRevision]:
+        expected = {kind for kind in self.around.expected if kind not in case.papers}
         said = {kind: one for kind, one in inventory.papers.items() if kind not in expected}
-        papers = stood_in(papers, InventoryTried(inventory.profile, said))
-    known = _around_case(case, ties)
-    profile = case.profile
-    if inventory is not None and not case.papers:
-        # Nothing that it names is there: without a fact to wait from, there is no time to wait.
-        profile = replace(inventory.profile, waiting_s=0)
-    goods = _goods(case, papers, around)
-    verdict = matcher(papers, profile, goods, case.taken, now, known)
-    broken = [one for one in verdict.findings if one.state != "unverifiable"]
-    if inventory is not None and is_compared(case.papers):
-        broken = [one for one in broken if is_of_papers(one)]
-        broken += _held_against(case, inventory, around, matcher, now)
-        case.unasked.clear()
-    if any(one.rule == _SEVERAL for one in broken):
-        broken = [one for one in broken if one.rule != _AMOUNT]
-    broken = [one for one in broken if one.rule not in case.unasked]
-    findings = [one for one in broken if _is_expected(one, case, around)]
-    return TriedCase(
-        case.key,
-        case.profile,
-        {kind: tuple(places) for kind, places in case.places.items()},
-        _kind(verdict, findings, len(findings) != len(broken)),
-        tuple(findings),
-        tuple(one for one in verdict.findings if one.state == "unverifiable"),
-        tuple(path for one in broken if one not in findings for path in one.paths),
-    )
+        return stood_in(case.papers, InventoryTried(inventory.profile, said))
 
+    def _goods(
+        self, case: _Case, papers: Mapping[PaperKind, PaperRevision]
+    ) -> dict[str, GoodsRecord]:
+        order = paper_of(papers, PaperKind.ORDER)
+        skus = [line.sku for line in order.lines] if isinstance(order, Order) else []
+        scope, goods = case.profile.goods_scope, self.around.goods
+        return {sku: goods[scope, sku] for sku in skus if (scope, sku) in goods}
 
-def _goods(
-    case: _Case, papers: Mapping[PaperKind, PaperRevision], around: Surroundings
-) -> dict[str, GoodsRecord]:
-    order = papers.get(PaperKind.ORDER)
-    paper = None if order is None else order.paper
-    skus = [line.sku for line in paper.lines] if isinstance(paper, Order) else []
-    scope = case.profile.goods_scope
-    return {sku: around.goods[scope, sku] for sku in skus if (scope, sku) in around.goods}
+    def _held_against(self, case: _Case, inventory: InventoryTried) -> list[Finding]:
+        """What an inventory says otherwise than its papers, or is wrong by itself."""
+        filed = replace(filed_around(case.papers, case.parties), tables=self._tables(case))
+        goods = self._goods(case, inventory.papers)
+        verdict = self.matcher(inventory.papers, inventory.profile, goods, {}, self.now, filed)
+        return of_inventory([one for one in verdict.findings if one.state != "unverifiable"])
 
+    def _tables(self, case: _Case) -> Tables:
+        return self.around.tables.get(case.key.tenant, NO_TABLES)
 
-def _held_against(
-    case: _Case, inventory: InventoryTried, around: Surroundings, matcher: Matcher, now: int
-) -> list[Finding]:
-    """What an inventory says otherwise than its papers, or is wrong by itself."""
-    filed = filed_around(case.papers, case.parties)
-    goods = _goods(case, inventory.papers, around)
-    verdict = matcher(inventory.papers, inventory.profile, goods, {}, now, filed)
-    return of_inventory([one for one in verdict.findings if one.state != "unverifiable"])
+    def _around(
+        self, case: _Case, papers: Mapping[PaperKind, PaperRevision], profile: FilingProfile
+    ) -> Circumstances:
+        here = self.ties.get(case.key.order_no, ())
+        return Circumstances(
+            tables=self._tables(case), ties=tuple(here), quota=self._quota(case, papers, profile)
+        )
+
+    def _quota(
+        self, case: _Case, papers: Mapping[PaperKind, PaperRevision], profile: FilingProfile
+    ) -> QuotaStanding | None:
+        """The buyer's standing without this case, which then holds what still fits."""
+        order, value = paper_of(papers, PaperKind.ORDER), dutiable(papers)
+        buyer = buyer_of(order) if isinstance(order, Order) else None
+        if buyer is None or value is None or value < 0:
+            return None
+        if case.key.direction is not Direction.IMPORT:
+            return None
+        place = (case.key.tenant, buyer)
+        account = self.accounts.get(place) or QuotaAccount("", local_date(self.now).year)
+        limit = self.matcher.limit(profile, self.now).annual
+        self.accounts[place] = asked(account, case.key.case_id, value, limit, self.now)
+        return standing(account, limit, self.now, without=case.key.case_id)
 
 
 def _is_expected(finding: Finding, case: _Case, around: Surroundings) -> bool:

@@ -30,13 +30,17 @@ from gateway.app.preflight_rows import GivenFile, read_rows
 from gateway.app.preflighting import Known, Nothing, Report, preflight_files
 from gateway.app.profile_file import ProfileFaulty, read_profile
 from gateway.app.surroundings import SystemClock
+from gateway.domain.case import CaseState
 from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import explain
-from gateway.domain.papers import PaperKind, PaperRevision
+from gateway.domain.papers import Order, PaperKind, PaperRevision
 from gateway.domain.profile import FilingProfile
+from gateway.domain.quota import QuotaAccount, buyer_of
+from gateway.domain.tables import Tables
 from gateway.flow.clockwork import local_date
-from gateway.ports import Lookup
+from gateway.flow.trial import case_key_of
+from gateway.ports import CaseView, Lookup
 from gateway.ports.packs import StoredPack
 from store.claims import find_claims
 from store.master import list_tenants
@@ -72,6 +76,16 @@ class _Deployment:
         """The papers of a case that is stored."""
         detail = await self.reader.reads.case(tenant, case)
         return {} if detail is None else detail.papers
+
+    def tables(self, tenant: TenantId) -> Tables:
+        """The reference tables that were imported."""
+        return self.reader.cache.tables(tenant)
+
+    async def account(self, profile: FilingProfile, order: Order) -> QuotaAccount | None:
+        """The account of an order's buyer."""
+        view = CaseView(case_key_of(profile, order.order_no), CaseState(), 0, {})
+        found = (await self.reader.load_books(view, (order,))).account(buyer_of(order))
+        return None if found is None else found[1]
 
 
 def preflight(

@@ -57,7 +57,12 @@ def _over(value: Decimal, most: Decimal) -> Fault:
 
 
 def annual(facts: Facts) -> Faults:
-    """The buyer's annual limit covers this order beside what is used and reserved."""
+    """The buyer's annual limit covers this order beside what is used and reserved.
+
+    What alone is above it is a matter of the single limit.
+    """
+    if facts.dutiable() > facts.limit.annual:
+        return HOLDS
     return _quota(facts, QuotaAnswer.OVER, Decimal(0))
 
 

@@ -46,6 +46,17 @@ def _of_tie(tie: BrokenTie, path: str, owner: Owner) -> Fault:
     )
 
 
+def parcels(facts: Facts) -> Faults:
+    """An order travels in one parcel; one whose waybill has another number is WAYBILL-NUMBER's."""
+    named = facts.order.waybill_no
+    pair = {named, facts.waybill.waybill_no} if named else set()
+    return [
+        _of_tie(tie, "waybill.waybill_no", Owner.CARRIER)
+        for tie in facts.around.ties
+        if tie.fault is TieFault.SEVERAL_PARCELS and {one.value for one in tie.others} != pair
+    ]
+
+
 def several_payments(facts: Facts) -> Faults:
     """An order is paid by one filed payment: a deposit and a balance need one merged document."""
     found = [
@@ -295,7 +306,7 @@ WAYBILL_RULES: Final = (
                 "Declare one order for each parcel, or cancel the waybills that are not used.",
             ),
         ),
-        _tied(TieFault.SEVERAL_PARCELS, "waybill.waybill_no", Owner.CARRIER),
+        parcels,
         reads_around=True,
     ),
 )
