@@ -204,12 +204,12 @@ class RelationGraph:
     def _transaction(self, ref: Ref) -> Iterator[BrokenTie]:
         """What is filed of a payment is one whole, or parts that it covers."""
         filings = [one.source for one in self.reaching(ref, Tie.FILED_FROM)]
-        parts = [
-            edge for filed in filings for edge in self.leaving(filed, Tie.FILES) if edge.amount
-        ]
+        parts = [edge for filed in filings for edge in self._files(filed) if edge.amount]
         paid = self.paid.get(ref)
         total = sum((edge.amount or _ZERO for edge in _one_place(parts)), _ZERO)
-        if paid is not None and total > paid.net:
+        # A number that several orders use is no split: PAYMENT_USED_TWICE tells of it.
+        is_shared = any(len({one.target for one in self._files(filed)}) > 1 for filed in filings)
+        if paid is not None and total > paid.net and not is_shared:
             amounts = (("parts", total), ("paid", paid.amount), ("refunded", paid.refunded))
             yield BrokenTie(TieFault.SPLIT_ABOVE_PAYMENT, ref, tuple(filings), amounts)
         own = [one for one in filings if one.value == ref.value]
@@ -224,6 +224,9 @@ class RelationGraph:
         mixed = tuple(one for one in attempts if one.value == ref.value)
         if mixed:
             yield BrokenTie(TieFault.ATTEMPT_FOR_TRANSACTION, ref, mixed)
+
+    def _files(self, filed: Ref) -> list[Relation]:
+        return self.leaving(filed, Tie.FILES)
 
     def _share_shop_order(self, orders: tuple[Ref, ...]) -> bool:
         """Whether these are parts of one shop order, which one payment may pay."""

@@ -55,6 +55,9 @@ def test_a_table_is_imported_listed_and_read_by_the_rules(config: Path, tmp_path
     assert [(one["kind"], one["rows"], one["source"]) for one in listed] == [
         ("positive-list", 2, "notice 7")
     ]
+    done = run(config, "preflight", SAMPLES / "orders.csv", "--json")
+    assert done.exit_code == 1
+    assert orjson.loads(done.stdout)["by_rule"]["REGISTRY-POSITIVE-LIST"] == 2
     papers = tmp_path / "orders.csv"
     papers.write_bytes((SAMPLES / "orders.csv").read_bytes())
     run(config, "import", papers, "--tenant", "shop", "--kind", "order")

@@ -147,7 +147,14 @@ WALK: dict[str, tuple[Change, list[str]]] = {
     ),
     "a passport": (buyer("E12345678", "2"), ["PARTY-ID-TYPE", "PARTY-PAYER-ID-TYPE"]),
     "a birth date that is none": (buyer("330102197902300008"), ["PARTY-ID-NUMBER"]),
-    "a masked number that may be it": (buyer("3301**********0006"), []),
+    "a masked number that may be it": (
+        lambda rows: rows[1]["payer"].update(id_number="3301**********0006"),
+        [],
+    ),
+    "a masked number that cannot be it": (
+        lambda rows: rows[1]["payer"].update(id_number="1101**********0003"),
+        ["PARTY-PAYER-ID"],
+    ),
     "both in dollars": (
         lambda rows: [row.update(currency="USD") for row in rows[:2]],
         ["ORDER-CURRENCY", "PAYMENT-CURRENCY"],
