@@ -109,7 +109,7 @@ _EVENT_COLUMNS: Final = (
 # made with exactly this text.
 IS_OPEN: Final = literal_column("is_open", Boolean())
 # A transaction that is still open may yet commit rows below this; what lies before is settled.
-_SETTLED: Final = text(
+SETTLED: Final = text(
     "event.pos < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
 )
 
@@ -533,7 +533,7 @@ def _stream(
     if place is not None:
         statement = statement.where(tuple_(*key) > tuple(place))
     if connection.dialect.name == "postgresql":
-        statement = statement.where(_SETTLED)
+        statement = statement.where(SETTLED)
     return list(connection.execute(statement))
 
 

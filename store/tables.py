@@ -28,7 +28,7 @@ from gateway.domain.papers import PaperKind
 from gateway.ports import EffectKind, MessageStage
 from gateway.ports.packs import PackStage
 from gateway.ports.repairs import RepairStage
-from store import book_tables, columns, console_tables  # noqa: F401
+from store import book_tables, columns, console_tables, lesson_tables  # noqa: F401
 from store.columns import (
     IN_KEY,
     blob,

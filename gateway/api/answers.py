@@ -420,18 +420,20 @@ class ChangeOut(Out):
 
 
 class LessonOut(Out):
-    """One rejection code of own cases; ``rule`` would have caught it."""
+    """One rejection code of own cases; ``rule`` would have caught it, ``text`` is what it means."""
 
     code: str
     rule: str | None
+    text: dict[Literal["en", "zh"], str] | None
     seen: int
     fixes: list[ChangeOut]
 
 
 class LessonList(Out):
-    """The code seen most often first."""
+    """The code seen most often first; not ``complete`` while events wait to be learned from."""
 
     lessons: list[LessonOut]
+    complete: bool
 
 
 class AskedOut(Out):

@@ -53,9 +53,10 @@ from gateway.api.signatures import Signatures
 from gateway.api.stream import SSE_TYPE, Events
 from gateway.domain.asking import Ask
 from gateway.domain.errors import InvalidValue
-from gateway.flow.learning import learn
 
 DOCUMENT_VERSION: Final = "1.0.0"
+# What a request learns itself of events that nobody learned from yet.
+_LEARNED_AT_ONCE: Final = 5_000
 _SELLER, _WAREHOUSE = KeyRole.SELLER.value, KeyRole.WAREHOUSE.value
 _PEOPLE: Final = frozenset(
     {
@@ -339,8 +340,9 @@ def _pack_routes(packs: PackRoutes) -> Sequence[Route]:
 
 def _knowledge_routes(services: Services) -> Sequence[Route]:
     async def lessons(call: Call) -> Answer:
-        found = await learn(services.reads, call.tenant)
-        return Answer(orjson.dumps({"lessons": [one.to_doc() for one in found]}))
+        found = await services.lessons.learn(call.tenant, _LEARNED_AT_ONCE)
+        doc = {"lessons": [one.to_doc() for one in found.lessons], "complete": found.is_complete}
+        return Answer(orjson.dumps(doc))
 
     return (
         Route(

@@ -25,6 +25,7 @@ from gateway.flow.remedies import Settled, Settlement
 from gateway.flow.repair import Repairs
 from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData, ReadModels, Rng
 from gateway.ports.callers import SpanningKey
+from gateway.ports.lessons import LessonBook
 from gateway.ports.mailbox import Mailbox
 
 
@@ -286,6 +287,7 @@ class Services:
     repairs: Repairs
     packs: PackOffice
     trial: PackTrial
+    lessons: LessonBook
     clock: Clock
     rng: Rng
     explain: Callable[[Finding, str], str]

@@ -62,6 +62,7 @@ from store.console_log import SqlConsoleLog
 from store.findings import SqlFindings
 from store.idempotency import KeptAnswers
 from store.keys import KeyDirectory
+from store.lessons import StoredLessons
 from store.master_cache import MasterCache
 from store.notices import SqlMailbox
 from store.open import StoreLimits, Surroundings, open_store
@@ -198,6 +199,7 @@ async def assemble(
         findings=repairs.findings,
         repairs=repairs,
         packs=PackOffice(packs, builtin_text, SqlConsoleLog(store, clock)),
+        lessons=StoredLessons(store),
         trial=PackTrial(reads, cache, clock, live, builtin_text),
         clock=clock,
         rng=rng,

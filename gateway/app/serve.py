@@ -29,6 +29,7 @@ from gateway.app.upkeep import (
     keep_checkpoints,
     keep_keys_new,
     keep_keys_well,
+    keep_lessons,
     keep_unmatched,
     purge_folders,
 )
@@ -123,6 +124,9 @@ async def _background(
     async def measure() -> None:
         await keep_gauges(gateway, gauges)
 
+    async def lessons() -> None:
+        await keep_lessons(clock, gateway.admin, gateway.services.lessons)
+
     async def admission() -> None:
         await keep_admission(gateway)
 
@@ -144,6 +148,7 @@ async def _background(
             tasks.create_task(_outlasting(clock, measure)),
             tasks.create_task(_outlasting(clock, admission)),
             tasks.create_task(_outlasting(clock, unmatched)),
+            tasks.create_task(_outlasting(clock, lessons)),
             tasks.create_task(_outlasting(clock, roll)),
             tasks.create_task(purge()),
             tasks.create_task(gateway.web.backlog.run()),

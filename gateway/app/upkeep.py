@@ -14,8 +14,10 @@ from gateway.app.config import ConfigError, FolderSection, Settings
 from gateway.app.keyring import ConfiguredRings, KeyRings
 from gateway.domain.codec import from_micros
 from gateway.ports import Channel, Clock
+from gateway.ports.lessons import LessonBook
 from signing import SigningError
 from signing.ring import Health, days_left, forecast
+from store.admin import MasterAdmin
 from store.aside import read_unmatched
 from store.checkpoints import write_checkpoint
 from store.sql import SQLStore
@@ -27,6 +29,10 @@ _HOUR_US: Final = 3600 * 1_000_000
 _PURGE_S: Final = 600.0
 _READ_AGAIN_S: Final = 300.0
 _READ_AGAIN_FOR_US: Final = 2 * _HOUR_US
+# Between two looks for something new, and between two parts of a history that is behind.
+_LEARN_S: Final = 30.0
+_LEARN_ON_S: Final = 0.5
+_LEARNED_A_TURN: Final = 2_000
 _LOG = structlog.get_logger("clearance.upkeep")
 
 
@@ -41,6 +47,19 @@ async def keep_checkpoints(store: SQLStore, clock: Clock, settings: Settings) ->
             _append(settings.store.checkpoint_file, made.line)
         except OSError as error:
             _LOG.error("checkpoint_not_kept", reason=type(error).__name__)
+
+
+async def keep_lessons(clock: Clock, admin: MasterAdmin, book: LessonBook) -> None:
+    """Learn from what customs answered, tenant by tenant, so that asking finds it done; for ever.
+
+    A history that nobody learned from yet is worked off in parts, with pauses for orders.
+    """
+    while True:
+        is_behind = False
+        for one in await admin.list_tenants():
+            if one.is_active:
+                is_behind |= not (await book.learn(one.tenant, _LEARNED_A_TURN)).is_complete
+        await clock.sleep(_LEARN_ON_S if is_behind else _LEARN_S)
 
 
 async def keep_unmatched(store: SQLStore, clock: Clock) -> None:

@@ -4,7 +4,7 @@ Events go in, in the order of their cases; nothing of a person is in them, nor i
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,12 +40,19 @@ class Lesson:
         known = find_rejection(self.code)
         return (known.rule or None) if known is not None else None
 
+    @property
+    def text(self) -> dict[str, str] | None:
+        """What customs means by the code, in both languages; None for one that is not known."""
+        known = find_rejection(self.code)
+        return None if known is None else {"en": known.cause_en, "zh": known.cause_zh}
+
     def to_doc(self) -> dict[str, Any]:
         """The JSON value, the most helpful change first (Any: JSON values)."""
         changes = sorted({*self.helped, *self.failed}, key=lambda one: (-self.helped[one], one))
         return {
             "code": self.code,
             "rule": self.rule,
+            "text": self.text,
             "seen": self.seen,
             "fixes": [
                 {"change": one, "helped": self.helped[one], "failed": self.failed[one]}
@@ -55,20 +62,34 @@ class Lesson:
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """A rejection that has not been followed by another answer yet."""
+class Waiting:
+    """A rejection that has not been followed by another answer yet: its codes, and what was changed
+    since.
+    """
 
     codes: tuple[str, ...]
     changes: set[str] = field(default_factory=set)
 
 
 class Lessons:
-    """Learns from events; cases may be mixed, each one's events come in their order."""
+    """Learns from events; cases may be mixed, each one's events come in their order.
 
-    def __init__(self) -> None:
-        self._lessons: dict[str, Lesson] = {}
-        # By case and kind of declaration.
-        self._waiting: dict[CaseId, dict[str, _Waiting]] = {}
+    It goes on from what was learned before: ``lessons``, and ``waiting``, the rejections without an
+    answer by case and kind of declaration.
+    """
+
+    def __init__(
+        self,
+        lessons: Iterable[Lesson] = (),
+        waiting: Mapping[CaseId, Mapping[str, Waiting]] | None = None,
+    ) -> None:
+        self._lessons = {one.code: one for one in lessons}
+        self._waiting = {case: dict(kinds) for case, kinds in (waiting or {}).items()}
+
+    @property
+    def waiting(self) -> Mapping[CaseId, Mapping[str, Waiting]]:
+        """The rejections that have not been followed by another answer yet."""
+        return self._waiting
 
     def add(self, case: CaseId, event: Event) -> None:
         """One event of a case."""
@@ -95,11 +116,11 @@ class Lessons:
                 self._judge(before, helped=not set(before.codes) & set(codes))
             for code in codes:
                 self._lessons.setdefault(code, Lesson(code)).seen += 1
-            open_here[kind] = _Waiting(codes)
+            open_here[kind] = Waiting(codes)
         elif stage in _GOOD and kind in open_here:
             self._judge(open_here.pop(kind), helped=True)
 
-    def _judge(self, waiting: _Waiting, *, helped: bool) -> None:
+    def _judge(self, waiting: Waiting, *, helped: bool) -> None:
         change = "+".join(sorted(waiting.changes)) or RESENT
         for code in waiting.codes:
             lesson = self._lessons[code]

@@ -30,18 +30,19 @@ from gateway.domain.case import Verdict
 from gateway.domain.ids import TenantId
 from gateway.domain.lessons import Lesson
 from gateway.domain.matching import builtin_names, builtin_text
-from gateway.flow.learning import learn
 from gateway.flow.pack_trial import PackTrial
 from gateway.flow.packs import Differences, PackOffice, difference
 from gateway.ports import Matcher
 from gateway.ports.packs import PackScope, PackStage, StoredPack
 from store.console_log import SqlConsoleLog
+from store.lessons import StoredLessons
 from store.packs import StoredPacks, load_packs
 
 _PERIOD: Final = re.compile(r"([1-9][0-9]{0,3})([hd])", re.ASCII)
 _HOUR_US: Final = 3_600_000_000
 _PAGE: Final = 200
 _LARGEST: Final = 1024 * 1024
+_LEARNED_AT_ONCE: Final = 100_000
 
 PackArgument = Annotated[Path, typer.Argument(metavar="PACK", help="A pack as TOML / 规则包文件")]
 LabelArgument = Annotated[
@@ -202,9 +203,12 @@ def learned(context: typer.Context, *, tenant: TenantOption, json: JSONOption = 
 
 
 async def _learned(settings: Settings, tenant: str) -> Sequence[Lesson]:
-    async with open_reading(settings) as reader:
-        owner = await known_tenant(reader.access, tenant)
-        return await learn(reader.reads, owner)
+    """Every lesson; what nobody learned from yet is learned first."""
+    async with open_office(settings) as office:
+        owner, book = await known_tenant(office.access, tenant), StoredLessons(office.access)
+        while not (found := await book.learn(owner, _LEARNED_AT_ONCE)).is_complete:
+            continue
+        return found.lessons
 
 
 # --- work -------------------------------------------------------------------------------------

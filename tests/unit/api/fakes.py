@@ -65,7 +65,7 @@ from gateway.ports import (
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from tests.unit.api.around import Around
-from tests.unit.api.packs import NoRepairs, Packs
+from tests.unit.api.packs import NoLessons, NoRepairs, Packs
 
 NOON = 1_793_700_000_000_000
 ALPHA, BETA = TenantId("alpha"), TenantId("beta")
@@ -682,6 +682,7 @@ def world() -> World:
         preflight=Foresight(taker),
         around=Around(reads.details),
         findings=Findings(reads),
+        lessons=NoLessons(),
         packs=PackOffice(packs, builtin_text, packs),
         trial=PackTrial(reads, Master(), clock, builtin_matcher(), builtin_text),  # type: ignore[arg-type]  # it is asked for profiles and goods only
         repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs(), goods),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked

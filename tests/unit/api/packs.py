@@ -1,4 +1,6 @@
-"""Rule packs in memory, what was noted of them, and a book without repairs."""
+"""Rule packs in memory, what was noted of them, and books without repairs and
+lessons.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 
 from gateway.domain.ids import TenantId
 from gateway.ports import Page
+from gateway.ports.lessons import Learned
 from gateway.ports.packs import PackStage, StoredPack
 from gateway.ports.people import ChainReport, LogEntry
 from gateway.ports.repairs import Repair, RepairStage
@@ -68,3 +71,10 @@ class NoRepairs:
 
     async def outcomes(self, *asked: object) -> Mapping[tuple[str, str], tuple[int, int]]:
         return {}
+
+
+class NoLessons:
+    """There was nothing to learn."""
+
+    async def learn(self, tenant: TenantId, most: int) -> Learned:
+        return Learned((), True)

@@ -48,6 +48,7 @@ def test_what_was_changed_before_success_has_helped() -> None:
         {
             "code": "1327",
             "rule": found[0]["rule"],
+            "text": found[0]["text"],
             "seen": 3,
             "fixes": [
                 {"change": "order.lines.total", "helped": 2, "failed": 0},
@@ -56,6 +57,7 @@ def test_what_was_changed_before_success_has_helped() -> None:
         }
     ]
     assert found[0]["rule"]
+    assert set(found[0]["text"]) == {"en", "zh"}
 
 
 def test_acceptance_is_no_success_yet_and_kinds_are_apart() -> None:
