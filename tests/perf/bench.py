@@ -23,6 +23,7 @@ from typing import Any, Final
 import orjson
 from rich.console import Console
 
+from tests.crash.gateway_process import GatewayFailed
 from tests.perf.answers import answers
 from tests.perf.child import ChildFailed
 from tests.perf.doors import doors
@@ -30,6 +31,7 @@ from tests.perf.goals import SCENARIOS, Scenario
 from tests.perf.limits import machine_limits
 from tests.perf.messages import message_costs, schema_costs
 from tests.perf.pages import pages
+from tests.perf.recovery import KILLS, recovery
 from tests.perf.report import Report, show
 from tests.perf.signatures import signature_costs
 from tests.perf.stages import sample_message, stage_costs
@@ -43,13 +45,26 @@ MESSAGES: Final = "messages"
 DOORS: Final = "doors"
 CONSOLE: Final = "console"
 RECEIPTS: Final = "receipts"
-PARTS: Final = (LIMITS, STAGES, SIGNATURES, MESSAGES, DOORS, CONSOLE, RECEIPTS, *SCENARIOS)
+RECOVERY: Final = "recovery"
+PARTS: Final = (
+    LIMITS,
+    STAGES,
+    SIGNATURES,
+    MESSAGES,
+    DOORS,
+    CONSOLE,
+    RECEIPTS,
+    RECOVERY,
+    *SCENARIOS,
+)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
 _CASES: Final = 20_000
 _QUICK_CASES: Final = 1_000
 _RECEIPTS: Final = 3_000
 _QUICK_RECEIPTS: Final = 300
+_WARM_ORDERS: Final = 3_000
+_QUICK_WARM_ORDERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +185,28 @@ async def run(asked: Asked, console: Console) -> Report:
             console.print("… receipts of customs")
             orders = asked.orders or (_QUICK_RECEIPTS if asked.is_quick else _RECEIPTS)
             report.doors.append(await answers(folder / "receipts", server.fresh_database(), orders))
+        if RECOVERY in asked.parts:
+            console.print("… recovery after kill -9")
+            await _recovered(asked, folder / "recovery", server, report)
         for scenario in asked.scenarios:
             await _measured(scenario, asked, folder, server, report, console)
     return report
+
+
+async def _recovered(
+    asked: Asked, folder: Path, server: PostgresServer | None, report: Report
+) -> None:
+    orders = _QUICK_WARM_ORDERS if asked.is_quick else _WARM_ORDERS
+    for store, kills in KILLS.items():
+        if store == "postgres" and server is None:
+            continue
+        for number, kill in enumerate(kills):
+            url = server.fresh_database() if store == "postgres" and server else None
+            place = folder / f"{store}-{number}"
+            try:
+                report.recoveries += await recovery(place, url, kill, orders=orders)
+            except* (Incomplete, ChildFailed, GatewayFailed) as faults:
+                report.failures += [f"{kill.name}: {fault}" for fault in faults.exceptions]
 
 
 def _server(asked: Asked, stack: ExitStack, report: Report) -> PostgresServer | None:
@@ -180,7 +214,7 @@ def _server(asked: Asked, stack: ExitStack, report: Report) -> PostgresServer | 
     wants = [
         name
         for name in asked.parts
-        if name in (LIMITS, DOORS, CONSOLE, RECEIPTS) or name.startswith("postgres")
+        if name in (LIMITS, DOORS, CONSOLE, RECEIPTS, RECOVERY) or name.startswith("postgres")
     ]
     if not wants:
         return None

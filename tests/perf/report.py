@@ -28,6 +28,7 @@ class Report:
     messages: list[MessageCost] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
     pages: list[Door] = field(default_factory=list)
+    recoveries: list[Door] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Report:
             "messages": {one.name: asdict(one) for one in self.messages},
             "doors": [one.to_doc() for one in self.doors],
             "pages": [one.to_doc() for one in self.pages],
+            "recoveries": [one.to_doc() for one in self.recoveries],
             "runs": [one.to_doc() | {"goal": asdict(_goal(one))} for one in self.runs],
             "failures": self.failures,
             "skipped": self.skipped,
@@ -69,6 +71,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_doors("入口 The doors", report.doors))
     if report.pages:
         console.print(_doors("控制台 Pages of the console", report.pages))
+    if report.recoveries:
+        console.print(_doors("恢复 Recovery after kill -9", report.recoveries))
     if report.runs:
         console.print(_runs(report.runs, report.limits))
         console.print(_usage(report.runs))

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.app.checks import check_everything
-from gateway.app.config import HTTPSection, Settings
+from gateway.app.config import FlowSection, HTTPSection, Settings
 from gateway.app.container import open_gateway
 from gateway.app.demo_world import PROFILE, TENANT, WAREHOUSE_TYPES, free_port, furnish, prepare
 from gateway.domain.case import CaseStage
@@ -118,7 +118,7 @@ async def _world(scenario: Scenario, place: Place) -> AsyncIterator[_World]:
     """Everything started and ready for papers."""
     place.folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings(prepare(place.folder, url=place.store_url))
-    token, plan = await _furnished(settings, place)
+    token, plan = await furnished(settings, place.delivery, place.seed)
     log = place.folder / "processes.log"
     async with AsyncExitStack() as stack:
         strangers = await stack.enter_async_context(child("tests.perf.counterparts", log=log))
@@ -140,6 +140,11 @@ async def _world(scenario: Scenario, place: Place) -> AsyncIterator[_World]:
 def load_settings(made: Settings) -> Settings:
     """The demo's settings with a pace for load: leases far longer than any step takes."""
     flow = made.flow.model_copy(update={"lease_s": 60.0, "receive_poll_s": 0.02})
+    return adjoining_settings(made, flow)
+
+
+def adjoining_settings(made: Settings, flow: FlowSection) -> Settings:
+    """Settings with this pace, and a port whose successor is free for a second process."""
     return made.model_copy(update={"flow": flow, "http": HTTPSection(port=_adjoining_ports())})
 
 
@@ -164,7 +169,7 @@ def written(settings: Settings, folder: Path, number: int) -> Path:
     return path
 
 
-async def _furnished(settings: Settings, place: Place) -> tuple[str, StrangersPlan]:
+async def furnished(settings: Settings, delivery: int, seed: int) -> tuple[str, StrangersPlan]:
     """Tenant, profile, goods, a seller's key and the two endpoints; gives the key."""
     async with open_gateway(settings) as gateway:
         await furnish(gateway)
@@ -175,14 +180,14 @@ async def _furnished(settings: Settings, place: Place) -> tuple[str, StrangersPl
             url=f"http://{HOST}:{ports[0]}/notices",
             role="warehouse",
             event_types=WAREHOUSE_TYPES,
-            batch_size=place.delivery,
+            batch_size=delivery,
         )
         shop = await gateway.admin.new_endpoint(
             TENANT,
             url=f"http://{HOST}:{ports[1]}/webhooks",
             role="seller",
             event_types=EVENT_TYPES - WAREHOUSE_TYPES,
-            batch_size=place.delivery,
+            batch_size=delivery,
         )
     channel = settings.channels["dxp"]
     plan = StrangersPlan(
@@ -192,7 +197,7 @@ async def _furnished(settings: Settings, place: Place) -> tuple[str, StrangersPl
         depot.secret,
         ports[1],
         shop.secret,
-        place.seed,
+        seed,
     )
     return key.token, plan
 
