@@ -3,10 +3,12 @@
 The routes write plain JSON objects; tests check their answers against these types.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.api.answers_life import BasisOut, ReturningOut, ReturnsOut
+from gateway.api.out import Out, Time
 from gateway.domain.case import CaseStage, VerdictKind
 from gateway.domain.codes import CodeClass, Refile
 from gateway.domain.declaration import AppType, BillStatus, DeclarationKind, DeclarationStage, Word
@@ -16,14 +18,7 @@ from gateway.domain.profile import Role
 from gateway.domain.repair import Need
 from gateway.ports.repairs import RepairStage
 
-Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 JSONObject = dict[str, Any]  # Any: the members vary, as the field's description says
-
-
-class Out(BaseModel):
-    """Closed: an answer holds nothing that is not documented."""
-
-    model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
 
 class FieldFault(Out):
@@ -59,7 +54,7 @@ class FixOut(Out):
     owner: str
     value: str | None
     confidence: Literal["high", "medium", "low"] = "low"
-    evidence: list[str] = []
+    evidence: list[str] = Field(default_factory=list)
 
 
 class CodeText(Out):
@@ -91,10 +86,10 @@ class FindingOut(Out):
     state: str
     paths: dict[str, str | None]
     delta: str | None = None
-    params: dict[str, str] = {}
+    params: dict[str, str] = Field(default_factory=dict)
     code: str | None = None
-    fixes: list[FixOut] = []
-    ledger: list[tuple[str, str]] = []
+    fixes: list[FixOut] = Field(default_factory=list)
+    ledger: list[tuple[str, str]] = Field(default_factory=list)
     text: dict[Literal["en", "zh"], str]
     customs: RejectionOut | None = None
 
@@ -137,7 +132,7 @@ class BatchLine(Out):
     order_no: str | None = None
     revision: int | None = None
     stage: CaseStage | None = None
-    findings: list[FindingOut] = []
+    findings: list[FindingOut] = Field(default_factory=list)
     sku: str | None = None
     version: int | None = None
     problem: ProblemOut | None = None
@@ -229,17 +224,6 @@ class CodeTableFull(CodeTableOut):
     """A code table with its codes."""
 
     codes: list[RejectionOut] | list[CodeOut]
-
-
-class ReturnsOut(Out):
-    """What a return asks back: order line → quantity, and the CNY it gives back once approved.
-
-    ``value`` goes back to the buyer's annual limit, ``tax`` is not levied.
-    """
-
-    lines: dict[str, str]
-    value: str
-    tax: str
 
 
 class DeclarationOut(Out):
@@ -351,6 +335,8 @@ class CaseFull(CaseLine):
     messages: list[MessageOut]
     receipts: list[ReceiptOut]
     tax_bills: list[TaxBillOut]
+    evidence: list[BasisOut]
+    returning: ReturningOut | None
     timeline: list[EventOut]
     notices: list[NoticeOut]
 
@@ -684,4 +670,4 @@ class Health(Out):
     """Whether this process lives, or is ready; ``parts`` names what it depends on."""
 
     status: Literal["ok", "not_ready"]
-    parts: dict[str, bool] = {}
+    parts: dict[str, bool] = Field(default_factory=dict)

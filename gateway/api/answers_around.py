@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from gateway.api.answers import Out, QuotaStandingOut, Time
+from gateway.api.answers import QuotaStandingOut
+from gateway.api.out import Out, Time
 from gateway.domain.papers import PaymentPart
 from gateway.domain.quota import QuotaStage
 from gateway.domain.relations import RefKind, Tie, TieFault

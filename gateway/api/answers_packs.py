@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gateway.api.answers import Out, Time
+from gateway.api.out import Out, Time
 from gateway.domain.case import VerdictKind
 from gateway.domain.findings import Severity
 from gateway.ports.packs import PackStage

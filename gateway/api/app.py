@@ -74,6 +74,7 @@ EVERY_KEY: Final = frozenset(role.value for role in KeyRole)
 DESK: Final = frozenset(
     {_SELLER, KeyRole.CLERK.value, KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value}
 )
+ARRIVALS: Final = DESK | {_WAREHOUSE}
 BYTES_READERS: Final = frozenset(
     {_SELLER, KeyRole.SUPERVISOR.value, KeyRole.OPERATOR.value, KeyRole.AUDITOR.value}
 )
@@ -242,6 +243,10 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
         question(Ask.REDECLARE, "May it be declared anew?"),
         question(Ask.CANCEL, "May it still be cancelled? Holds it when it may"),
         question(Ask.RETURN, "May it be returned?"),
+        Route(
+            "POST", "/v1/cases/{case_id}/returns/{number}/arrival", cases.goods_back,
+            "The goods of a return are back", ARRIVALS, gives=answers.StageOut,
+        ),
         Route(
             "POST", "/v1/preflight", preflights.foresee,
             "What would become of the papers of an order; nothing is stored", SENDERS,

@@ -14,6 +14,7 @@ from gateway.api.faults import Fault
 from gateway.api.notices import made_view
 from gateway.api.problems import P, Problem, Refusal, refuse
 from gateway.api.query import CASES, Query, case_filter
+from gateway.api.reasons import reason_zh
 from gateway.api.services import Services
 from gateway.api.settings import APISettings
 from gateway.api.views import detail_view, endpoint_view, reply_view, row_view, stage_view
@@ -27,6 +28,7 @@ from gateway.flow.notify import Ack
 
 _PAGE: Final = 50
 _ID_LIMIT: Final = 64
+_NUMBER_LIMIT: Final = 6
 REASON_HEADER: Final = "Clearance-Reason"
 _REASON_LIMIT: Final = 200
 _ETAG: Final = re.compile(r'"([0-9]{1,9})"', re.ASCII)
@@ -56,7 +58,9 @@ class Cases:
         if found is None:
             raise refuse(P.NOT_FOUND)
         messages = await self._reads.messages_of(call.tenant, case_id)
-        doc = detail_view(found, messages, call.caller.role, self._services.explain)
+        profile = self._services.master.profile(call.tenant, found.row.key.profile_id)
+        explain = self._services.explain
+        doc = detail_view(found, messages, call.caller.role, explain, profile)
         return Answer(orjson.dumps(doc), headers={"ETag": f'"{found.row.version}"'})
 
     async def hold(self, call: Call) -> Answer:
@@ -94,6 +98,22 @@ class Cases:
         if reply is None:
             raise refuse(P.NOT_FOUND)
         return _reply(case_id, reply)
+
+    async def goods_back(self, call: Call) -> Answer:
+        """The goods of a return are back; said again it changes nothing."""
+        number = call.request.match_info["number"]
+        if not number.isascii() or not number.isdigit() or len(number) > _NUMBER_LIMIT:
+            raise refuse(P.NOT_FOUND)
+        case_id = CaseId(_id(call, "case_id"))
+        desk = self._services.desk
+        try:
+            stage = await desk.goods_back(call.tenant, case_id, int(number), _by(call))
+        except InvalidValue as error:
+            fault = Fault("path.number", error.reason, reason_zh(error.reason))
+            raise Refusal(Problem(P.INVALID_FIELDS, (fault,))) from None
+        if stage is None:
+            raise refuse(P.NOT_FOUND)
+        return _json(stage_view(case_id, stage))
 
     async def _command(
         self,

@@ -21,6 +21,7 @@ _TEXTS: Final = {
     "an export states how it is packed": "出口方案须填写包装种类",
     "an export states its destination_port (POD)": "出口方案须填写指运港 destination_port (POD)",
     "an import names who stands in for the tax": "进口方案须填写担保企业",
+    "customs refused this return": "海关未批准该退货申请",
     "does not exist": "不存在",
     "give unit2 and factor2 both, or neither": "第二单位与换算系数须同时填写或同时不填",
     "has no document form": "没有对应的单证形式",

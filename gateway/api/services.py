@@ -121,6 +121,12 @@ class Desk(Protocol):
         """
         ...
 
+    async def goods_back(
+        self, tenant: TenantId, case_id: CaseId, number: int, by: str
+    ) -> CaseStage | None:
+        """Record that the goods of a return are back; None when there is no such return."""
+        ...
+
     async def record_download(
         self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
     ) -> None:

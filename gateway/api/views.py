@@ -16,6 +16,7 @@ from gateway.domain.case import CaseStage, Verdict
 from gateway.domain.codec import finding_from_doc, finding_to_doc, from_micros
 from gateway.domain.declaration import DeclarationKind, DeclarationState
 from gateway.domain.events import EventKind
+from gateway.domain.evidence import bases
 from gateway.domain.findings import Finding, finding_id
 from gateway.domain.lifecycle import case_stage
 from gateway.domain.money import Money, plain
@@ -25,13 +26,22 @@ from gateway.domain.papers import (
     Order,
     OrderLine,
     Paper,
+    PaperKind,
     PaperRevision,
     PaymentSlip,
     Person,
     Waybill,
 )
 from gateway.domain.party import mask, mask_name
-from gateway.domain.returns import given_back, quantities_back
+from gateway.domain.profile import FilingProfile
+from gateway.domain.returns import (
+    given_back,
+    is_back,
+    ledger,
+    quantities_back,
+    return_days,
+    tax_given_back,
+)
 from gateway.flow.desk import Reply
 from gateway.ports import CaseDetail, CaseRow, FindingRow, NoticeRow, StoredEvent
 
@@ -130,11 +140,17 @@ def row_view(row: CaseRow) -> Doc:
     }
 
 
-def detail_view(detail: CaseDetail, messages: Any, role: str, explain: Explain) -> Doc:
+def detail_view(
+    detail: CaseDetail,
+    messages: Any,
+    role: str,
+    explain: Explain,
+    profile: FilingProfile | None,
+) -> Doc:
     """A case with its papers, findings, declarations, messages, receipts, timeline and notices.
 
     ``messages`` are (id, kind, version, stage) of the messages that carried its declarations (Any:
-    the port's tuples).
+    the port's tuples). ``profile`` is the case's own, None where there is none any more.
     """
     state = detail.state
     hold = state.hold
@@ -164,8 +180,30 @@ def detail_view(detail: CaseDetail, messages: Any, role: str, explain: Explain) 
             if one.event.kind is EventKind.RECEIPT_RECORDED
         ],
         "tax_bills": [bill._asdict() | {"status": bill.status.value} for bill in state.bills],
+        "evidence": [
+            one._asdict() for one in bases(state, (one.event for one in detail.events), profile)
+        ],
+        "returning": returning_view(detail, profile),
         "timeline": [event_view(one) for one in detail.events],
         "notices": [notice_view(one) for one in detail.notices],
+    }
+
+
+def returning_view(detail: CaseDetail, profile: FilingProfile | None) -> Doc | None:
+    """The ledger of the returns of a released case; None before a release."""
+    order = detail.papers.get(PaperKind.ORDER)
+    days = None if profile is None else return_days(detail.state, profile)
+    if days is None or order is None or not isinstance(order.paper, Order):
+        return None
+    return {
+        "apply_until": days.apply_until.isoformat(),
+        "back_until": days.back_until.isoformat(),
+        "lines": [
+            {"line_no": one.line_no}
+            | {name: plain(value) for name, value in one._asdict().items() if name != "line_no"}
+            for one in ledger(detail.state, order.paper)
+        ],
+        "tax_given_back": plain(tax_given_back(detail.state)),
     }
 
 
@@ -198,7 +236,12 @@ def _returns(one: DeclarationState) -> Doc | None:
         return None
     back = given_back(one)
     lines = {str(number): plain(value) for number, value in quantities_back([one]).items()}
-    return {"lines": lines, "value": plain(back.value), "tax": plain(back.tax)}
+    return {
+        "lines": lines,
+        "value": plain(back.value),
+        "tax": plain(back.tax),
+        "arrived": is_back(one),
+    }
 
 
 def receipt_view(stored: StoredEvent, explain: Explain) -> Doc:

@@ -8,6 +8,7 @@ manifest's own stands in it.
 import hashlib
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.api.views import moment
+from gateway.domain.evidence import Basis
 from store.crypto import StoreKeys
 from store.dossier import Dossier, Exhibit
 
@@ -34,10 +36,13 @@ class Asked:
     at: int
 
 
-def evidence_zip(dossier: Dossier, keys: StoreKeys, asked: Asked) -> bytes:
-    """The zip of a dossier with its signed manifest."""
+def evidence_zip(
+    dossier: Dossier, keys: StoreKeys, asked: Asked, rests_on: Sequence[Basis]
+) -> bytes:
+    """The zip of a dossier with its signed manifest; ``rests_on`` says what each state rests on."""
     manifest = orjson.dumps(
-        manifest_doc(dossier, keys, asked), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        manifest_doc(dossier, keys, asked, rests_on),
+        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
     )
     parts = {one.path: one.body for one in dossier.exhibits}
     sums = {name: hashlib.sha256(body).hexdigest() for name, body in parts.items()}
@@ -56,7 +61,9 @@ def evidence_zip(dossier: Dossier, keys: StoreKeys, asked: Asked) -> bytes:
     return written.getvalue()
 
 
-def manifest_doc(dossier: Dossier, keys: StoreKeys, asked: Asked) -> dict[str, Any]:
+def manifest_doc(
+    dossier: Dossier, keys: StoreKeys, asked: Asked, rests_on: Sequence[Basis]
+) -> dict[str, Any]:
     """What the signature covers, directly or by digest (Any: a JSON object)."""
     return {
         "format": FORMAT,
@@ -72,9 +79,14 @@ def manifest_doc(dossier: Dossier, keys: StoreKeys, asked: Asked) -> dict[str, A
         "stage": dossier.stage,
         "events": {"count": dossier.events, "head": dossier.head_hash.hex()},
         "public_key_sha256": hashlib.sha256(keys.evidence_public_key).hexdigest(),
+        "rests_on": [_without_nothing(one) for one in rests_on],
         "files": [_entry(one) for one in dossier.exhibits],
         "withheld": [{"path": path, "reason": reason} for path, reason in dossier.withheld],
     }
+
+
+def _without_nothing(one: Basis) -> dict[str, Any]:
+    return {name: value for name, value in one._asdict().items() if value is not None}
 
 
 def _entry(one: Exhibit) -> dict[str, Any]:

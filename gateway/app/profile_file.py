@@ -153,6 +153,9 @@ class ProfileFile(_Part):
     is_production: bool = False
     payment_places: Annotated[list[Word], Field(max_length=20)] = []
     ramp_percent: Annotated[int, Field(ge=0, le=100)] = 100
+    return_apply_days: Annotated[int, Field(ge=1, le=365)] = 30
+    return_back_days: Annotated[int, Field(ge=1, le=365)] = 45
+    return_warn_days: Annotated[int, Field(ge=1, le=60)] = 5
     cut_offs: Annotated[list[TimeOfDay], Field(max_length=24)] = []
 
 

@@ -69,6 +69,8 @@ class CaseFull(CaseLine):
     timeline: list[JSON]
     notices: list[JSON]
     tax_bills: list[JSON]
+    evidence: list[JSON]
+    returning: JSON | None
 
 
 class Event(TypedDict):

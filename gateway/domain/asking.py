@@ -7,13 +7,13 @@ not). What an answer promises is done with it, in the same commit.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
-from gateway.domain.lifecycle import OVER, filed_paper
+from gateway.domain.lifecycle import filed_paper
 from gateway.domain.papers import PaperKind
 
 _S: Final = DeclarationStage
@@ -112,17 +112,13 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "海关已放行，只能办理退货。",
     ),
     "return_filed": (
-        "A return (625) is filed now. Customs must approve it, and the goods must be back within 45"
-        " days of release.",
-        "现提交退货申请（625）。须经海关批准，货物应在放行之日起 45 天内退回。",
-    ),
-    "return_open": (
-        "An earlier return of this case is still with customs. Wait for its answer.",
-        "该单已有一项退货申请在海关办理中，请等待其回执。",
+        "A return (625) is filed now. Customs must approve it, and the goods must be back by the"
+        " date that the case names.",
+        "现提交退货申请（625）。须经海关批准，货物应在该单所示日期前退回。",
     ),
     "return_window_over": (
-        "More than 30 days have passed since release: customs takes no return any more.",
-        "放行已超过 30 天，海关不再受理退货。",
+        "The days for returns after release have passed: customs takes no return any more.",
+        "放行后的退货申请期限已过，海关不再受理退货。",
     ),
     "nothing_left_to_return": (
         "Everything of this order has been returned or asked back already.",
@@ -236,7 +232,6 @@ _PLACES: Final[Mapping[DeclarationStage, Place]] = {
 
 
 _EXPORT_RETURN: Final = Standing(Answered.NOT_POSSIBLE, "export_return_by_hand")
-_RETURN_WINDOW_DAYS: Final = 30
 
 
 def standing(ask: Ask, state: CaseState) -> Standing:
@@ -251,22 +246,14 @@ def standing(ask: Ask, state: CaseState) -> Standing:
     return _EXPORT_RETURN if is_export and answer is _RETURN else answer
 
 
-def return_standing(state: CaseState, today: str, *, is_anything_left: bool) -> Standing:
-    """The answer to a return of what customs released.
+def return_standing(today: date, apply_until: date | None, *, is_anything_left: bool) -> Standing:
+    """The answer to a return of what customs released, ``today`` by customs' calendar.
 
-    ``today`` is customs' local date (8 digits). Asked for within 30 days of release, one return at
-    a time (announcement 2020 no. 45; DOMAIN 1).
+    Asked for by a day that counts from release (announcement 2020 no. 45); as many at a time as
+    there are goods left to return (DOMAIN 1).
     """
-    last = state.declaration(DeclarationKind.RETURN)
-    if last is not None and last.stage not in (_S.APPROVED, *OVER):
-        return Standing(_EARLY, "return_open")
-    inventory = state.inventory()
-    assert inventory is not None
-    if inventory.returned_at is not None:
-        released = datetime.strptime(inventory.returned_at[:8], "%Y%m%d").replace(tzinfo=UTC)
-        now = datetime.strptime(today, "%Y%m%d").replace(tzinfo=UTC)
-        if (now - released).days > _RETURN_WINDOW_DAYS:
-            return Standing(_LATE, "return_window_over")
+    if apply_until is not None and today > apply_until:
+        return Standing(_LATE, "return_window_over")
     if not is_anything_left:
         return Standing(_LATE, "nothing_left_to_return")
     return _RETURN

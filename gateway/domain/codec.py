@@ -442,6 +442,7 @@ _optional: Final = attrgetter(
     "status",
     "returned_at",
     "deferred",
+    "released_at",
 )
 _OPTIONAL: Final = (
     "message",
@@ -452,6 +453,7 @@ _OPTIONAL: Final = (
     "status",
     "returned_at",
     "deferred",
+    "released_at",
 )
 
 
@@ -502,4 +504,5 @@ def _declaration_from_doc(doc: Mapping[str, Any]) -> DeclarationState:
         seen=tuple(get("seen", ())),
         deferred=get("deferred"),
         request=get("request", _NO_REQUEST),
+        released_at=get("released_at"),
     )

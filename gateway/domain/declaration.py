@@ -136,10 +136,11 @@ class Pinned(NamedTuple):
 class DeclarationState(NamedTuple):
     """One declaration version, folded from its events.
 
-    ``returned_at`` is the newest applied returnTime (17 digits, customs' clock), ``sent_at`` UTC
-    microseconds of the first attempt, ``seen`` the receipts recorded so far, ``deferred`` a release
-    that waits for its siblings. ``request`` is what a follow-up asks for beyond the papers: the
-    inventory's numbers, the reason, the lines that come back.
+    ``returned_at`` is the newest applied returnTime (17 digits, customs' clock), ``released_at``
+    that of the release, ``sent_at`` UTC microseconds of the first attempt, ``seen`` the receipts
+    recorded so far, ``deferred`` a release that waits for its siblings. ``request`` is what a
+    follow-up asks for beyond the papers: the inventory's numbers, the reason, the lines that come
+    back, and when they did.
     """
 
     kind: DeclarationKind
@@ -160,6 +161,7 @@ class DeclarationState(NamedTuple):
     seen: tuple[str, ...] = ()
     deferred: Mapping[str, object] | None = None
     request: Mapping[str, object] = _NOTHING
+    released_at: str | None = None
 
 
 class ReceiptFact(NamedTuple):

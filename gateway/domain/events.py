@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     DECLARATION_WITHDRAWN = "declaration_withdrawn"
     DECLARATION_CANCELLED = "declaration_cancelled"
     RECEIPT_RECORDED = "receipt_recorded"
+    RETURN_ARRIVED = "return_arrived"
     TAX_BILLED = "tax_billed"
     SUMMARY_RECORDED = "summary_recorded"
     CASE_ASKED = "case_asked"

@@ -398,6 +398,7 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
         over = _without_wish(payload) if stage is _S.REJECTED else {}
         return over | _put(state, found, changes)
     changes["deferred"] = None
+    changes["released_at"] = found.released_at or payload["returned_at"]
     fields = _put(state, found, changes)
     if found.stage is not _S.RELEASED:
         fields["release_sequence"] = state.release_sequence + 1
@@ -417,6 +418,14 @@ def _newest(found: DeclarationState, payload: Mapping[str, Any]) -> str | None:
 def _fold_cancelled(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     """Customs granted a cancellation: the inventory is over without having been rejected."""
     return _changed(state, payload, _CANCELLABLE, stage=_S.CANCELLED, deferred=None)
+
+
+def _fold_arrived(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    """The goods of a return are back: once, and only of one that customs may still approve."""
+    found = _of(state, {**payload, "kind": DeclarationKind.RETURN})
+    if found.stage in OVER or "arrived" in found.request:
+        raise IllegalTransition("these goods cannot come back")
+    return _put(state, found, {"request": {**found.request, "arrived": payload["at"]}})
 
 
 def _fold_asked(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
@@ -505,6 +514,7 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Field
     EventKind.DECLARATION_WITHDRAWN: _fold_withdrawn,
     EventKind.DECLARATION_CANCELLED: _fold_cancelled,
     EventKind.RECEIPT_RECORDED: _fold_receipt,
+    EventKind.RETURN_ARRIVED: _fold_arrived,
     EventKind.TAX_BILLED: _fold_billed,
     EventKind.SUMMARY_RECORDED: _fold_nothing,
     EventKind.CASE_ASKED: _fold_asked,

@@ -228,6 +228,11 @@ class FilingProfile:
     payment_places: tuple[str, ...] = ()
     # Of a hundred orders, how many we declare; the others are matched and held (golive).
     ramp_percent: int = 100
+    # Days from release within which a return must be asked for, and its goods be back
+    # (announcement 2020 no. 45), and how many days before each somebody is told.
+    return_apply_days: int = 30
+    return_back_days: int = 45
+    return_warn_days: int = 5
     # When the warehouse closes a wave, every day, as HH:MM of Beijing.
     cut_offs: tuple[str, ...] = ()
     export: ExportTerms | None = None
@@ -279,6 +284,9 @@ class FilingProfile:
         """Raise :class:`InvalidValue` for the first field that cannot be right."""
         if not 0 <= self.ramp_percent <= 100:
             raise InvalidValue("ramp_percent", "must be between 0 and 100")
+        for name in ("return_apply_days", "return_back_days", "return_warn_days"):
+            if getattr(self, name) < 1:
+                raise InvalidValue(name, "must be at least 1")
         for path, party in (
             ("platform", self.platform),
             ("merchant", self.merchant),

@@ -6,6 +6,7 @@ included; whatever comes back in however many returns, the shares add up to the 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
@@ -13,10 +14,13 @@ from gateway.domain.case import CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.lifecycle import OVER
 from gateway.domain.papers import Order
+from gateway.domain.profile import FilingProfile
 from gateway.domain.tax import TaxSum
 
 _ZERO: Final = Decimal(0)
 _FEN: Final = Decimal("0.01")
+_S: Final = DeclarationStage
+_NOT_LODGED: Final = frozenset({_S.PLANNED, _S.CLAIMED, _S.SENT, _S.UNKNOWN})
 
 
 class GivenBack(NamedTuple):
@@ -24,6 +28,69 @@ class GivenBack(NamedTuple):
 
     value: Decimal = _ZERO
     tax: Decimal = _ZERO
+
+
+class ReturnDays(NamedTuple):
+    """The last days on which a return may be asked for, and on which its goods must be back."""
+
+    apply_until: date
+    back_until: date
+
+
+class ReturnedLine(NamedTuple):
+    """One line of an order in the ledger of its returns; ``left`` may still be asked back.
+
+    ``pending`` waits for customs, ``approved`` came or may come back, ``arrived`` is back.
+    """
+
+    line_no: int
+    ordered: Decimal
+    pending: Decimal
+    approved: Decimal
+    arrived: Decimal
+    left: Decimal
+
+
+def return_days(state: CaseState, profile: FilingProfile) -> ReturnDays | None:
+    """The days of a released import, by customs' calendar; None before a release."""
+    inventory = state.declaration(DeclarationKind.INVENTORY)
+    if inventory is None or inventory.released_at is None:
+        return None
+    # Eight digits of the day in Beijing stand first in customs' time.
+    released = date.fromisoformat(inventory.released_at[:8])
+    return ReturnDays(
+        released + timedelta(days=profile.return_apply_days),
+        released + timedelta(days=profile.return_back_days),
+    )
+
+
+def ledger(state: CaseState, order: Order) -> list[ReturnedLine]:
+    """What became of each line of an order whose goods come back, in the order of the lines."""
+    standing = standing_returns(state)
+    approved = [one for one in standing if one.stage is DeclarationStage.APPROVED]
+    arrived = quantities_back([one for one in standing if is_back(one)])
+    granted, asked = quantities_back(approved), quantities_back(standing)
+    return [
+        ReturnedLine(
+            line.line_no,
+            line.quantity,
+            asked.get(line.line_no, _ZERO) - granted.get(line.line_no, _ZERO),
+            granted.get(line.line_no, _ZERO),
+            arrived.get(line.line_no, _ZERO),
+            line.quantity - asked.get(line.line_no, _ZERO),
+        )
+        for line in order.lines
+    ]
+
+
+def is_back(one: DeclarationState) -> bool:
+    """Whether the goods of a return were said to be back."""
+    return "arrived" in one.request
+
+
+def is_unasked(one: DeclarationState) -> bool:
+    """Whether customs does not have a return yet, or refused it: it must be asked for, again."""
+    return one.stage in _NOT_LODGED or one.stage in OVER
 
 
 def standing_returns(state: CaseState) -> list[DeclarationState]:

@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 from gateway.domain.asking import Ask, Standing, return_standing, standing
 from gateway.domain.case import CaseStage, Wish
-from gateway.domain.declaration import DeclarationStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, EffectId, TenantId
-from gateway.domain.lifecycle import INVENTORY_DECLARED, case_stage, frozen_reason
+from gateway.domain.lifecycle import INVENTORY_DECLARED, OVER, case_stage, frozen_reason
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.planning import return_event, returnable, to_refile
 from gateway.domain.receipts import released_events
-from gateway.domain.returns import GivenBack, share_of_lines
+from gateway.domain.returns import GivenBack, is_back, return_days, share_of_lines
 from gateway.domain.tax import tax_of
 from gateway.flow.around import dutiable
 from gateway.flow.clockwork import local_date
@@ -27,6 +27,7 @@ from gateway.flow.context import Context
 from gateway.flow.match import Bench, declare_effect, plan, record_planned, settle
 from gateway.flow.notify import Ack, acknowledge_command
 from gateway.flow.remedies import Settled, Settlement, settle_command
+from gateway.flow.return_watch import watch_return
 from gateway.flow.status import stage_notices
 from gateway.ports import CaseView, Changes, Command, Decide, Found, Views
 
@@ -61,6 +62,7 @@ class _Asked:
     now: int
     version: int | None = None
     lines: Mapping[int, Decimal] | None = None
+    number: int = 0
 
 
 def decide_download(
@@ -130,6 +132,17 @@ class Desk:
         """
         asked = self._asked(ask, tenant, case_id, by, reason, version)
         return await self._run(decide_question, replace(asked, lines=lines))
+
+    async def goods_back(
+        self, tenant: TenantId, case_id: CaseId, number: int, by: str
+    ) -> CaseStage | None:
+        """Record that the goods of a return are back; saying it again changes nothing.
+
+        ``number`` counts the returns of the case from 1. None when the tenant has no such case or
+        the case no such return. Raises ``InvalidValue`` for a return that customs refused.
+        """
+        asked = self._asked(Action.RECHECK, tenant, case_id, by, "", None)
+        return await self._run(decide_goods_back, replace(asked, number=number))
 
     async def record_download(
         self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
@@ -248,9 +261,10 @@ def _take_back(view: CaseView, changes: Changes[Any], facts: _Asked) -> Standing
     order = view.papers.get(PaperKind.ORDER)
     assert order is not None
     assert isinstance(order.paper, Order)
-    left = returnable(view.state, order.paper)
-    today = f"{local_date(facts.now):%Y%m%d}"
-    answer = return_standing(view.state, today, is_anything_left=bool(left))
+    left, bench = returnable(view.state, order.paper), _bench(view, facts)
+    days, today = return_days(view.state, bench.profile), local_date(facts.now)
+    until = None if days is None else days.apply_until
+    answer = return_standing(today, until, is_anything_left=bool(left))
     if not answer.files:
         return answer
     wanted = left if facts.lines is None else facts.lines
@@ -258,11 +272,29 @@ def _take_back(view: CaseView, changes: Changes[Any], facts: _Asked) -> Standing
         if not 0 < quantity <= left.get(line_no, 0):
             most = plain(left.get(line_no, Decimal(0)))
             raise InvalidValue(f"lines.{line_no}", f"at most {most} of this line can be returned")
-    bench = _bench(view, facts)
     share = _given_back(view, bench, order.paper, wanted)
     event = return_event(view.state, view.key, bench.profile, facts.reason, wanted, share)
     record_planned(view, changes, bench, event)
+    watch_return(view, view.state.declarations[-1], changes, bench.profile)
     return answer
+
+
+def decide_goods_back(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage | None]:
+    """Pure: the goods of one return are back."""
+    changes: Changes[CaseStage | None] = Changes(result=None)
+    view = _own(facts, views)
+    if view is None:
+        return changes
+    for one in view.state.declarations:
+        if one.kind is not DeclarationKind.RETURN or one.version != facts.number:
+            continue
+        if one.stage in OVER:
+            raise InvalidValue("return", "customs refused this return")
+        if not is_back(one):
+            payload = {"version": one.version, "at": facts.now, "by": facts.by}
+            view.record(Event(EventKind.RETURN_ARRIVED, payload))
+        changes.result = case_stage(view.state)
+    return changes
 
 
 def _given_back(

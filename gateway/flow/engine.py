@@ -26,6 +26,7 @@ from gateway.flow.links import RELINK, UNLINKED, check_overdue
 from gateway.flow.receipt import apply_other, apply_receipts, keep_received
 from gateway.flow.repair import REPAIR
 from gateway.flow.retry import SEND
+from gateway.flow.return_watch import RETURNS, check_return
 from gateway.flow.transmit import (
     NOT_SENT,
     check_answer,
@@ -295,6 +296,9 @@ class Engine:
             return
         if effect.group == GATE:
             await run_gate(self.context, effect)
+            return
+        if effect.group == RETURNS:
+            await check_return(self.context, effect)
             return
         if effect.group == REPAIR and self.repair_overdue is not None:
             await self.repair_overdue(effect)

@@ -19,6 +19,7 @@ RELEASE: Final = "release.granted"
 REVOKE: Final = "release.revoked"
 ENDPOINT_DISABLED: Final = "endpoint.disabled"
 REPAIR_ASKED: Final = "repair.asked"
+RETURN_DUE: Final = "return.due"
 _STAGE_PREFIX: Final = "case."
 
 # Stages that a seller hears of; the steps between them are in the event stream.
@@ -39,7 +40,8 @@ _TOLD: Final = frozenset(
     }
 )
 EVENT_TYPES: Final = frozenset(
-    {RELEASE, REVOKE, ENDPOINT_DISABLED, REPAIR_ASKED} | {_STAGE_PREFIX + stage for stage in _TOLD}
+    {RELEASE, REVOKE, ENDPOINT_DISABLED, REPAIR_ASKED, RETURN_DUE}
+    | {_STAGE_PREFIX + stage for stage in _TOLD}
 )
 _REVOKING: Final = frozenset({"contradiction_after_release", "cancelled_after_release"})
 
@@ -71,6 +73,17 @@ def repair_notice(
 ) -> None:
     """Ask the owner of a paper for the value that mends a finding."""
     _notify(view, changes, master, REPAIR_ASKED, now, data, str(data["repair"]))
+
+
+def return_notice(
+    view: CaseView,
+    changes: Changes[Any],
+    master: MasterData,
+    data: Mapping[str, Any],
+    now: int,
+) -> None:
+    """Tell that a day of a return is near: what is missing, and by when."""
+    _notify(view, changes, master, RETURN_DUE, now, data, str(data["why"]), str(data["version"]))
 
 
 def alarms_call_for_stop(events: list[Event]) -> bool:

@@ -118,6 +118,7 @@ EVENTS: Final[dict[str, str]] = {
     "declaration_refused": N_("Declaration refused before customs"),
     "declaration_withdrawn": N_("Declaration withdrawn"),
     "declaration_cancelled": N_("Declaration cancelled by customs"),
+    "return_arrived": N_("Returned goods are back"),
     "tax_billed": N_("Tax bill from customs"),
     "summary_recorded": N_("Result of a summary"),
     "case_asked": N_("Stop, change or new declaration asked for"),

@@ -13,6 +13,7 @@ from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.errors import InvalidValue
+from gateway.domain.events import EventKind
 from gateway.domain.returns import given_back
 from gateway.flow.receipt import apply_receipts
 from gateway.ports import CaseDetail, CaseRow
@@ -133,6 +134,12 @@ async def taxed_and_returned(desk: Desk, row: CaseRow) -> None:
         # However often customs says so, the lines give back once what they are worth.
         assert await used_of(gateway, row) == before - given_back(request).value
         await asyncio.sleep(0.01)
+    for _ in range(2):
+        back = await gateway.desk.goods_back(TENANT, key.case_id, 1, "clerk")
+        assert back is CaseStage.RELEASED
+    assert await gateway.desk.goods_back(TENANT, key.case_id, 2, "clerk") is None
+    history = (await case_of(gateway, row)).events
+    assert [one.event.kind for one in history].count(EventKind.RETURN_ARRIVED) == 1
 
 
 async def answered(gateway: Gateway, row: CaseRow, status: str) -> None:

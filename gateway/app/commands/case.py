@@ -87,15 +87,16 @@ async def _load(settings: Settings, tenant: str, number: str, moment: int | None
         if moment is None:
             found = await reader.reads.case(owner, case_id)
             assert found is not None
-            shown = detail_view(found, messages, KeyRole.VIEWER.value, explain)
+            profile = reader.cache.profile(owner, found.row.key.profile_id)
+            shown = detail_view(found, messages, KeyRole.VIEWER.value, explain, profile)
             return shown | await _around(reader, owner, case_id)
         then = await reader.reads.case_at(owner, case_id, moment)
         if then is None:
             raise Unusable(f"the case {case_id} did not exist yet at {text_at(moment)}")
         carried = {one.message_id for one in then.state.declarations}
-        doc = detail_view(
-            then, [one for one in messages if one[0] in carried], KeyRole.VIEWER.value, explain
-        )
+        profile = reader.cache.profile(owner, then.row.key.profile_id)
+        sent = [one for one in messages if one[0] in carried]
+        doc = detail_view(then, sent, KeyRole.VIEWER.value, explain, profile)
         return {"as_of": at_json(moment), **doc}
 
 
@@ -155,6 +156,7 @@ def _show(doc: Doc) -> None:
         console.print()
     _show_around(doc.get("lineage"), doc.get("quota"))
     _show_declarations(doc)
+    _show_returning(doc["returning"])
     show_table(
         "历史 Timeline",
         ("#", "时间 at", "事件 event", "说明 detail"),
@@ -227,13 +229,32 @@ def _show_around(lineage: Doc | None, quota: Doc | None) -> None:
         out().print()
 
 
+def _show_returning(returning: Doc | None) -> None:
+    if returning is None or not any(
+        one[name] != "0" for one in returning["lines"] for name in ("pending", "approved")
+    ):
+        return
+    show_table(
+        "退货 Returns",
+        ("行 line", "数量 ordered", "待批 pending", "已批 approved", "已回 arrived", "可退 left"),
+        [tuple(one.values()) for one in returning["lines"]],
+    )
+    out().print(
+        f"  申请截止 apply until {returning['apply_until']}, 货回截止 goods back by "
+        f"{returning['back_until']}, 退税 tax given back {returning['tax_given_back']}\n",
+        markup=False,
+    )
+
+
 def _show_declarations(doc: Doc) -> None:
+    rests_on = {(one["about"], one["version"]): one["evidence"] for one in doc["evidence"]}
     show_table(
         "申报 Declarations",
         (
             "类型 kind",
             "版本 version",
             "状态 stage",
+            "证据 evidence",
             "回执 status",
             "copNo",
             "preNo",
@@ -245,6 +266,7 @@ def _show_declarations(doc: Doc) -> None:
                 one["kind"],
                 one["version"],
                 one["stage"],
+                rests_on.get((one["kind"], one["version"])) or "",
                 one["status"],
                 one["cop_no"],
                 one["pre_no"],

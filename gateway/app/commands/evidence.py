@@ -13,6 +13,7 @@ from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.evidence import Asked, evidence_zip
 from gateway.app.opening import open_office, open_reading
+from gateway.domain.evidence import bases
 from store.console_log import SqlConsoleLog
 from store.dossier import read_dossier
 
@@ -74,7 +75,11 @@ async def _take(
         dossier = await read_dossier(reader.access, reader.keys, reader.reads, owner, case_id)
         assert dossier is not None
         asked = Asked(getpass.getuser(), reason, reader.clock.now())
-        body = evidence_zip(dossier, reader.keys, asked)
+        found = await reader.reads.case(owner, case_id)
+        assert found is not None
+        profile = reader.cache.profile(owner, found.row.key.profile_id)
+        rests_on = bases(found.state, (one.event for one in found.events), profile)
+        body = evidence_zip(dossier, reader.keys, asked, rests_on)
     path = file or Path(f"evidence-{case_id}.zip")
     # Opened first, so that nothing is noted as taken that could not be written.
     try:

@@ -9,6 +9,7 @@ from gateway.domain.codec import from_micros, to_micros
 from gateway.domain.codes import Rejection, find_rejection, label_of
 from gateway.domain.declaration import DeclarationStage, DeclarationState
 from gateway.domain.events import EventKind
+from gateway.domain.evidence import bases
 from gateway.domain.findings import finding_id
 from gateway.domain.ids import CaseId, MessageId
 from gateway.domain.papers import Order, PaperKind
@@ -281,7 +282,10 @@ class Cases:
             "chain": await self._services.reads.check_case(call.tenant, case_id),
             "entries": log.items,
         }
-        return self._page(detail, "evidence", model, {"sources": _sources(detail)})
+        rests_on = bases(detail.state, (one.event for one in detail.events), None)
+        classes = {(one.about, one.version): one.evidence for one in rests_on}
+        more = {"sources": _sources(detail), "classes": classes}
+        return self._page(detail, "evidence", model, more)
 
     async def audit(self, call: Call) -> Answer:
         """The chain of the case, checked now, and what people did that changed nothing."""

@@ -105,6 +105,18 @@ async def test_another_tenants_case_does_not_exist(api: API) -> None:
     assert "beta" not in (await api.get("/v1/events")).body.decode()
 
 
+async def test_goods_that_came_back_are_told_by_number(api: API) -> None:
+    case = api.world.case_ids[ALPHA]
+    for key in ("alpha-seller", "alpha-warehouse", "alpha-clerk"):
+        reply = await api.post(f"/v1/cases/{case}/returns/1/arrival", key=key)
+        assert StageOut.model_validate_json(reply.body).stage == "released"
+    for number in ("x", "1234567", "%C2%B2"):
+        problem(await api.post(f"/v1/cases/{case}/returns/{number}/arrival"), 404, "API-301")
+    problem(
+        await api.post(f"/v1/cases/{case}/returns/1/arrival", key="alpha-viewer"), 403, "API-202"
+    )
+
+
 async def test_commands_go_to_the_desk_with_who_and_why(api: API) -> None:
     case = api.world.case_ids[ALPHA]
     reply = await api.post(f"/v1/cases/{case}/hold", {"reason": "stock"}, key="alpha-clerk")

@@ -191,12 +191,7 @@ class DeskOfOne:
             raise VersionMoved("moved")
 
     async def hold(
-        self,
-        tenant: TenantId,
-        case_id: CaseId,
-        by: str,
-        reason: str,
-        version: int | None = None,
+        self, tenant: TenantId, case_id: CaseId, by: str, reason: str, version: int | None = None
     ) -> CaseStage | None:
         self._seen(tenant, case_id, version)
         self.calls.append(("hold", tenant, case_id, by, reason))
@@ -205,16 +200,21 @@ class DeskOfOne:
     async def release(
         self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
     ) -> CaseStage | None:
-        self._seen(tenant, case_id, version)
-        self.calls.append(("release", tenant, case_id, by))
-        return CaseStage.READY if (tenant, case_id) in self.reads.details else None
+        return self._done("release", tenant, case_id, by, version, CaseStage.READY)
 
     async def recheck(
         self, tenant: TenantId, case_id: CaseId, by: str, version: int | None = None
     ) -> CaseStage | None:
+        return self._done("recheck", tenant, case_id, by, version, CaseStage.MATCHED)
+
+    async def goods_back(self, tenant: TenantId, case_id: CaseId, number: int, by: str) -> Any:
+        return self._done("goods_back", tenant, case_id, by, None, CaseStage.RELEASED)
+
+    def _done(self, name: str, *about: Any) -> CaseStage | None:
+        tenant, case_id, by, version, stage = about
         self._seen(tenant, case_id, version)
-        self.calls.append(("recheck", tenant, case_id, by))
-        return CaseStage.MATCHED if (tenant, case_id) in self.reads.details else None
+        self.calls.append((name, tenant, case_id, by))
+        return stage if (tenant, case_id) in self.reads.details else None
 
     async def ask(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -19,12 +19,22 @@ from gateway.domain.declaration import (
     DeclarationState,
     Word,
 )
+from gateway.domain.errors import IllegalTransition
 from gateway.domain.events import Event, EventKind
-from gateway.domain.lifecycle import DECLARATION, LEVEL, case_stage, frozen_reason
+from gateway.domain.lifecycle import DECLARATION, LEVEL, apply, case_stage, frozen_reason
 from gateway.domain.papers import PaperKind
 from gateway.domain.planning import return_event, returnable, to_refile
 from gateway.domain.receipts import record_events, released_events
-from gateway.domain.returns import GivenBack, given_back, share_of_lines, tax_given_back
+from gateway.domain.returns import (
+    GivenBack,
+    ReturnedLine,
+    given_back,
+    ledger,
+    return_days,
+    share_of_lines,
+    standing_returns,
+    tax_given_back,
+)
 from gateway.domain.tax import LineTax, TaxSum
 from tests.unit.domain.papers import good, profile
 from tests.unit.domain.test_lifecycle import (
@@ -44,6 +54,7 @@ from tests.unit.domain.test_lifecycle import (
 )
 
 DUTIABLE = Decimal("47.00")
+ZERO = Decimal(0)
 CANCELLATION, RETURN = DeclarationKind.CANCELLATION, DeclarationKind.RETURN
 
 
@@ -349,23 +360,52 @@ def test_each_return_answers_to_its_own_number() -> None:
 @pytest.mark.parametrize(
     "day, is_anything_left, answered, reason",
     [
-        ("20261112", True, Answered.STOPPABLE, "return_filed"),
-        ("20261211", True, Answered.STOPPABLE, "return_filed"),
-        ("20261212", True, Answered.TOO_LATE, "return_window_over"),
-        ("20261112", False, Answered.TOO_LATE, "nothing_left_to_return"),
+        (date(2026, 11, 12), True, Answered.STOPPABLE, "return_filed"),
+        (date(2026, 12, 11), True, Answered.STOPPABLE, "return_filed"),
+        (date(2026, 12, 12), True, Answered.TOO_LATE, "return_window_over"),
+        (date(2026, 11, 12), False, Answered.TOO_LATE, "nothing_left_to_return"),
     ],
 )
-def test_a_return_has_thirty_days(
-    day: str, is_anything_left: bool, answered: Answered, reason: str
+def test_a_return_has_thirty_days_unless_the_profile_says_otherwise(
+    day: date, is_anything_left: bool, answered: Answered, reason: str
 ) -> None:
-    answer = return_standing(released(), day, is_anything_left=is_anything_left)
+    days = return_days(released(), profile())
+    assert days is not None
+    assert days == (date(2026, 12, 11), date(2026, 12, 26))
+    answer = return_standing(day, days.apply_until, is_anything_left=is_anything_left)
     assert (answer.answered, answer.reason) == (answered, reason)
+    shorter = profile(return_apply_days=3, return_back_days=7)
+    assert return_days(released(), shorter) == (date(2026, 11, 14), date(2026, 11, 18))
 
 
-def test_one_return_at_a_time() -> None:
-    state = returned(released(), {1: Decimal(1)})
-    answer = return_standing(state, "20261112", is_anything_left=True)
-    assert (answer.answered, answer.reason) == (Answered.TOO_EARLY, "return_open")
+def test_the_days_count_from_release_whatever_customs_says_later() -> None:
+    closed = received(released(), fact(Word.CLOSED, 60 * 24 * 20), now=LATER + 30 * 86_400_000_000)
+    assert case_stage(closed) is CaseStage.CLOSED
+    assert return_days(closed, profile()) == return_days(released(), profile())
+    assert return_days(accepted(), profile()) is None
+    assert state_from_doc(state_to_doc(closed)) == closed
+
+
+def test_several_returns_stand_side_by_side_in_one_ledger() -> None:
+    paper = good().order
+    assert paper is not None
+    one, ordered = paper.lines[0].line_no, paper.lines[0].quantity
+    half = ordered / 2
+    state = returned(returned(released(), {one: half}), {one: half})
+    first, second = standing_returns(state)
+    assert first.cop_no != second.cop_no
+    assert ledger(state, paper)[0] == ReturnedLine(one, ordered, ordered, ZERO, ZERO, ZERO)
+    assert ledger(state, paper)[1].left == paper.lines[1].quantity
+    for asked, minute in ((second, 60 * 6), (first, 60 * 6 + 1)):
+        cop_no = asked.cop_no
+        granted = fact(Word.APPROVED, minute, RETURN, cop_no=cop_no, invt_no=None, pre_no=None)
+        state = received(state, granted)
+    assert ledger(state, paper)[0] == ReturnedLine(one, ordered, ZERO, ordered, ZERO, ZERO)
+    back = Event(EventKind.RETURN_ARRIVED, {"version": 2, "at": 1, "by": "clerk"})
+    state = apply(state, back)
+    assert ledger(state, paper)[0] == ReturnedLine(one, ordered, ZERO, ordered, half, ZERO)
+    with pytest.raises(IllegalTransition):
+        apply(state, back)
 
 
 # --- tax bills --------------------------------------------------------------------------------

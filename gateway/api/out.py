@@ -1,0 +1,14 @@
+"""What every answer is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+
+
+class Out(BaseModel):
+    """Closed: an answer holds nothing that is not documented."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
