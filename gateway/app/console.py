@@ -2,6 +2,7 @@
 
 from gateway.api.services import Services
 from gateway.app.config import Settings
+from gateway.app.evidence import audit_zip
 from gateway.app.keyring import KeyRings
 from gateway.app.operations import ProcessOperations
 from gateway.domain.matching.explain import explain
@@ -73,6 +74,7 @@ def build_console(
         rng=context.rng,
         executor=context.executor,
         explain=explain,
+        seal=lambda about, files: audit_zip(about, files, store.keys),
         tenants=tenants,
         settings=console_settings(settings),
         sign_on=sign_on,

@@ -8,7 +8,7 @@ manifest's own stands in it.
 import hashlib
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
@@ -45,6 +45,31 @@ def evidence_zip(
         option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
     )
     parts = {one.path: one.body for one in dossier.exhibits}
+    return _sealed(manifest, parts, keys, _OF_US)
+
+
+def audit_zip(about: Mapping[str, Any], parts: Mapping[str, bytes], keys: StoreKeys) -> bytes:
+    """An excerpt of the audit with its signed manifest, which says what was asked for (Any: JSON).
+
+    It verifies with openssl and sha256sum alone, as its READ-ME tells.
+    """
+    doc = {
+        "format": FORMAT,
+        "what": "audit",
+        **about,
+        "public_key_sha256": hashlib.sha256(keys.evidence_public_key).hexdigest(),
+        "files": [
+            {"path": name, "size_bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+            for name, body in parts.items()
+        ],
+    }
+    manifest = orjson.dumps(doc, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return _sealed(manifest, parts, keys, {"READ-ME.md": "audit-READ-ME.md"})
+
+
+def _sealed(
+    manifest: bytes, parts: Mapping[str, bytes], keys: StoreKeys, ours: Mapping[str, str]
+) -> bytes:
     sums = {name: hashlib.sha256(body).hexdigest() for name, body in parts.items()}
     texts = files("gateway.app.samples")
     written = io.BytesIO()
@@ -54,7 +79,7 @@ def evidence_zip(
             ("manifest.sig", keys.sign_evidence(manifest)),
             ("public-key.pem", keys.evidence_public_key),
             ("SHA256SUMS", "".join(f"{sums[name]}  {name}\n" for name in sums).encode()),
-            *((name, (texts / ours).read_bytes()) for name, ours in _OF_US.items()),
+            *((name, (texts / text).read_bytes()) for name, text in ours.items()),
             *parts.items(),
         ):
             out.writestr(zipfile.ZipInfo(name, _EPOCH), body, zipfile.ZIP_DEFLATED)

@@ -117,6 +117,7 @@ def routes(services: WebServices, live: Live) -> Sequence[Route]:
         Route("GET", "/schemas", operations.schemas),
         Route("GET", "/audit", operations.audit, _AUDITORS, is_list=True),
         Route("POST", "/audit/check", operations.check, _AUDITORS),
+        Route("POST", "/audit/export", operations.export, _AUDITORS),
         Route("GET", "/settings", settings.show),
         Route("POST", "/settings", settings.save),
         Route("POST", "/settings/password", settings.password),

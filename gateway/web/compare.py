@@ -6,6 +6,7 @@ What is personal is compared in full and shown masked.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -367,8 +368,15 @@ def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, Money):
-        return f"{plain(value.amount)} {value.currency}"
+        return f"{_cents(value.amount)} {value.currency}"
     return str(value)
+
+
+def _cents(amount: Decimal) -> str:
+    """An amount with two decimals, or with all that it has."""
+    exponent = amount.as_tuple().exponent
+    is_fine = isinstance(exponent, int) and exponent < -2
+    return plain(amount) if is_fine else format(amount, ".2f")
 
 
 def revealed(papers: Mapping[PaperKind, PaperRevision], path: str) -> str | None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -110,6 +111,18 @@ class Renderer:
         return self.gettext("%(seconds)s s") % {"seconds": f"{micros / _SECOND:.1f}"}
 
 
+def money(text: str | None) -> str:
+    """An amount with its currency, ``1234.5 CNY``, as people read it: ``1,234.50 CNY``."""
+    number, _, currency = (text or "").partition(" ")
+    try:
+        amount = Decimal(number)
+    except InvalidOperation:
+        return text or ""
+    exponent = amount.as_tuple().exponent
+    places = max(-exponent, 2) if isinstance(exponent, int) else 2
+    return f"{amount:,.{places}f} {currency}".strip()
+
+
 def _environment(renderer: Renderer) -> Environment:
     environment = Environment(
         loader=PackageLoader("gateway.web"),
@@ -126,6 +139,7 @@ def _environment(renderer: Renderer) -> Environment:
         time=renderer.time,
         minute=lambda micros: renderer.time(micros, "%m-%d %H:%M"),
         span=renderer.span,
+        money=money,
         compact=lambda value: orjson.dumps(value).decode(),
         number=lambda value: f"{value:,}",
         pretty=lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(),

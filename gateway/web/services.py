@@ -147,7 +147,7 @@ class EndpointOwner(Protocol):
 @dataclass(frozen=True, slots=True)
 class WebServices:
     """Everything the views call. ``explain(finding, locale)`` speaks ``zh`` or ``en``;
-    ``tenants`` gives id and name of each.
+    ``tenants`` gives id and name of each; ``seal`` makes a zip of files with a signed manifest.
     """
 
     people: People
@@ -168,6 +168,7 @@ class WebServices:
     rng: Rng
     executor: Executor
     explain: Callable[[Finding, str], str]
+    seal: Callable[[Mapping[str, Any], Mapping[str, bytes]], bytes]
     tenants: Callable[[], Awaitable[Sequence[tuple[str, str]]]]
     settings: ConsoleSettings = ConsoleSettings()
     sign_on: SignOn | None = None

@@ -131,6 +131,19 @@ EVENTS: Final[dict[str, str]] = {
     "filing_recorded": N_("Step of a partner's filing"),
     "bytes_downloaded": N_("Exact bytes downloaded"),
 }
+# The notices that sellers and warehouses are told by, one for each stage and a few besides.
+NOTICES: Final[dict[str, str]] = {
+    **{f"case.{name}": word for name, (word, _) in STAGES.items()},
+    "release.granted": N_("Release to the warehouse"),
+    "release.revoked": N_("Release taken back"),
+    "endpoint.disabled": N_("Endpoint switched off"),
+    "repair.asked": N_("Correction asked for"),
+}
+ALARMS: Final[dict[str, str]] = {
+    "no_answer": N_("Customs did not answer in time"),
+    "contradiction_after_release": N_("Customs contradicts its release"),
+    "cancelled_after_release": N_("Cancelled after the release"),
+}
 ENTRIES: Final[dict[str, str]] = {
     "signed_in": N_("Signed in"),
     "signed_out": N_("Signed out"),
@@ -144,6 +157,7 @@ ENTRIES: Final[dict[str, str]] = {
     "parked_dismissed": N_("Put away for good"),
     "evidence_taken": N_("Evidence file taken"),
     "exported": N_("List exported"),
+    "audit_exported": N_("Audit exported with a signature"),
     "noted": N_("Note"),
     "looked_up": N_("Looked up at customs"),
     "asked": N_("Second person asked"),

@@ -18,6 +18,7 @@ from gateway.ports.people import LogFilter
 from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
 from gateway.web.charts import bars
 from gateway.web.compare import declared_values, rows, xml_lines
+from gateway.web.filed import filed_parts
 from gateway.web.masks import masked
 from gateway.web.services import WebServices
 from gateway.web.words import N_
@@ -38,6 +39,7 @@ AGES: Final = {
     "today": N_("Since midnight"),
 }
 _HOUR_US: Final = 3_600_000_000
+_LANE: Final = 10
 
 
 class Cases:
@@ -179,7 +181,13 @@ class Cases:
         ]
         actor = call.query("actor")
         shown = [one for one in events if not actor or one["by"] == actor]
-        lane = bars([(one["kind"], int(one["gap_us"]), "") for one in events[1:]], 300, 22)
+        longest = sorted(events[1:], key=lambda one: -int(one["gap_us"]))[:_LANE]
+        steps = sorted(longest, key=lambda one: int(one["seq"]))
+        lane = bars(
+            [(one["kind"], int(one["gap_us"]), str(one["seq"])) for one in steps if one["gap_us"]],
+            290,
+            22,
+        )
         actors = sorted({str(one["by"]) for one in events})
         return self._page(
             detail,
@@ -242,8 +250,12 @@ class Cases:
             "size": len(body) if body is not None else None,
             "receipts": _receipts(detail),
         }
-        lines = xml_lines(body, detail.row.key.order_no) if body is not None else []
-        return self._page(detail, "declaration", model, {"one": one, "xml": lines})
+        order_no = detail.row.key.order_no
+        lines = xml_lines(body, order_no) if body is not None else []
+        filed = filed_parts(body, order_no) if body is not None else []
+        return self._page(
+            detail, "declaration", model | {"fields": filed}, {"one": one, "xml": lines}
+        )
 
     async def attempts(self, call: Call) -> Answer:
         """Every try to hand a message to a channel."""

@@ -109,7 +109,8 @@ class Desk:
                 "case": one.effect.case_id,
                 "order_no": one.effect.payload.get("order_no", ""),
                 "endpoint": one.endpoint_id,
-                "attempt": one.effect.attempt,
+                # What is handed over in memory is tried without a lease, which is what is counted.
+                "attempt": max(one.effect.attempt, 1) if one.answer_us is not None else 0,
                 "due_at": one.effect.due_at,
                 "status": one.status,
                 "detail": one.detail,

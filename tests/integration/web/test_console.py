@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
+import zipfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -19,6 +22,7 @@ from gateway.app.demo_world import PROFILE, TENANT
 from gateway.ports import CaseFilter
 from gateway.ports.people import LogFilter
 from tests.support.console import PASSWORD, Served, serving
+from tests.tools import require_tool
 
 T = TypeVar("T")
 HOSTILE = '<script>alert(1)</script>\u202e"><img src=x>' + "长" * 10_000
@@ -331,3 +335,48 @@ async def test_single_keys_are_changed_and_switched_off(house: House) -> None:
     assert "&#34;w&#34;:&#34;next&#34;" in page.text
     assert "&#34;y&#34;" not in page.text
     assert '<kbd translate="no">w</kbd>' in page.text
+
+
+@pytest.mark.slow
+async def test_a_signed_export_of_the_audit_verifies_with_openssl_alone(
+    house: House, tmp_path: Path
+) -> None:
+    me = house.visitor
+    await me.sign_in("auditor")
+    token = re.search(r'name="_token" value="([^"]+)"', (await me.get("/audit")).text)
+    assert token is not None
+    asked = {"_token": token[1], "kind": "papers_received", "since": "2020-01-01"}
+    async with me.session.post(
+        me.base + "/console/audit/export", data=asked, headers={"Cookie": me.cookie}
+    ) as answer:
+        assert answer.status == 200
+        body = await answer.read()
+    with zipfile.ZipFile(io.BytesIO(body)) as packed:
+        packed.extractall(tmp_path)
+    verify = (
+        require_tool("openssl"), "pkeyutl", "-verify", "-pubin", "-inkey", "public-key.pem",
+        "-rawin", "-in", "manifest.json", "-sigfile", "manifest.sig",
+    )  # fmt: skip
+    assert await _ran(tmp_path, *verify) == 0
+    assert await _ran(tmp_path, require_tool("sha256sum"), "-c", "SHA256SUMS") == 0
+    manifest = orjson.loads((tmp_path / "manifest.json").read_bytes())
+    assert manifest["asked"]["kind"] == "papers_received"
+    events = [orjson.loads(line) for line in (tmp_path / "events.ndjson").open("rb")]
+    assert {one["kind"] for one in events} == {"papers_received"}
+    assert manifest["events"] == len(events) == 100
+    changed = (tmp_path / "manifest.json").read_bytes().replace(b'"events": 100', b'"events": 99')
+    (tmp_path / "manifest.json").write_bytes(changed)
+    assert await _ran(tmp_path, *verify) != 0
+    entries = await house.run(
+        house.gateway.web.log.entries(TENANT, LogFilter(action="audit_exported"), None, 5)
+    )
+    assert [one.actor for one in entries.items] == ["auditor:auditor"]
+    await me.sign_in("clerk")
+    assert (await me.ask("POST", "/audit/export", asked)).status == 403
+
+
+async def _ran(folder: Path, *command: str) -> int:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait()
