@@ -144,7 +144,11 @@ for (const [selector, dialog] of [["[data-help]", "#help"], ["[data-palette]", "
 }
 const load = one("[data-load]");
 if (load) load.addEventListener("click", again);
-const print = one("[data-print]");
+// Printing needs a script, so its button is shown by one; a tab that was swapped in has its own.
+const dress = () => document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; });
+document.addEventListener("htmx:afterSettle", dress);
+document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) window.print(); });
+dress();
 if (print) { print.hidden = false; print.addEventListener("click", () => window.print()); }
 const fault = one("[data-focus]");
 if (fault) fault.focus();

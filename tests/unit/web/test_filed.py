@@ -36,7 +36,7 @@ def test_what_is_not_there_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    "text,shown",
     [
         ("9508.61 CNY", "9,508.61 CNY"),
         ("0 CNY", "0.00 CNY"),
