@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from gateway.domain.case import CaseKey
 from gateway.domain.codec import state_from_doc
@@ -32,6 +32,7 @@ from store.crypto import StoreKeys
 from store.errors import DamagedBlob
 from store.group import Faulty, Group
 from store.statements import MessageStatements
+from store.tables import declaration
 
 _ENDED: Final = frozenset({MessageStage.SPLIT, MessageStage.EMPTY, MessageStage.REFUSED})
 _GONE: Final = frozenset({MessageStage.SPLIT, MessageStage.EMPTY})
@@ -307,3 +308,24 @@ def _member(row: Sequence[str | int], kind: DeclarationKind) -> StoredMember:
         if one.kind is kind and one.version == version:
             return StoredMember(key, one, int(position))
     raise DamagedBlob("a declaration of a message is missing from its case")
+
+
+def find_listed(
+    connection: Connection, asked: Sequence[tuple[CaseId, DeclarationKind, str]]
+) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
+    """The cases of lists, in the order of their rows; a list that is not there is left out.
+
+    ``asked`` gives for each list a case that stands in it, its kind and its copNo.
+    """
+    found: dict[tuple[CaseId, str], tuple[CaseId, ...]] = {}
+    own, others = declaration.alias("own"), declaration.alias("others")
+    for case_id, kind, number in dict.fromkeys(asked):
+        rows = connection.execute(
+            select(others.c.case_id)
+            .join(own, own.c.message_id == others.c.message_id)
+            .where(own.c.case_id == case_id, own.c.kind == kind, own.c.cop_no == number)
+            .order_by(others.c.position)
+        )
+        if members := tuple(CaseId(row.case_id) for row in rows):
+            found[case_id, number] = members
+    return found

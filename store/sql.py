@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 
 from gateway.domain.case import CaseKey
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.ids import CaseId, EffectId, MessageId
 from gateway.domain.papers import Paper, PaperKind, PaperRevision
 from gateway.ports import (
@@ -31,7 +32,7 @@ from store.boxes import find_notices, keep_receipts, lease, open_receipts
 from store.crypto import StoreKeys
 from store.errors import DamagedBlob
 from store.group import Job, Marks, Settled, Tools
-from store.messages import read_message
+from store.messages import find_listed, read_message
 from store.papers import PaperPlace, open_revision
 from store.tables import OutboxStage, message
 from store.writer import Writer
@@ -186,6 +187,12 @@ class SQLStore:
                 connection, tools.statements.message, tools.keys, message_id, with_body
             )
         )
+
+    async def find_listed(
+        self, asked: Sequence[tuple[CaseId, DeclarationKind, str]]
+    ) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
+        """The cases that stand in lists: of one case, the kind and the list's copNo."""
+        return await self._read(lambda on: find_listed(on, asked))
 
     async def find_message(self, guid: str) -> MessageId | None:
         """The message whose root guid this is, in whatever case it is written."""

@@ -89,7 +89,7 @@ _BEGINNING: Final = (_S.PLANNED, _S.CLAIMED)
 
 
 def lifecycle_page() -> bytes:
-    """The whole page: the inventory's picture, each kind's statuses, the questions."""
+    """The whole page: a picture of each direction, each kind's statuses, the questions."""
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         f"<title>The life of a case · 案件生命周期</title>\n<style>{_STYLE}</style></head>\n"
@@ -101,15 +101,25 @@ def lifecycle_page() -> bytes:
         " the case.</p>\n"
         '<p lang="zh">清单按级别向右推进；同级以最新回执时间为准。放行前任一状态都可能退单（100）。'
         "未见任何海关回执的放行须等待佐证；放行后的矛盾回执会暂停案件。</p>\n"
-        f"{_picture()}\n<h2>What each status means · 各回执状态的含义</h2>\n{_statuses()}\n"
+        "<h2>Import: 311, 411, 511, then 621 · 进口</h2>\n"
+        f"{_picture(DeclarationKind.INVENTORY)}\n"
+        "<h2>Export: 303, 403, 505, then 603 · 出口</h2>\n"
+        '<p lang="en">Of the papers that the office asks for, 304 and 404 end at 120, 506 at 399;'
+        " the inventory (603) is declared once customs has them all. 605 withdraws what is accepted"
+        " or in review.</p>\n"
+        '<p lang="zh">海关要求的单证中，304、404 以 120 为终态，506 以 399 为终态；'
+        "全部入库后才申报清单（603）。已受理或审核中的清单可用 605 撤销。</p>\n"
+        f"{_picture(DeclarationKind.EXPORT_INVENTORY)}\n"
+        "<h2>What each status means · 各回执状态的含义</h2>\n"
+        f"{_statuses()}\n"
         "<h2>Change, cancel, declare again, return · 更改、撤销、重报、退货</h2>\n"
         f"{_questions()}\n</body>\n</html>\n"
     ).encode()
 
 
-def _columns() -> list[list[DeclarationStage]]:
+def _columns(kind: DeclarationKind) -> list[list[DeclarationStage]]:
     """The stages of an inventory by level, what is before and the ends."""
-    reached = {*DECLARATION[DeclarationKind.INVENTORY].values(), _S.SENT, _S.UNKNOWN}
+    reached = {*DECLARATION[kind].values(), _S.SENT, _S.UNKNOWN}
     levels = sorted({LEVEL[stage] for stage in reached if stage in LEVEL})
     columns = [list(_BEGINNING)]
     columns += [[one for one in LEVEL if LEVEL[one] == at and one in reached] for at in levels]
@@ -117,17 +127,18 @@ def _columns() -> list[list[DeclarationStage]]:
     return columns
 
 
-def _picture() -> str:
+def _picture(kind: DeclarationKind) -> str:
     """Boxes by level as SVG; each names its stage in both languages and its statuses."""
-    columns = _columns()
-    numbers = _statuses_of(DeclarationKind.INVENTORY)
+    columns = _columns(kind)
+    numbers = _statuses_of(kind)
     height = max(map(len, columns)) * (_HEIGHT + _GAP_Y) + 2 * _GAP_Y
     width = len(columns) * (_WIDTH + _GAP_X) + _GAP_X
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
         f' width="{width}" height="{height}" font-family="sans-serif" font-size="12">'
-        "<title>Stages of an inventory · 清单状态</title>"
-        '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
+        f"<title>Stages of an inventory · {_KINDS[kind]}状态</title>"
+        f'<defs><marker id="tip-{kind.value}" markerWidth="8" markerHeight="8" refX="7" refY="4"'
+        ' orient="auto">'
         '<path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>'
     ]
     for place, column in enumerate(columns):
@@ -135,7 +146,7 @@ def _picture() -> str:
         if 0 < place < len(columns) - 1:
             parts.append(
                 f'<path d="M{x - _GAP_X + 4} {height // 2}H{x - 4}" stroke="#555"'
-                ' stroke-width="2" marker-end="url(#tip)"/>'
+                f' stroke-width="2" marker-end="url(#tip-{kind.value})"/>'
             )
         top = (height - len(column) * (_HEIGHT + _GAP_Y) + _GAP_Y) // 2
         if place == len(columns) - 1:

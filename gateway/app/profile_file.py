@@ -104,6 +104,14 @@ class ExportFile(_Part):
     producer: PartyFile | None = None
 
 
+class ConsigningFile(_Part):
+    """What we file of a consignment: all parcels under one bill with one carrier."""
+
+    files: Annotated[list[Literal["entry_list", "master_list"]], Field(min_length=1, max_length=1)]
+    gather_s: Annotated[int, Field(ge=1, le=24 * 3600)] = 1800
+    operator: PartyFile | None = None
+
+
 class SubscriptionFile(_Part):
     """A third party that gets copies (BaseSubscribe)."""
 
@@ -130,6 +138,7 @@ class ProfileFile(_Part):
     payment_companies: Annotated[list[CompanyFile], Field(min_length=1)]
     direction: Literal["import", "export"] = "import"
     export: ExportFile | None = None
+    consigning: ConsigningFile | None = None
     area: PartyFile | None = None
     account_book: Annotated[str, _text(30)] | None = None
     loct_no: Annotated[str, _text(10)] | None = None

@@ -66,13 +66,15 @@ class PaperStamp(NamedTuple):
     """The newest revision of one paper; ``taken`` names another case that holds its number.
 
     ``earlier`` are revisions of another number that stand beside it: a deposit beside a balance, a
-    parcel beside another one.
+    parcel beside another one. ``bill`` is the key of the consignment that a parcel travels in,
+    where we file its lists.
     """
 
     revision: int
     digest: str
     taken: str | None = None
     earlier: tuple[int, ...] = ()
+    bill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

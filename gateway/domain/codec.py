@@ -369,13 +369,15 @@ def verdict_from_doc(doc: Mapping[str, Any]) -> Verdict:
 
 
 def _stamp_to_doc(stamp: PaperStamp) -> list[Any]:
+    if stamp.bill:
+        return [stamp.revision, stamp.digest, stamp.taken, list(stamp.earlier), stamp.bill]
     if stamp.earlier:
         return [stamp.revision, stamp.digest, stamp.taken, list(stamp.earlier)]
     return [stamp.revision, stamp.digest, *([stamp.taken] if stamp.taken else ())]
 
 
 def _stamp_from_doc(doc: Sequence[Any]) -> PaperStamp:
-    return PaperStamp(*doc[:3], *(tuple(one) for one in doc[3:]))
+    return PaperStamp(*doc[:3], *(tuple(one) for one in doc[3:4]), *doc[4:])
 
 
 def state_to_doc(state: CaseState) -> dict[str, Any]:

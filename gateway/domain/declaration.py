@@ -41,6 +41,11 @@ class DeclarationKind(StrEnum):
         return self in _PAPERS
 
     @property
+    def is_list(self) -> bool:
+        """Whether one record of it lists parcels of a consignment, each a case of its own."""
+        return self in (DeclarationKind.ENTRY_LIST, DeclarationKind.MASTER_LIST)
+
+    @property
     def is_inventory(self) -> bool:
         """Whether it is the declaration that customs releases a parcel on, of either direction."""
         return self in (DeclarationKind.INVENTORY, DeclarationKind.EXPORT_INVENTORY)

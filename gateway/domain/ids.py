@@ -57,6 +57,21 @@ def cop_no(prefix: str, case: CaseId, kind: str, generation: int) -> str:
     return (prefix + base64.b32encode(digest[:10]).decode("ascii"))[:_COP_NO_LENGTH]
 
 
+def list_no(prefix: str, message: MessageId) -> str:
+    """The copNo of a list of parcels: it follows from the message that the list is filed in.
+
+    A list is made when its message is, of who is there by then; a part that is filed apart is
+    another list.
+    """
+    digest = hashlib.sha256(f"list/{message}".encode()).digest()
+    return (prefix + base64.b32encode(digest[:10]).decode("ascii"))[:_COP_NO_LENGTH]
+
+
+def bill_key(carrier: str, bill_no: str) -> str:
+    """What tells one consignment from another: 16 hexadecimal characters of carrier and bill."""
+    return hashlib.sha256(f"{carrier}\x1f{bill_no}".encode()).hexdigest()[:16]
+
+
 def effect_id(case: CaseId, *parts: str | int) -> EffectId:
     """The id of one outgoing effect: it follows from what it is about, so it cannot be doubled."""
     text = "/".join((case, *(str(part) for part in parts)))

@@ -279,7 +279,11 @@ def _fold_papers(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     papers = dict(state.papers or {})
     for item in payload["papers"]:
         papers[PaperKind(item["kind"])] = PaperStamp(
-            item["revision"], item["digest"], item.get("taken"), tuple(item.get("earlier", ()))
+            item["revision"],
+            item["digest"],
+            item.get("taken"),
+            tuple(item.get("earlier", ())),
+            item.get("bill"),
         )
     return {"papers": papers}
 
@@ -317,6 +321,7 @@ def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
         stage=_S.CLAIMED,
         message_id=MessageId(payload["message"]),
         app_time=payload["app_time"],
+        cop_no=payload.get("cop_no", _of(state, payload).cop_no),
     )
 
 
@@ -331,6 +336,7 @@ def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
         message_id=MessageId(payload["message"]),
         attempt=found.attempt if payload.get("is_resend") else 0,
         app_time=payload.get("app_time", found.app_time),
+        cop_no=payload.get("cop_no", found.cop_no),
     )
 
 

@@ -16,7 +16,7 @@ from gateway.domain.declaration import (
 from gateway.domain.events import Event, EventKind
 from gateway.domain.filing import FilingStage
 from gateway.domain.ids import cop_no
-from gateway.domain.lifecycle import OVER, REQUESTS, filed_paper
+from gateway.domain.lifecycle import LEVEL, OVER, REQUESTS, filed_paper
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, OnTimeout, PaperFiling
@@ -46,7 +46,34 @@ def plan_events(
         _planned(state, key, kind, app_type, profile, goods)
         for kind, app_type in _next(state, profile)
     ]
-    return events
+    return events + _listed(state, key, profile)
+
+
+def _listed(state: CaseState, key: CaseKey, profile: FilingProfile) -> list[Event]:
+    """The lists of its consignment that a parcel is to stand in, once customs has its inventory.
+
+    It stands in each kind once for an inventory: what customs refused a person looks at.
+    """
+    inventory, consigning = state.inventory(), profile.consigning
+    waybill = state.paper(PaperKind.WAYBILL)
+    if consigning is None or inventory is None or waybill is None or waybill.bill is None:
+        return []
+    is_numbered = inventory.invt_no is not None and LEVEL.get(inventory.stage, 0) >= _ACCEPTED_LEVEL
+    if not is_numbered or state.asked is not None:
+        return []
+    return [
+        _requested(state, key, kind, inventory, profile, {})
+        for kind in consigning.files
+        if not any(
+            one.kind is kind
+            and one.request.get("of") == inventory.version
+            and one.stage is not _S.WITHDRAWN
+            for one in state.declarations
+        )
+    ]
+
+
+_ACCEPTED_LEVEL: Final = LEVEL[_S.ACCEPTED]
 
 
 _CANCELLABLE: Final = frozenset({_S.ACCEPTED, _S.IN_REVIEW})

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsScope
 from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
@@ -146,6 +147,7 @@ _RAMP_DIGITS: Final = 8
 _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _MINUTE_US: Final = 60 * 1_000_000
 _DAY_US: Final = 24 * 60 * _MINUTE_US
+_DAY_S: Final = 24 * 3600
 _BEIJING_US: Final = 8 * 60 * _MINUTE_US
 _BY_US: Final = PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
 _BY_OTHERS: Final = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
@@ -160,6 +162,31 @@ def _minute_of(time: str) -> int:
 def _scope(port_code: str, mode: TradeMode, account_book: str) -> GoodsScope:
     """Asked for with every order, and always one of a few."""
     return GoodsScope(port_code, mode.value, account_book)
+
+
+@dataclass(frozen=True, slots=True)
+class Consigning:
+    """What we file of a consignment: everything that travels under one bill with one carrier.
+
+    ``files`` are kinds of lists: the entry list (711) of an import by its site ``operator``, the
+    master list (607) of an export. Parcels are gathered for ``gather_s``, counted in even parts of
+    the day; who comes later stands in a list of its own.
+    """
+
+    files: tuple[DeclarationKind, ...]
+    gather_s: int = 1800
+    operator: Party | None = None
+
+    def due_after(self, moment: int) -> int:
+        """When what is gathered at a moment is filed, both UTC microseconds."""
+        step = self.gather_s * 1_000_000
+        return moment - moment % step + step
+
+
+_LISTS: Final[Mapping[Direction, DeclarationKind]] = {
+    Direction.IMPORT: DeclarationKind.ENTRY_LIST,
+    Direction.EXPORT: DeclarationKind.MASTER_LIST,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +263,7 @@ class FilingProfile:
     # When the warehouse closes a wave, every day, as HH:MM of Beijing.
     cut_offs: tuple[str, ...] = ()
     export: ExportTerms | None = None
+    consigning: Consigning | None = None
 
     @property
     def is_export(self) -> bool:
@@ -299,6 +327,7 @@ class FilingProfile:
                 "customs_code", "customs_code and port_code are 4-digit office codes"
             )
         self._check_direction()
+        self._check_consigning()
         if self.mode.is_bonded and (self.area is None or not self.account_book):
             raise InvalidValue("area", "bonded modes need area and account_book (emsNo)")
         if not all(map(_TIME.fullmatch, self.cut_offs)):
@@ -327,6 +356,20 @@ class FilingProfile:
             raise InvalidValue("rule_pack", "judges imports; of exports it is export-default")
         if not self.wrap_type:
             raise InvalidValue("wrap_type", "an export states how it is packed")
+
+    def _check_consigning(self) -> None:
+        """Lists are of goods that travel under a bill, and 711 is its site operator's."""
+        consigning = self.consigning
+        if consigning is None:
+            return
+        if set(consigning.files) != {_LISTS[self.direction]}:
+            raise InvalidValue("consigning.files", "is no list of the direction")
+        if self.mode.is_bonded:
+            raise InvalidValue("consigning", "bonded goods travel under no bill")
+        if not self.is_export and consigning.operator is None:
+            raise InvalidValue("consigning.operator", "files the entry list (711): name it")
+        if not 1 <= consigning.gather_s <= _DAY_S:
+            raise InvalidValue("consigning.gather_s", "must be between 1 second and a day")
 
     def _check_right_to_file(self, kind: PaperKind, filing: PaperFiling) -> None:
         """A payment or waybill is filed by its own company, or by an entrusted operator for it."""

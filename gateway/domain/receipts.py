@@ -82,6 +82,13 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
     return ReceiptDecision((*events, *_follow_up(state, declaration, events)))
 
 
+def _refused_list(declaration: DeclarationState, events: list[Event]) -> list[Event]:
+    """A list that customs refused moves no case by itself, so a person is told."""
+    if not declaration.kind.is_list or events[0].payload.get("stage") != _S.REJECTED.value:
+        return []
+    return [_alarm(declaration, "list_refused")]
+
+
 def _unwanted_release(
     state: CaseState, declaration: DeclarationState, fact: ReceiptFact
 ) -> list[Event] | None:
@@ -409,6 +416,8 @@ def _alarm(declaration: DeclarationState, alarm: str) -> Event:
 
 def _follow_up(state: CaseState, declaration: DeclarationState, events: list[Event]) -> list[Event]:
     """A granted cancellation ends its inventory, unless customs released that meanwhile."""
+    if declaration.kind.is_list:
+        return _refused_list(declaration, events)
     subject = declaration.kind.cancels
     if subject is None or events[0].payload.get("stage") != _S.APPROVED.value:
         return []

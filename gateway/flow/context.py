@@ -33,6 +33,7 @@ class FlowSettings:
     """
 
     message_records: int = 100
+    list_parcels: int = 2000
     linger_s: float = 0.2
     poll_s: float = 0.5
     receive_poll_s: float = 0.1

@@ -15,7 +15,15 @@ from gateway.domain.errors import BuildFailed
 from gateway.domain.events import Event, EventKind
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord
-from gateway.domain.ids import CaseId, MessageId, ProfileId, TenantId, effect_id, record_guid
+from gateway.domain.ids import (
+    CaseId,
+    MessageId,
+    ProfileId,
+    TenantId,
+    effect_id,
+    list_no,
+    record_guid,
+)
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
@@ -29,6 +37,7 @@ from gateway.ports import (
     Effect,
     EffectKind,
     Found,
+    Lookup,
     MasterData,
     Member,
     MessageStage,
@@ -62,7 +71,7 @@ async def claim_message(context: Context, effects: Sequence[Effect]) -> StoredMe
     none is left.
     """
     first = effects[0]
-    tenant, profile_id, version, kind = first.group.split("/")
+    tenant, profile_id, version, kind = first.group.split("/")[:4]
     profile = context.master.profile_version(profile_id, int(version))  # type: ignore[arg-type]
     now = context.clock.now()
     facts = _ClaimFacts(
@@ -104,17 +113,15 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
             continue
         position = len(members)
         app_time = risen_app_time(facts.regime, view.state, facts.kind, facts.now)
-        view.record(
-            Event(
-                EventKind.DECLARATION_CLAIMED,
-                {
-                    "kind": facts.kind.value,
-                    "version": version,
-                    "message": facts.message_id,
-                    "app_time": app_time,
-                },
-            )
-        )
+        payload = {
+            "kind": facts.kind.value,
+            "version": version,
+            "message": facts.message_id,
+            "app_time": app_time,
+        }
+        if facts.kind.is_list:
+            payload["cop_no"] = list_no(facts.profile.cop_no_prefix, facts.message_id)
+        view.record(Event(EventKind.DECLARATION_CLAIMED, payload))
         claimed = view.state.declaration(facts.kind)
         assert claimed is not None
         members.append(
@@ -148,6 +155,8 @@ def _add_message(
     stored: tuple[StoredMember, ...],
 ) -> None:
     group = facts.effects[0].group
+    if facts.kind.is_list:
+        changes.claims.append(list_claim(stored))
     changes.messages.append(
         NewMessage(
             facts.message_id,
@@ -176,6 +185,12 @@ def _add_message(
     )
 
 
+def list_claim(members: Sequence[StoredMember]) -> tuple[Lookup, CaseId, TenantId]:
+    """The claim on a list's copNo: its first case holds it, for all that stand in the list."""
+    first = members[0]
+    return Lookup("cop_no", first.declaration.cop_no), first.key.case_id, first.key.tenant
+
+
 def send_effect(message_id: MessageId, channel: str, now: int, attempt: int = 1) -> Effect:
     """The outbox row that sees one attempt of a message through to its channel."""
     return Effect(
@@ -189,13 +204,13 @@ def send_effect(message_id: MessageId, channel: str, now: int, attempt: int = 1)
 
 def profile_of(context: Context, message: StoredMessage) -> FilingProfile:
     """The profile version that a message was claimed under."""
-    _, profile_id, version, _ = message.group.split("/")
+    _, profile_id, version = message.group.split("/")[:3]
     return context.master.profile_version(profile_id, int(version))  # type: ignore[arg-type]
 
 
 def channel_of(context: Context, group: str) -> str:
     """The channel through which a group's messages go."""
-    _, profile_id, version, _ = group.split("/")
+    _, profile_id, version = group.split("/")[:3]
     return context.master.profile_version(ProfileId(profile_id), int(version)).channel
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import Retry, StoreError
 from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
 from gateway.flow.admission import Admission
@@ -96,7 +97,7 @@ class Engine:
                 self.context.clock,
                 tasks,
                 self._declare,
-                lambda group: settings.message_records,
+                self._message_size,
                 settings.linger_s,
             )
             self._notices = Grouper(
@@ -112,6 +113,12 @@ class Engine:
             tasks.create_task(self._watch_receipts())
             await self.stopping.wait()
         self._tasks = None
+
+    def _message_size(self, group: str) -> int:
+        """How many declarations of a group a message takes; a list takes all that it lists."""
+        settings = self.context.settings
+        is_list = DeclarationKind(group.split("/")[3]).is_list
+        return settings.list_parcels if is_list else settings.message_records
 
     def stop(self) -> None:
         """Take nothing new; what is in hand is finished."""

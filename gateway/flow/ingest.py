@@ -14,7 +14,7 @@ from gateway.domain.case import CaseKey
 from gateway.domain.codec import from_micros
 from gateway.domain.errors import GatewayError
 from gateway.domain.events import Event, EventKind
-from gateway.domain.ids import Direction, RawId, case_id
+from gateway.domain.ids import Direction, RawId, bill_key, case_id
 from gateway.domain.lifecycle import case_stage, frozen_reason
 from gateway.domain.papers import (
     Order,
@@ -332,10 +332,21 @@ def _take_one(
     }
     if taken is not None:
         entry["taken"] = taken
+    bill = _bill(revision.paper, item.incoming.profile)
+    if bill is not None:
+        entry["bill"] = bill
     if view.earlier.get(kind):
         entry["earlier"] = [one.revision for one in view.earlier[kind]]
     received.append(entry)
     return IntakeStatus.ACCEPTED, revision.revision, step.changed, None
+
+
+def _bill(paper: Paper, profile: FilingProfile) -> str | None:
+    """The consignment that a parcel travels in, where we file the lists of consignments."""
+    if profile.consigning is None or not isinstance(paper, Waybill) or not paper.bill_no:
+        return None
+    carrier = profile.carrier(paper.carrier_code)
+    return bill_key(carrier.code if carrier else paper.carrier_code or "", paper.bill_no)
 
 
 def _put_beside(view: CaseView, before: PaperRevision | None, after: PaperRevision) -> None:

@@ -1,7 +1,7 @@
 """Stage 3, match: the verdict over a case's papers, and what follows from it at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
@@ -141,10 +141,23 @@ def record_planned(view: CaseView, changes: Changes[Any], bench: Bench, event: E
     """Record one planned declaration, claim its number and ask for it in the outbox."""
     view.record(event)
     kind, version = DeclarationKind(event.payload["kind"]), event.payload["version"]
+    if kind.is_list:
+        changes.effects.append(_list_effect(view, bench, kind, version))
+        return
     changes.effects.append(declare_effect(view.key, bench.profile, kind, version, bench.now))
     if not kind.is_paper:
         claim = Lookup("cop_no", event.payload["cop_no"])
         changes.claims.append((claim, view.key.case_id, view.key.tenant))
+
+
+def _list_effect(view: CaseView, bench: Bench, kind: DeclarationKind, version: int) -> Effect:
+    """The outbox row of a parcel that is gathered with the others of its bill."""
+    consigning, waybill = bench.profile.consigning, view.state.paper(PaperKind.WAYBILL)
+    assert consigning is not None
+    assert waybill is not None
+    effect = declare_effect(view.key, bench.profile, kind, version, bench.now)
+    due_at = consigning.due_after(bench.now)
+    return replace(effect, group=f"{effect.group}/{waybill.bill}", due_at=due_at)
 
 
 def declare_effect(

@@ -131,7 +131,7 @@ def _foreign(context: Context, channel: str, read: ReadFile) -> str | None:
 class _RecordFacts:
     item: InboxItem
     read: ReadFile
-    cases: Mapping[int, CaseId]
+    cases: Mapping[int, Sequence[CaseId]]
     context: Context
     now: int
 
@@ -145,9 +145,10 @@ async def _apply_records(
         record.lookup for _, read in files for record in read.records if record.lookup is not None
     }
     found = await context.store.find_claims(sorted(lookups))
+    listed = await _listed(context, files, found)
     now = context.clock.now()
     outcomes = await context.store.submit_all(
-        [_record_command(context, item, read, found, now) for item, read in files]
+        [_record_command(context, item, read, (found, listed), now) for item, read in files]
     )
     doubts: dict[MessageId, _Doubt] = {}
     for one in outcomes:
@@ -155,6 +156,23 @@ async def _apply_records(
     for message_id, doubt in doubts.items():
         await _doubt_key(context, message_id, doubt)
     return [one if isinstance(one, Exception) else None for one in outcomes]
+
+
+_Listed = Mapping[tuple[CaseId, str], Sequence[CaseId]]
+
+
+async def _listed(
+    context: Context, files: Sequence[tuple[InboxItem, ReadFile]], found: Found
+) -> _Listed:
+    """Who stands in the lists that these files answer: by the case that holds a list's copNo."""
+    asked = [
+        (found[record.lookup], fact.kind, fact.cop_no)
+        for _, read in files
+        for record in read.records
+        if isinstance(fact := record.fact, ReceiptFact) and fact.kind.is_list and fact.cop_no
+        if record.lookup is not None and record.lookup in found
+    ]
+    return await context.store.find_listed(asked) if asked else {}
 
 
 async def _doubt_key(context: Context, message_id: MessageId, doubt: "_Doubt") -> None:
@@ -187,22 +205,26 @@ def _doubts_key(event: Event) -> bool:
 
 
 def _record_command(
-    context: Context, item: InboxItem, read: ReadFile, found: Found, now: int
+    context: Context, item: InboxItem, read: ReadFile, holders: tuple[Found, _Listed], now: int
 ) -> Command[dict[MessageId, "_Doubt"]]:
     """The command of one file; files about the same cases share a lane, and so a commit."""
-    cases = {
-        record.position: found[record.lookup]
-        for record in read.records
-        if record.lookup is not None and record.lookup in found
-    }
+    found, listed = holders
+    cases: dict[int, Sequence[CaseId]] = {}
+    for record in read.records:
+        if record.lookup is None or record.lookup not in found:
+            continue
+        holder, fact = found[record.lookup], record.fact
+        number = fact.cop_no if isinstance(fact, ReceiptFact) else None
+        cases[record.position] = listed.get((holder, number or ""), (holder,))
+    everyone = [one for some in cases.values() for one in some]
     return Command(
         decide=decide_records,
         facts=_RecordFacts(item, read, cases, context, now),
-        load=tuple(dict.fromkeys(cases.values())),
+        load=tuple(dict.fromkeys(everyone)),
         lookups=[claim for one in read.records if (claim := _invt_no_claim(one)) is not None],
         # A tax bill is held against the order.
         with_papers=any(isinstance(one.fact, BillFact) for one in read.records),
-        lane=min(cases.values(), default=str(item.receipt_id)),
+        lane=min(everyone, default=str(item.receipt_id)),
         stage="receipt",
     )
 
@@ -218,11 +240,13 @@ def decide_records(
     parked = 0
     holders = dict(found)
     for record in facts.read.records:
-        case_id = facts.cases.get(record.position)
-        view = views.get(case_id) if case_id is not None else None
-        reason = _apply_record(facts, record, view, holders, changes)
-        if reason is not None:
+        # All parcels of a list share its answer; any other record is about one case.
+        some = [views.get(one) for one in facts.cases.get(record.position, ())] or [None]
+        told = [(view, _apply_record(facts, record, view, holders, changes)) for view in some]
+        refused = [(view, reason) for view, reason in told if reason is not None]
+        if refused and (len(refused) == len(told) or refused[0][1] != "nothing_sent"):
             parked += 1
+            view, reason = refused[0]
             changes.parked.append(_parked(facts.item, record, view, reason, facts.now))
     facts.context.crash.reach("status.decided")
     changes.receipts_done.append(
@@ -337,7 +361,8 @@ def _follow(
     filed = view.state.declaration(kind)
     # What customs says of the papers opens the way for a declaration; what it says of an inventory
     # or of a cancellation, for what is wanted next.
-    if filed is not None and (kind.is_paper or _moves_on(before, view.state, kind)):
+    consigns = kind.is_inventory and profile.consigning is not None
+    if filed is not None and (consigns or kind.is_paper or _moves_on(before, view.state, kind)):
         plan(view, changes, _bench(context, profile, view, now), filed.pinned.goods)
     stage_notices(view, changes, context.master, before, now)
     if any(event.payload.get("effect") == "deferred" for event in events):

@@ -66,7 +66,7 @@ def urgency_of(profile: FilingProfile, kind: DeclarationKind, planned_at: int) -
     """
     if kind.is_paper:
         return Urgency(Priority.PAPER, cut_off=planned_at)
-    if kind.is_inventory:
+    if kind.is_inventory or kind.is_list:
         return Urgency(Priority.INVENTORY, cut_off=profile.cut_off_after(planned_at))
     return Urgency(Priority.CHANGE, cut_off=planned_at)
 
@@ -75,9 +75,11 @@ def signing_enterprise(profile: FilingProfile, kind: DeclarationKind) -> frozens
     """The codes of the enterprise whose key signs a kind of message.
 
     An inventory is signed by its agent (agentCode), papers by the enterprise that transmits them
-    (BaseTransfer.copCode).
+    (BaseTransfer.copCode), an entry list by the site operator.
     """
     party = profile.transfer if kind.is_paper else profile.agent
+    if kind is DeclarationKind.ENTRY_LIST and profile.consigning is not None:
+        party = profile.consigning.operator or party
     return frozenset({party.code})
 
 

@@ -13,11 +13,17 @@ from typing import Any, Final
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Event, EventKind
-from gateway.domain.ids import CaseId, MessageId, effect_id
+from gateway.domain.ids import CaseId, MessageId, effect_id, list_no
 from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
-from gateway.flow.declare import build_message, profile_of, risen_app_time, send_effect
+from gateway.flow.declare import (
+    build_message,
+    list_claim,
+    profile_of,
+    risen_app_time,
+    send_effect,
+)
 from gateway.flow.gate_plan import overdue_gates
 from gateway.flow.sign import record_sending, sign_message, signing_enterprise
 from gateway.flow.status import stage_notices
@@ -572,7 +578,9 @@ def _moved(
     ids: tuple[MessageId, str],
     changes: Changes[Any],
 ) -> StoredMessage:
-    """A new message of these records, each with its guid and copNo as before."""
+    """A new message of these records, each with its guid and copNo as before; a part of a list
+    gets a number of its own.
+    """
     message, (message_id, guid) = moving.message, ids
     stored = tuple(
         _moved_member(moving, member, position, message_id)
@@ -600,6 +608,8 @@ def _moved(
         members,
         parent=message.message_id,
     )
+    if message.kind.is_list and moving.regime is None:
+        changes.claims.append(list_claim(stored))
     changes.messages.append(new)
     changes.effects.append(send_effect(message_id, moving.profile.channel, moving.now))
     return replace(
@@ -628,6 +638,9 @@ def _moved_member(
     if moving.regime is not None:
         payload["is_resend"] = True
         payload["app_time"] = risen_app_time(moving.regime, view.state, kind, moving.now)
+    elif kind.is_list:
+        # Each part of a list that is filed apart is a list of its own.
+        payload["cop_no"] = list_no(moving.profile.cop_no_prefix, message_id)
     view.record(Event(EventKind.DECLARATION_MOVED, payload))
     moved = view.state.declaration(kind)
     assert moved is not None

@@ -406,6 +406,12 @@ class Store(Protocol):
         """A message with its members, each with its folded declaration."""
         ...
 
+    async def find_listed(
+        self, asked: Sequence[tuple[CaseId, DeclarationKind, str]]
+    ) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
+        """Who stands in lists of parcels: by a case, the kind and the list's copNo."""
+        ...
+
     async def find_message(self, guid: str) -> MessageId | None:
         """The message of a root guid: a transfer client may have drawn its own CopMsgId."""
         ...

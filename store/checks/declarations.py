@@ -86,7 +86,8 @@ def _stands_on(row: AnyRow, state: CaseState) -> Sequence[Lookup]:
     live = [one for one in state.declarations if one.stage not in _DEAD]
     if not live:
         return ()
-    cop_nos = {one.cop_no for one in live if not one.kind.is_paper}
+    # The number of a list is claimed by the first of its cases, for all.
+    cop_nos = {one.cop_no for one in live if not (one.kind.is_paper or one.kind.is_list)}
     kind = "order" if row.direction == Direction.IMPORT else "export_order"
     return (
         Lookup(kind, f"{row.platform}|{row.order_no}"),

@@ -124,7 +124,7 @@ def _waybill(given: DeclarationInput, profile: FilingProfile) -> ExportWaybill:
         waybill_no=waybill.waybill_no,
         freight=freight,
         insurance=insurance,
-        gross_weight_kg=_gross(given, waybill),
+        gross_weight_kg=gross_of(given, waybill),
         pack_count=waybill.pack_count or _ONE,
         goods_info=goods_info[:_GOODS_INFO],
         merchant=profile.merchant,
@@ -164,7 +164,7 @@ def _inventory(given: DeclarationInput, profile: FilingProfile) -> ExportInvento
         insurance=insurance,
         wrap_type=profile.wrap_type or "",
         pack_count=waybill.pack_count or _ONE,
-        gross_weight_kg=_gross(given, waybill),
+        gross_weight_kg=gross_of(given, waybill),
         net_weight_kg=rounded(
             sum(
                 (line.quantity * given.goods[line.sku].net_weight_kg for line in given.order.lines),
@@ -207,7 +207,7 @@ def _costs(given: DeclarationInput, waybill: Waybill) -> tuple[Money, Money]:
     return freight, waybill.insurance or Money(Decimal(0), freight.currency)
 
 
-def _gross(given: DeclarationInput, waybill: Waybill) -> Decimal:
+def gross_of(given: DeclarationInput, waybill: Waybill) -> Decimal:
     """Gross kilograms: as weighed, else what the goods records sum up to."""
     if waybill.gross_weight_kg is not None:
         return rounded(waybill.gross_weight_kg)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.base import RegimeAdapter
-from adapters.customs.ceb import exports, follow_ups, inventory, order, payment, waybill
+from adapters.customs.ceb import exports, follow_ups, inventory, lists, order, payment, waybill
 from adapters.customs.ceb.inventory import InventoryRecords
+from adapters.customs.ceb.lists import ListRecords
 from adapters.customs.ceb.order import OrderRecords
 from adapters.customs.ceb.payment import PaymentRecords
 from adapters.customs.ceb.receipts import LOOPBACK, ReceiptReader, contradictions
@@ -46,7 +47,7 @@ _MESSAGES: Final[Mapping[DeclarationKind, str]] = {
     DeclarationKind.INVENTORY: inventory.MESSAGE,
     DeclarationKind.CANCELLATION: follow_ups.CANCELLATION,
     DeclarationKind.RETURN: follow_ups.RETURN,
-    **{kind: mapped.message for kind, mapped in exports.MAPPED.items()},
+    **{kind: mapped.message for kind, mapped in {**exports.MAPPED, **lists.MAPPED}.items()},
 }
 _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], Records]]] = {
     DeclarationKind.ORDER: OrderRecords,
@@ -56,6 +57,7 @@ _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], 
     DeclarationKind.CANCELLATION: follow_ups.cancellations,
     DeclarationKind.RETURN: follow_ups.returns,
     **{kind: exports.records(kind) for kind in exports.MAPPED},
+    **{kind: lists.records(kind) for kind in lists.MAPPED},
 }
 _MOST_COMPILED: Final = 256
 """Compiled profile versions kept; one costs a few milliseconds and some 100 kB."""
@@ -63,6 +65,7 @@ _MOST_COMPILED: Final = 256
 _FAIR_SHARE: Final = LARGE.size_bytes // 110
 """Bytes a record may take in a message that is too large as a whole; 100 of these fit."""
 
+_ROW: Final = re.compile(r"List\[([0-9]+)\]")
 _INDEX: Final = re.compile(r"\[[0-9]+\]")
 
 
@@ -118,6 +121,8 @@ class CEBRegime:
         When anything is wrong the body is empty and every faulty record is named by its position
         in ``inputs`` (from 0), with path, rule and labels; the others are fine as they are.
         """
+        if kind.is_list:
+            return self._build_list(kind, guid, inputs)
         texts: list[str] = []
         faults: list[BuildFault] = []
         first: _Compiled | None = None
@@ -137,6 +142,23 @@ class CEBRegime:
         if faults or first is None:
             return BuiltMessage(b"", tuple(faults))
         return self._assemble(kind, guid, texts, first)
+
+    def _build_list(
+        self, kind: DeclarationKind, guid: str, inputs: Sequence[DeclarationInput]
+    ) -> BuiltMessage:
+        """One record that lists every parcel; what is wrong with its head is wrong for all."""
+        profile = inputs[0].profile
+        try:
+            compiled = self._compiled(kind, profile)
+            assert isinstance(compiled.records, ListRecords)
+            text = compiled.records.write_all(inputs)
+        except RecordFaults as error:
+            found = self._record_faults(kind, profile.edition, 0, error)
+            return BuiltMessage(b"", tuple(_listed_faults(found, len(inputs))))
+        except SchemaError as error:
+            return _all_faulty(len(inputs), "profile", str(error))
+        built = self._assemble(kind, guid, (text,), compiled)
+        return BuiltMessage(built.body, tuple(_listed_faults(built.faults, len(inputs))))
 
     def app_time(self, now: int) -> str:
         """The 14 digits of a moment in Beijing time."""
@@ -313,6 +335,16 @@ def _oversize(texts: Sequence[str]) -> Iterator[BuildFault]:
         size = len(text.encode())
         if size > _FAIR_SHARE:
             yield BuildFault(position, "", f"takes {size} bytes, {_FAIR_SHARE} are possible")
+
+
+def _listed_faults(faults: Sequence[BuildFault], count: int) -> Iterator[BuildFault]:
+    """Faults of a list, each with whom it concerns: the parcel of its row, else every parcel."""
+    for fault in faults:
+        row = _ROW.search(fault.path)
+        if row is not None and int(row[1]) <= count:
+            yield replace(fault, position=int(row[1]) - 1)
+        else:
+            yield from (replace(fault, position=position) for position in range(count))
 
 
 def _all_faulty(count: int, path: str, reason: str) -> BuiltMessage:

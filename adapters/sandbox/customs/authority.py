@@ -53,6 +53,8 @@ _WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.EXPORT_WAYBILL: ("-504013", "-504011"),
         Kind.EXPORT_INVENTORY: ("-621030", "-621026"),
         Kind.EXPORT_CANCELLATION: ("-623008", "-623017"),
+        Kind.ENTRY_LIST: ("-800006", "-800001"),
+        Kind.MASTER_LIST: ("-800006", "-800001"),
     }
 )
 _REQUESTED: Final = (
@@ -75,6 +77,8 @@ _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
             "statisticsFlag",
         ),
         Kind.EXPORT_CANCELLATION: ("agentCode", "copNo", "preNo", "invtNo"),
+        Kind.ENTRY_LIST: ("customsCode", "operatorCode", "copNo", "preNo"),
+        Kind.MASTER_LIST: ("agentCode", "logisticsCode", "copNo", "preNo", "billNo", "msgSeqNo"),
     }
 )
 

@@ -39,6 +39,9 @@ _OF_EXPORTS: Final = (
     ScenarioName.PARCELSLOW,
     ScenarioName.PARCELHALF,
     ScenarioName.PARCELLOST,
+    ScenarioName.LISTREFUSE,
+    ScenarioName.LISTSENT,
+    ScenarioName.LISTLOST,
 )
 # What an inventory of an import alone can become, or is asked about it.
 _OF_IMPORTS: Final = frozenset(

@@ -49,6 +49,8 @@ _KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.EXPORT_WAYBILL: ("logisticsCode", "logisticsNo"),
         Kind.EXPORT_INVENTORY: ("agentCode", "copNo"),
         Kind.EXPORT_CANCELLATION: ("agentCode", "copNo"),
+        Kind.ENTRY_LIST: ("operatorCode", "copNo"),
+        Kind.MASTER_LIST: ("agentCode", "copNo"),
     }
 )
 # Exists already; nothing to change; its inventory is declared; older than what is held. The error
@@ -61,6 +63,8 @@ _COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
         Kind.EXPORT_ORDER: ("-301010", "-301009", "-301011", "-301014"),
         Kind.FUNDS_RECEIPT: ("-401007", "-401006", "-401008", "-401012"),
         Kind.EXPORT_WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
+        Kind.ENTRY_LIST: ("-800003", "-800001", "-800001", "-800005"),
+        Kind.MASTER_LIST: ("-800003", "-800001", "-800001", "-800005"),
     }
 )
 # No such inventory; it stands where this cannot be asked; asked already.
@@ -93,6 +97,8 @@ _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_WAYBILL: "-504011",
         Kind.EXPORT_INVENTORY: "-621015",
         Kind.EXPORT_CANCELLATION: "-623026",
+        Kind.ENTRY_LIST: "-800001",
+        Kind.MASTER_LIST: "-800001",
     }
 )
 _PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = MappingProxyType(
@@ -299,7 +305,7 @@ class Desk:
     def _filing(self, kind: Kind, paper: Paper, submission: Submission) -> Filing:
         one, other = _KEYS[kind]
         key = paper.get(one), paper.get(other)
-        if kind in _REQUESTS:
+        if kind in _REQUESTS or kind.is_list:
             return self._request(kind, key, paper, submission)
         books = self._ledger.side(kind)
         book = {
@@ -334,14 +340,15 @@ class Desk:
     def _scenario(self, kind: Kind, paper: Paper) -> Scenario:
         """Return the scenario of a record: by its order number, else by what it is about.
 
-        A 505 names no order and is asked by its own number; a 605 follows its inventory.
+        A 505 names no order and is asked by its own number, a list by its bill; a 605 follows its
+        inventory.
         """
         if kind is Kind.EXPORT_WAYBILL:
             return parse_scenario(paper.get("logisticsNo"))
         if kind is Kind.EXPORT_CANCELLATION:
             inventory = self._ledger.side(kind).numbered(paper.get("invtNo"))
             return parse_scenario("") if inventory is None else inventory.scenario
-        return parse_scenario(paper.get("orderNo"))
+        return parse_scenario(paper.get("billNo" if kind.is_list else "orderNo"))
 
     def _is_awaited_repeat(self, filing: Filing, submission: Submission) -> bool:
         """Tell whether the same bytes came again for a record that waits for exactly that."""
@@ -479,6 +486,8 @@ class Desk:
             return eport(_FOREIGN[kind], "copCode")
         if kind in _PAPER_CHECKS:
             return _PAPER_CHECKS[kind](paper)
+        if kind.is_list:
+            return self._list_fault(kind, paper)
         if kind in _REQUESTS:
             is_foreign = (
                 enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes
@@ -493,6 +502,24 @@ class Desk:
         return checks.inventory_fault(paper, self._settings.single_limit) or self._quota(
             paper, submission.now
         )
+
+    def _list_fault(self, kind: Kind, paper: Paper) -> Refusal | None:
+        """Check a list: each parcel stands in it once; of an export its inventory is live."""
+        numbers = [line.get("logisticsNo", "") for line in paper.lines]
+        if not numbers:
+            return eport("-800000")
+        if paper.get("appStatus") != "2" or len(set(numbers)) != len(numbers):
+            return eport("-800001", "logisticsNo")
+        books = self._ledger.side(kind)
+        for line in paper.lines:
+            if not line.get("invtNo"):
+                continue
+            inventory = books.numbered(line["invtNo"])
+            if inventory is None or not inventory.live:
+                return eport("-800001", "invtNo")
+            if inventory.paper.get("logisticsNo") != line.get("logisticsNo"):
+                return eport("-800001", "invtNo")
+        return None
 
     def _enterprise(self, sender: str) -> Enterprise:
         if self._settings.enterprises is None:

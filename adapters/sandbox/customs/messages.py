@@ -37,6 +37,13 @@ class Kind(StrEnum):
     EXPORT_WAYBILL = "CEB505Message"
     EXPORT_INVENTORY = "CEB603Message"
     EXPORT_CANCELLATION = "CEB605Message"
+    ENTRY_LIST = "CEB711Message"
+    MASTER_LIST = "CEB607Message"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it lists the parcels of a consignment."""
+        return self in (Kind.ENTRY_LIST, Kind.MASTER_LIST)
 
     @property
     def is_inventory(self) -> bool:
@@ -71,6 +78,7 @@ _EXPORTS: Final = frozenset(
         Kind.EXPORT_WAYBILL,
         Kind.EXPORT_INVENTORY,
         Kind.EXPORT_CANCELLATION,
+        Kind.MASTER_LIST,
     }
 )
 # Records without a head of their own and without lines.
@@ -191,6 +199,8 @@ _RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_WAYBILL: "Logistics",
         Kind.EXPORT_INVENTORY: "Inventory",
         Kind.EXPORT_CANCELLATION: "InvtCancel",
+        Kind.ENTRY_LIST: "Delivery",
+        Kind.MASTER_LIST: "WayBill",
     }
 )
 _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -200,6 +210,8 @@ _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.RETURN: "InvtRefundList",
         Kind.EXPORT_ORDER: "OrderList",
         Kind.EXPORT_INVENTORY: "InventoryList",
+        Kind.ENTRY_LIST: "DeliveryList",
+        Kind.MASTER_LIST: "WayBillList",
     }
 )
 
@@ -295,6 +307,20 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
             (
                 *("guid", "appType", "appTime", "appStatus", "customsCode"),
                 *("copNo", "preNo", "invtNo", "agentCode", "ebcCode"),
+            ),
+        ),
+        Kind.ENTRY_LIST: (
+            "DeliveryHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo"),
+                *("operatorCode", "billNo", "logisticsCode"),
+            ),
+        ),
+        Kind.MASTER_LIST: (
+            "WayBillHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo", "agentCode"),
+                *("billNo", "logisticsCode", "msgSeqNo"),
             ),
         ),
     }

@@ -71,6 +71,8 @@ _LISTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_WAYBILL: "LogisticsReturn",
         Kind.EXPORT_INVENTORY: "InventoryReturn",
         Kind.EXPORT_CANCELLATION: "InvtCancelReturn",
+        Kind.ENTRY_LIST: "DeliveryReturn",
+        Kind.MASTER_LIST: "WayBillReturn",
     }
 )
 

@@ -31,6 +31,9 @@ _PARCELS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
         ScenarioName.PARCELHALF: ("2",),
     }
 )
+_LISTS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {ScenarioName.LISTREFUSE: ("2", "100"), ScenarioName.LISTSENT: ("2", "3", "120")}
+)
 _FUNDS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
     {
         ScenarioName.FUNDSREJECT: ("2", "100"),
@@ -97,6 +100,7 @@ _BY_HAND: Final = frozenset(
         ScenarioName.FUNDSREJECT,
         ScenarioName.FUNDSTURNDOWN,
         ScenarioName.PARCELREJECT,
+        ScenarioName.LISTREFUSE,
     }
 )
 _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
@@ -107,6 +111,8 @@ _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
         Kind.FUNDS_RECEIPT: frozenset({ScenarioName.FUNDSLOST}),
         Kind.EXPORT_WAYBILL: frozenset({ScenarioName.PARCELLOST}),
         Kind.EXPORT_INVENTORY: frozenset({ScenarioName.SILENT, ScenarioName.LOST}),
+        Kind.ENTRY_LIST: frozenset({ScenarioName.LISTLOST}),
+        Kind.MASTER_LIST: frozenset({ScenarioName.LISTLOST}),
     }
 )
 _SILENT: Final = frozenset({ScenarioName.SILENT, ScenarioName.ORDERSILENT})
@@ -153,6 +159,8 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return _order_route(scenario, spent=spent)
     if kind is Kind.EXPORT_WAYBILL:
         return _PARCELS.get(scenario.name, _PARCEL)
+    if kind.is_list:
+        return _LISTS.get(scenario.name, _ORDER)
     if kind is Kind.FUNDS_RECEIPT:
         return _FUNDS.get(scenario.name, _ORDER)
     if kind in _REQUESTS:

@@ -74,6 +74,9 @@ class ScenarioName(StrEnum):
     PARCELSLOW = "PARCELSLOW"
     PARCELHALF = "PARCELHALF"
     PARCELLOST = "PARCELLOST"
+    LISTREFUSE = "LISTREFUSE"
+    LISTSENT = "LISTSENT"
+    LISTLOST = "LISTLOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +306,18 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ),
         ScenarioName.PARCELLOST: ScenarioText(
             "出口运单永无回执", "the waybill of the export is never answered"
+        ),
+        ScenarioName.LISTREFUSE: ScenarioText(
+            "提运单号为此编号的清单总分单或入库明细单退单（608、712 = 100）",
+            "the list (607, 711) of a bill with this number is refused: 100",
+        ),
+        ScenarioName.LISTSENT: ScenarioText(
+            "提运单号为此编号的清单总分单或入库明细单发送海关成功（2、3、120）",
+            "the list (607, 711) of a bill with this number gets 2, 3, 120",
+        ),
+        ScenarioName.LISTLOST: ScenarioText(
+            "提运单号为此编号的清单总分单或入库明细单永无回执",
+            "the list (607, 711) of a bill with this number is never answered",
         ),
     }
 )

@@ -215,3 +215,15 @@ async def test_the_digest_of_the_bytes_is_kept(claimed: Bench) -> None:
         "SELECT length(sha256), certificate_serial, signature_profile, record_count FROM message"
     )
     assert rows == [(32, "SERIAL", "ceb-rsa-sha1", 2)]
+
+
+async def test_a_list_is_found_by_any_case_that_stands_in_it(claimed: Bench) -> None:
+    message = await claimed.store.load_message(M1, with_body=False)
+    assert message is not None
+    first, second = message.members
+    kind, number = DeclarationKind.ORDER, second.declaration.cop_no
+    found = await claimed.store.find_listed([(second.key.case_id, kind, number)])
+    assert found == {(second.key.case_id, number): (first.key.case_id, second.key.case_id)}
+    assert await claimed.store.find_listed([(second.key.case_id, kind, "other")]) == {}
+    asked = [(second.key.case_id, DeclarationKind.PAYMENT, number)]
+    assert await claimed.store.find_listed(asked) == {}

@@ -359,7 +359,12 @@ async def test_a_rejection_code_says_what_to_file_again(api: API) -> None:
 
 async def test_the_page_of_the_lifecycle_is_drawn_from_its_tables(api: API) -> None:
     page = (await api.get("/v1/docs/lifecycle", key=None)).body.decode()
-    etree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6].encode())
+    pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    titles = [etree.fromstring(one.encode()).findtext("{*}title") for one in pictures]
+    assert titles == [
+        "Stages of an inventory · 进口清单状态",
+        "Stages of an inventory · 出口清单状态",
+    ]
     for stage in CASE:
         assert f">{stage.value}</text>" in page
     for name in ANSWERS:

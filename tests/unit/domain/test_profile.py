@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import CaseId, Direction
 from gateway.domain.papers import PaperKind
-from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling, TradeMode
+from gateway.domain.profile import ConfirmedBy, Consigning, FiledBy, PaperFiling, TradeMode
 from tests.support import exports
 from tests.unit.domain.papers import profile
 
@@ -69,3 +70,27 @@ def test_a_merchant_reports_the_money_that_it_received_itself() -> None:
 
 
 SPARED = PaperFiling(FiledBy.NOBODY, ConfirmedBy.RECEIPT)
+
+
+def test_lists_are_of_goods_under_a_bill_and_711_of_its_site() -> None:
+    master, entry = DeclarationKind.MASTER_LIST, DeclarationKind.ENTRY_LIST
+    exports.profile(consigning=Consigning((master,))).check()
+    direct = {"mode": TradeMode.DIRECT, "area": None, "account_book": None}
+    site = profile().agent
+    profile(**direct, consigning=Consigning((entry,), operator=site)).check()
+    for made, path in (
+        (exports.profile(consigning=Consigning((entry,))), "consigning.files"),
+        (exports.profile(consigning=Consigning((master,), 0)), "consigning.gather_s"),
+        (profile(**direct, consigning=Consigning((entry,))), "consigning.operator"),
+        (profile(consigning=Consigning((entry,), operator=site)), "consigning"),
+    ):
+        with pytest.raises(InvalidValue) as caught:
+            made.check()
+        assert caught.value.path == path
+
+
+def test_parcels_are_gathered_by_even_parts_of_the_day() -> None:
+    gathering = Consigning((DeclarationKind.MASTER_LIST,), 600)
+    assert gathering.due_after(0) == 600_000_000
+    assert gathering.due_after(599_999_999) == 600_000_000
+    assert gathering.due_after(600_000_000) == 1_200_000_000

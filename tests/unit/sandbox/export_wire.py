@@ -32,11 +32,18 @@ class ExportDraft(Draft):
         return f"<ceb:{record}><ceb:{record}Head>{head}</ceb:{record}Head>{rows}</ceb:{record}>"
 
 
-_SHAPES = {"303": ("Order", "OrderList"), "603": ("Inventory", "InventoryList")}
+_SHAPES = {
+    "303": ("Order", "OrderList"),
+    "603": ("Inventory", "InventoryList"),
+    "607": ("WayBill", "WayBillList"),
+    "711": ("Delivery", "DeliveryList"),
+}
 _FLAT = {"403": "Receipts", "505": "Logistics", "605": "InvtCancel"}
 
 
 def _row(kind: str, row: dict[str, str]) -> dict[str, str]:
+    if kind in ("607", "711"):
+        return {name: value for name, value in row.items() if value}
     if kind == "303":
         return {
             "gnum": row["gnum"], "itemNo": "CUP", "itemName": "茶杯", "unit": "011",
@@ -98,3 +105,33 @@ def cancellation(invt_no: str, cop_no: str = "GW0000000002", **fields: str) -> E
         "copNo": cop_no, "invtNo": invt_no, "reason": "客户取消", **AGENT, **MERCHANT,
     }  # fmt: skip
     return ExportDraft("605", {**head, **fields})
+
+
+def master_list(bill: str, *parcels: tuple[str, str], **fields: str) -> ExportDraft:
+    """A 607 of parcels: waybill number and inventory number, which may be empty."""
+    head = {
+        **STAMP, "appTime": "20261111120000", "appStatus": "2", "customsCode": "0100",
+        "copNo": "GW0000000009", **AGENT, "trafMode": "5", "trafName": "CK001",
+        "voyageNo": "CK001", "billNo": bill, "grossWeight": "0.8", **CARRIER, "msgCount": "1",
+        "msgSeqNo": "1",
+    }  # fmt: skip
+    rows = tuple(
+        {"gnum": str(number), "logisticsNo": waybill_no, "invtNo": invt_no}
+        for number, (waybill_no, invt_no) in enumerate(parcels, 1)
+    )
+    return ExportDraft("607", {**head, **fields}, rows)
+
+
+def entry_list(bill: str, *parcels: str, **fields: str) -> ExportDraft:
+    """A 711 of parcels by their waybill numbers."""
+    head = {
+        **STAMP, "appTime": "20261111120000", "appStatus": "2", "customsCode": "0100",
+        "copNo": "GW0000000009", "operatorCode": "1100000007", "operatorName": "监管场所",
+        "ieFlag": "I", "trafMode": "5", "trafNo": "CK001", "voyageNo": "CK001", "billNo": bill,
+        **CARRIER,
+    }  # fmt: skip
+    rows = tuple(
+        {"gnum": str(number), "logisticsNo": waybill_no}
+        for number, waybill_no in enumerate(parcels, 1)
+    )
+    return ExportDraft("711", {**head, **fields}, rows)

@@ -11,7 +11,15 @@ from adapters.sandbox.customs import CustomsAuthority, Delay, ScenarioName, Sett
 from adapters.sandbox.customs.catalogue import Listed, catalogue
 from adapters.sandbox.customs.intake import SchemaBook
 from tests.unit.sandbox import export_wire, wire
-from tests.unit.sandbox.export_wire import cancellation, funds, inventory, order, waybill
+from tests.unit.sandbox.export_wire import (
+    cancellation,
+    entry_list,
+    funds,
+    inventory,
+    master_list,
+    order,
+    waybill,
+)
 from tests.unit.sandbox.port import Port
 from tests.unit.sandbox.test_catalogue import HOUR, Seen, _collect, short
 
@@ -60,12 +68,16 @@ def traces(signer: wire.Signer) -> dict[str, list[Seen]]:
 
 
 def run(port: Port, one: Listed) -> list[Seen]:
-    """File all four, order and inventory once more in the same bytes: what came, and when."""
+    """File all four and a list of the parcel, order and inventory once more in the same bytes:
+    what came, and when.
+    """
     seen: list[Seen] = []
     sent = []
     for draft in filed(one.order_no):
         sent.append(port.send(draft))
         seen.append(_collect(port))
+    port.send(master_list(one.order_no, (f"{one.order_no}-W", "")))
+    seen.append(_collect(port))
     for data in (sent[0], sent[-1]):
         port.resend(data)
         seen.append(_collect(port))
@@ -128,6 +140,46 @@ def test_a_line_that_differs_from_the_order_is_refused(signer: wire.Signer) -> N
     assert last.info.startswith("[Code:1322;")
 
 
+@pytest.mark.parametrize(
+    "bill, answers",
+    [
+        ("180-1", ["2", "120"]),
+        ("SIM-LISTSENT-1", ["2", "3", "120"]),
+        ("SIM-LISTREFUSE-1", ["2", "100"]),
+        ("SIM-LISTLOST-1", []),
+    ],
+)
+def test_lists_of_both_directions_are_taken_by_their_bill(
+    signer: wire.Signer, bill: str, answers: list[str]
+) -> None:
+    port = new_port(signer)
+    for draft in (master_list(bill, ("W1", ""), ("W2", "")), entry_list(bill, "W1", "W2")):
+        port.send(draft)
+        assert port.statuses(HOUR) == answers
+    if answers:
+        port.send(entry_list(bill, "W3").set(appTime="20261111130000"))
+        assert port.statuses(HOUR)[0] == ("-800003" if answers[-1] == "120" else "2")
+
+
+def test_a_list_names_each_parcel_once_and_live_inventories(signer: wire.Signer) -> None:
+    port = new_port(signer)
+    port.send(entry_list("180-1", "W1", "W1"))
+    assert port.statuses(HOUR) == ["-800001"]
+    for draft in filed("SIM-PENDING-E1"):
+        port.send(draft)
+    port.collect(HOUR)
+    books = port.authority.ledger.exports
+    assert books is not None
+    (declared,) = books.inventories.values()
+    parcel = "SIM-PENDING-E1-W"
+    port.send(master_list("180-1", ("W9", declared.invt_no)))
+    assert port.statuses(HOUR) == ["-800001"]
+    port.send(master_list("180-1", (parcel, "01002026E999999999"), copNo="GW91"))
+    assert port.statuses(HOUR) == ["-800001"]
+    port.send(master_list("180-1", (parcel, declared.invt_no), copNo="GW92"))
+    assert port.statuses(HOUR) == ["2", "120"]
+
+
 def test_every_paper_that_the_office_asks_for_is_needed(signer: wire.Signer) -> None:
     port = new_port(signer, require_filings=True)
     port.send(order("EX-1"))
@@ -175,7 +227,8 @@ def test_each_receipt_fits_its_published_schema(signer: wire.Signer) -> None:
     port = new_port(signer)
     schemas = SchemaBook("202205")
     checked = set()
-    for draft in filed("SIM-PENDING-E1"):
+    lists = (master_list("180-1", ("W1", "")), entry_list("180-1", "W1"))
+    for draft in (*filed("SIM-PENDING-E1"), *lists):
         port.send(draft)
     for _ in range(8):
         due = port.authority.next_due()
@@ -187,4 +240,4 @@ def test_each_receipt_fits_its_published_schema(signer: wire.Signer) -> None:
             name = etree.QName(root).localname
             assert schemas.fault(name, root) == ""
             checked.add(name)
-    assert checked == {f"CEB{number}Message" for number in (304, 404, 506, 604)}
+    assert checked == {f"CEB{number}Message" for number in (304, 404, 506, 604, 608, 712)}
