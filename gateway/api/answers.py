@@ -175,13 +175,19 @@ class HoldOut(Out):
 
 
 class SourceOut(Out):
-    """What a paper was read from: a span of kept raw bytes."""
+    """What a paper was read from: a span of kept raw bytes.
+
+    ``filed_by``: no part of the paper, but the copy that this enterprise is said to have filed;
+    ``differs`` names what it says otherwise.
+    """
 
     source: str
     raw: str
     offset: int
     length: int
     received_at: Time
+    filed_by: str | None = None
+    differs: list[str] = Field(default_factory=list)
 
 
 class PaperOut(Out):

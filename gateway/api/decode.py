@@ -58,6 +58,7 @@ from gateway.domain.papers import (
     Person,
     Waybill,
     as_sent,
+    copy_source,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -80,6 +81,11 @@ class PaperItem:
     order_no: str | None
     paper: Paper
     direction: Direction = Direction.IMPORT
+    filed_by: str | None = None
+
+    def source(self, usual: str) -> str:
+        """The source of the paper: ``usual``, or the enterprise whose filed copy it is."""
+        return usual if self.filed_by is None else copy_source(self.filed_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,8 @@ def to_item(model: AnyIn) -> PaperItem | GoodsItem:
         return GoodsItem(ProfileId(model.profile), model)
     is_export = isinstance(model, ExportOrderIn | FundsReceiptIn | ExportWaybillIn)
     direction = Direction.EXPORT if is_export else Direction.IMPORT
-    return PaperItem(ProfileId(model.profile), model.order_no, to_paper(model), direction)
+    filed_by = None if is_export else getattr(model, "filed_by", None)
+    return PaperItem(ProfileId(model.profile), model.order_no, to_paper(model), direction, filed_by)
 
 
 def to_paper(model: PaperIn) -> Paper:

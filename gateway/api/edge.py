@@ -204,7 +204,11 @@ class DeductionIn(Edge):
 
 
 class OrderIn(Edge):
-    """The order (订单): what was bought, by whom, for how much."""
+    """The order (订单): what was bought, by whom, for how much.
+
+    With ``filed_by`` (also of the other papers) it is the copy that this enterprise filed with
+    customs: the case's own paper stays, and is held against it.
+    """
 
     type: Literal["order"] = "order"
     profile: ProfileRef
@@ -225,6 +229,7 @@ class OrderIn(Edge):
     note: Note | None = None
     shop_order_no: Number | None = None
     deductions: Annotated[list[DeductionIn], Field(max_length=100)] = []
+    filed_by: Code | None = None
 
 
 class PayerIn(Edge):
@@ -261,6 +266,7 @@ class PaymentIn(Edge):
     refunded: Amount | None = None
     attempt_no: Number | None = None
     place: Annotated[str, _reference(64)] | None = None
+    filed_by: Code | None = None
 
 
 class WaybillIn(Edge):
@@ -286,6 +292,7 @@ class WaybillIn(Edge):
     transport_no: Annotated[str, _reference(100)] | None = None
     voyage_no: Annotated[str, _reference(32)] | None = None
     note: Note | None = None
+    filed_by: Code | None = None
 
 
 class ExportLineIn(Edge):

@@ -65,7 +65,8 @@ class Intake:
             raise Refusal(unknown_profile())
         if item.direction is not profile.direction:
             raise Refusal(other_direction(profile))
-        incoming = Incoming(call.tenant, profile, item.paper, SOURCE, call.body, 0, len(call.body))
+        source = item.source(SOURCE)
+        incoming = Incoming(call.tenant, profile, item.paper, source, call.body, 0, len(call.body))
         (result,) = await self._take((incoming,))
         problem = _problem_of(result, self._settings)
         if problem is not None:
@@ -126,8 +127,9 @@ class Intake:
             elif item.direction is not profile.direction:
                 batch.refuse(index, other_direction(profile))
             else:
+                source = item.source(SOURCE)
                 incoming = Incoming(
-                    batch.tenant, profile, item.paper, SOURCE, batch.body, offset, length
+                    batch.tenant, profile, item.paper, source, batch.body, offset, length
                 )
                 batch.papers.append((index, incoming))
         except InvalidJSON as error:

@@ -68,7 +68,7 @@ def read_papers(services: Services, call: Call, given: PreflightIn) -> Tried:
     items = []
     for one in papers:
         assert isinstance(one, PaperItem)
-        items.append(Incoming(call.tenant, profile, one.paper, SOURCE, call.body))
+        items.append(Incoming(call.tenant, profile, one.paper, one.source(SOURCE), call.body))
     records = {}
     for index, goods in enumerate(given.goods):
         item = to_item(goods)

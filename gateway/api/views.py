@@ -30,7 +30,9 @@ from gateway.domain.papers import (
     PaperRevision,
     PaymentSlip,
     Person,
+    SourceFact,
     Waybill,
+    changed_paths,
 )
 from gateway.domain.party import mask, mask_name
 from gateway.domain.profile import FilingProfile
@@ -322,11 +324,18 @@ def revision_view(revision: PaperRevision, role: str) -> Doc:
                 "offset": fact.offset,
                 "length": fact.length,
                 "received_at": _rfc3339(fact.received_at),
+                "filed_by": fact.filed_by,
+                "differs": _differs(fact, revision),
             }
             for fact in revision.facts
         ],
         "content": paper_view(revision.paper, role),
     }
+
+
+def _differs(fact: SourceFact, revision: PaperRevision) -> list[str]:
+    """Where a filed copy says otherwise than the paper."""
+    return [] if fact.filed_by is None else list(changed_paths(revision.paper, fact.paper))
 
 
 def paper_view(paper: Paper, role: str) -> Doc:

@@ -196,7 +196,8 @@ class _Run:
         doc["order_no"] = item.order_no
         if item.direction is not profile.direction:
             raise RowFaulty(other_direction(profile).errors)
-        incoming = Incoming(self.job.tenant, profile, item.paper, SOURCE, row.raw, 0, len(row.raw))
+        source = item.source(SOURCE)
+        incoming = Incoming(self.job.tenant, profile, item.paper, source, row.raw, 0, len(row.raw))
         self.batch.papers.append((index, incoming))
 
     def _profile(self, item: PaperItem | GoodsItem) -> FilingProfile:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from gateway.api.decode import GoodsItem
+from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
 from gateway.api.reasons import value_fault
 from gateway.api.views import Explain, finding_view
@@ -38,6 +38,7 @@ from gateway.ports import Lookup, Matcher
 
 Doc = dict[str, Any]  # Any: a JSON object
 _NOBODY: Final = TenantId("preflight")
+_SOURCE: Final = "preflight"
 _SHOWN_FAULTS: Final = 1_000
 
 
@@ -313,7 +314,8 @@ def _tried(place: str, profile: FilingProfile, row: Given, paper: Paper) -> Trie
     if not row.is_inventory:
         # A 511 has no place for the means of transport; only a 621 has.
         unasked = _TRANSPORT if row.head and isinstance(paper, Waybill) else ()
-        return Tried(place, profile, paper, parties=parties, unasked=unasked)
+        source = row.item.source(_SOURCE) if isinstance(row.item, PaperItem) else _SOURCE
+        return Tried(place, profile, paper, parties=parties, unasked=unasked, source=source)
     return Tried(place, profile, paper, inventory=_as_declared(profile, row.head))
 
 

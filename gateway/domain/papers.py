@@ -242,9 +242,26 @@ _P = TypeVar("_P", Order, PaymentSlip, Waybill)
 _V = TypeVar("_V")
 
 
+_FILED: Final = "filed:"
+
+
+def copy_source(code: str) -> str:
+    """The source of a copy: what is told that an enterprise (its code) filed with customs."""
+    return _FILED + code
+
+
+def filer_of(source: str) -> str | None:
+    """The enterprise whose filed copy a source stands for, None for a source of papers."""
+    return source.removeprefix(_FILED) if source.startswith(_FILED) else None
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFact:
-    """What one source said about one paper, pointing at the raw bytes it came from."""
+    """What one source said about one paper, pointing at the raw bytes it came from.
+
+    A fact with ``filed_by`` is no part of the paper: it is the copy that this enterprise filed with
+    customs, as far as somebody told us, and the paper is held against it.
+    """
 
     source: str
     raw_id: RawId
@@ -252,6 +269,11 @@ class SourceFact:
     length: int
     received_at: datetime
     paper: Paper
+
+    @property
+    def filed_by(self) -> str | None:
+        """Who filed the copy that this is, None for what a paper is composed of."""
+        return filer_of(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +291,14 @@ class PaperRevision:
     facts: tuple[SourceFact, ...] = ()
     basis: Basis = Basis.TO_FILE
     doc: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def filed_copy(self) -> SourceFact | None:
+        """The newest copy that somebody filed, where the paper itself is known from elsewhere."""
+        if self.basis is Basis.AS_FILED:
+            return None
+        copies = (one for one in self.facts if one.filed_by is not None)
+        return max(copies, key=lambda one: one.received_at, default=None)
 
 
 def kind_of(paper: Paper) -> PaperKind:

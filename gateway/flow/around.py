@@ -57,14 +57,23 @@ def circumstances(
     tables: Tables = master.tables(view.key.tenant)
     ties = broken_ties(view, profile, master)
     buyer = buyer_account(view)
+    filed = filed_copies(view.papers)
     billed, returned = view.state.billed_tax, tax_given_back(view.state)
-    if not tables.infos and not ties and buyer is None and billed is None:
+    if not (tables.infos or ties or filed) and buyer is None and billed is None:
         return NOTHING_KNOWN
-    found = Circumstances(tables=tables, ties=ties, billed_tax=billed, returned_tax=returned)
+    found = Circumstances(
+        tables=tables, ties=ties, filed=filed, billed_tax=billed, returned_tax=returned
+    )
     if buyer is None:
         return found
     account = buyer[1]
     return replace(found, quota=standing(account, limit, now, without=view.key.case_id))
+
+
+def filed_copies(papers: Mapping[PaperKind, PaperRevision]) -> dict[PaperKind, Paper]:
+    """What others are said to have filed, beside what we would file."""
+    copies = {kind: revision.filed_copy for kind, revision in papers.items()}
+    return {kind: one.paper for kind, one in copies.items() if one is not None}
 
 
 def reserve(view: CaseView, changes: Changes[Any], limit: Decimal, now: int) -> None:

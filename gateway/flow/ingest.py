@@ -303,15 +303,19 @@ def _take_one(
         from_micros(facts.bench.now),
         paper,
     )
-    taken = _taken_by_other(view, item.claim, found)
+    is_copy = fact.filed_by is not None and current is not None
+    # A copy takes no number: the paper that it is a copy of has it.
+    taken = None if is_copy else _taken_by_other(view, item.claim, found)
     order = paper_of(view.papers, PaperKind.ORDER)
-    is_beside = current is not None and stands_beside(
-        order if isinstance(order, Order) else None, current.paper, paper
+    is_beside = (
+        current is not None
+        and not is_copy
+        and stands_beside(order if isinstance(order, Order) else None, current.paper, paper)
     )
     step = composed(current, fact, is_beside=is_beside)
     stamp = view.state.paper(kind)
     if step.revision is None and current is not None:
-        if stamp is None or stamp.taken == taken:
+        if is_copy or stamp is None or stamp.taken == taken:
             return IntakeStatus.UNCHANGED, current.revision, (), None
         revision = current
     else:
@@ -321,7 +325,7 @@ def _take_one(
         changes.numbers += uses_of(view, numbers_of(revision.paper), revision)
         _put_beside(view, current if is_beside else None, revision)
         view.papers[kind] = revision
-    if taken is None and item.claim not in found:
+    if taken is None and not is_copy and item.claim not in found:
         changes.claims.append((item.claim, view.key.case_id, view.key.tenant))
     _link(view, paper, revision.revision, facts, found, changes)
     entry: dict[str, object] = {

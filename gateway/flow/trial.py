@@ -23,6 +23,7 @@ from gateway.domain.papers import (
     PaperRevision,
     PaymentSlip,
     SourceFact,
+    filer_of,
     kind_of,
 )
 from gateway.domain.profile import FilingProfile
@@ -41,7 +42,7 @@ from gateway.domain.relations import (
 )
 from gateway.domain.tables import NO_TABLES, Tables
 from gateway.flow import links
-from gateway.flow.around import dutiable, paper_of
+from gateway.flow.around import dutiable, filed_copies, paper_of
 from gateway.flow.clockwork import local_date
 from gateway.flow.ingest import claim_of
 from gateway.flow.normalise import composed
@@ -68,7 +69,7 @@ class Tried:
 
     ``inventory`` is set for what an inventory says of a paper: the profile that its head names.
     ``parties`` are the ``platform`` and ``merchant`` codes that an order names, ``unasked`` rules
-    about what this form of the paper has no place for.
+    about what this form of the paper has no place for. ``source`` may name who filed it.
     """
 
     place: str
@@ -77,6 +78,7 @@ class Tried:
     inventory: FilingProfile | None = None
     parties: Mapping[str, str] = field(default_factory=dict)
     unasked: Collection[str] = ()
+    source: str = _SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +199,21 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
             case.unasked.update(item.unasked)
         else:
             _put_inventory(case, item, item.inventory)
-    ties = _broken_ties([(number, item) for number, item in found if item.inventory is None])
+    ties = _broken_ties(
+        [
+            (number, item)
+            for number, item in found
+            if item.inventory is None and filer_of(item.source) is None
+        ]
+    )
     trial = _Judge(around, matcher, now, ties, dict(around.accounts))
     return Trial(tuple(trial.judged(case) for case in cases.values()), tuple(unlinked))
 
 
 def _put(case: _Case, item: Tried, holders: dict[Lookup, CaseId]) -> None:
     kind = _put_paper(case, case.papers, item)
+    if filer_of(item.source) is not None:
+        return
     holder = holders.setdefault(claim_of(item.paper, item.profile), case.key.case_id)
     case.taken.pop(kind.value, None)
     if holder != case.key.case_id:
@@ -219,7 +229,7 @@ def _put_inventory(case: _Case, item: Tried, profile: FilingProfile) -> None:
 
 def _put_paper(case: _Case, papers: dict[PaperKind, PaperRevision], item: Tried) -> PaperKind:
     kind = kind_of(item.paper)
-    fact = SourceFact(_SOURCE, RawId(item.place), 0, 0, from_micros(_LONG_AGO), item.paper)
+    fact = SourceFact(item.source, RawId(item.place), 0, 0, from_micros(_LONG_AGO), item.paper)
     step = composed(papers.get(kind), fact)
     if step.revision is not None:
         papers[kind] = step.revision
@@ -343,7 +353,10 @@ class _Judge:
     ) -> Circumstances:
         here = self.ties.get(case.key.order_no, ())
         return Circumstances(
-            tables=self._tables(case), ties=tuple(here), quota=self._quota(case, papers, profile)
+            tables=self._tables(case),
+            ties=tuple(here),
+            quota=self._quota(case, papers, profile),
+            filed=filed_copies(papers),
         )
 
     def _quota(

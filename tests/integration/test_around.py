@@ -12,6 +12,7 @@ from typing import Any
 from gateway.api.answers_around import LineageOut, QuotaOut
 from gateway.api.around import lineage_view, quota_view
 from gateway.api.edge import ORDER, PAYMENT, WAYBILL
+from gateway.api.views import revision_view
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import DemoOrder, demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare
@@ -19,7 +20,9 @@ from gateway.app.serve import running
 from gateway.domain.declaration import DeclarationKind, ReceiptFact, Word
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.papers import PaperKind, copy_source
 from gateway.domain.quota import QuotaStep
+from gateway.flow.incoming import IntakeStatus
 from gateway.flow.receipt import quota_moves
 from gateway.ports import Changes, Command, Found, Views
 from tests.integration.test_links import incoming
@@ -106,6 +109,29 @@ def test_a_refusal_for_the_limit_carries_customs_figure() -> None:
     assert moves[0].step is QuotaStep.GIVE_BACK
     ignored = Event(EventKind.RECEIPT_RECORDED, applied | {"effect": "older_version"})
     assert quota_moves(case, fact, [ignored], 5) == []
+
+
+async def test_a_copy_that_the_platform_filed_is_held_against_the_order(tmp_path: Path) -> None:
+    async with working(tmp_path) as gateway:
+        one = ORDERS[0]
+        (result,) = await gateway.ingest.take([incoming(one.order, ORDER)])
+        assert result.case_id is not None
+        lines = [{**line, "quantity": "9"} for line in one.order["lines"]]
+        copy = replace(
+            incoming({**one.order, "lines": lines}, ORDER), source=copy_source("3301960001")
+        )
+        (told,) = await gateway.ingest.take([copy])
+        assert (told.status, told.changed[0]) == (IntakeStatus.ACCEPTED, "lines[0].quantity")
+        assert "INVENTORY-FILED-LINES" in await rules(gateway, result.case_id)
+        found = await gateway.reads.case(TENANT, result.case_id)
+        assert found is not None
+        (own, filed) = revision_view(found.papers[PaperKind.ORDER], "clerk")["sources"]
+        assert (own["filed_by"], filed["filed_by"]) == (None, "3301960001")
+        assert "lines[0].quantity" in filed["differs"]
+        # The platform changes its order: now both say the same.
+        same = replace(copy, paper=incoming(one.order, ORDER).paper)
+        await gateway.ingest.take([same])
+        assert "INVENTORY-FILED-LINES" not in await rules(gateway, result.case_id)
 
 
 def papers_of(one: DemoOrder, **payment: Any) -> list[Any]:

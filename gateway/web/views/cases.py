@@ -212,6 +212,8 @@ class Cases:
                         "offset": fact.offset,
                         "length": fact.length,
                         "received_at": fact.received_at,
+                        "filed_by": fact.filed_by,
+                        "differs": bool(fact.filed_by) and fact.paper != revision.paper,
                     }
                     for fact in revision.facts
                 ],
