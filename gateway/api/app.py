@@ -248,6 +248,11 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
             "The goods of a return are back", ARRIVALS, gives=answers.StageOut,
         ),
         Route(
+            "POST", "/v1/cases/{case_id}/delivery", cases.delivered,
+            "The parcel was delivered: the carrier's report (513) is filed", WAYBILL_SENDERS,
+            Body.OBJECT, edge.DeliveryIn, answers.StageOut,
+        ),
+        Route(
             "POST", "/v1/preflight", preflights.foresee,
             "What would become of the papers of an order; nothing is stored", SENDERS,
             Body.OBJECT, edge.PreflightIn, answers.ForeseenOut,

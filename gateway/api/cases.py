@@ -9,12 +9,12 @@ import orjson
 
 from gateway.api.call import XML_TYPE, Answer, Call
 from gateway.api.decode import decode
-from gateway.api.edge import ACKS, ASK, ENDPOINT, HOLD
+from gateway.api.edge import ACKS, ASK, DELIVERY, ENDPOINT, HOLD
 from gateway.api.faults import Fault
 from gateway.api.notices import made_view
 from gateway.api.problems import P, Problem, Refusal, refuse
 from gateway.api.query import CASES, Query, case_filter
-from gateway.api.reasons import reason_zh
+from gateway.api.reasons import reason_zh, value_fault
 from gateway.api.services import Services
 from gateway.api.settings import APISettings
 from gateway.api.views import detail_view, endpoint_view, reply_view, row_view, stage_view
@@ -111,6 +111,18 @@ class Cases:
         except InvalidValue as error:
             fault = Fault("path.number", error.reason, reason_zh(error.reason))
             raise Refusal(Problem(P.INVALID_FIELDS, (fault,))) from None
+        if stage is None:
+            raise refuse(P.NOT_FOUND)
+        return _json(stage_view(case_id, stage))
+
+    async def delivered(self, call: Call) -> Answer:
+        """The parcel was delivered; said again it changes nothing."""
+        at = decode(DELIVERY, call.body).at
+        case_id, desk = CaseId(_id(call, "case_id")), self._services.desk
+        try:
+            stage = await desk.delivered(call.tenant, case_id, at, _by(call))
+        except InvalidValue as error:
+            raise Refusal(Problem(P.INVALID_FIELDS, (value_fault(error),))) from None
         if stage is None:
             raise refuse(P.NOT_FOUND)
         return _json(stage_view(case_id, stage))

@@ -447,6 +447,12 @@ class HoldIn(Edge):
     reason: Annotated[str, _text(200)]
 
 
+class DeliveryIn(Edge):
+    """When a parcel was delivered, as its carrier says."""
+
+    at: Moment
+
+
 class SignatureIn(Edge):
     """What is to be signed, as base64: a whole ``document``, or ``data``, a SignedInfo built over
     one. ``key`` names a key ring that was offered to you.
@@ -617,6 +623,7 @@ PACK: Final[TypeAdapter[PackIn]] = TypeAdapter(PackIn)
 PACK_MOVE: Final[TypeAdapter[PackMoveIn]] = TypeAdapter(PackMoveIn)
 PACK_TRIAL: Final[TypeAdapter[PackTrialIn]] = TypeAdapter(PackTrialIn)
 PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
+DELIVERY: Final[TypeAdapter[DeliveryIn]] = TypeAdapter(DeliveryIn)
 HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
 ROTATION: Final[TypeAdapter[RotationIn]] = TypeAdapter(RotationIn)
 DISABLE: Final[TypeAdapter[DisableIn]] = TypeAdapter(DisableIn)

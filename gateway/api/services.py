@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -125,6 +126,12 @@ class Desk(Protocol):
         self, tenant: TenantId, case_id: CaseId, number: int, by: str
     ) -> CaseStage | None:
         """Record that the goods of a return are back; None when there is no such return."""
+        ...
+
+    async def delivered(
+        self, tenant: TenantId, case_id: CaseId, at: datetime, by: str
+    ) -> CaseStage | None:
+        """File that the parcel of a case was delivered; None when there is no such case."""
         ...
 
     async def record_download(

@@ -46,6 +46,11 @@ class DeclarationKind(StrEnum):
         return self in (DeclarationKind.ENTRY_LIST, DeclarationKind.MASTER_LIST)
 
     @property
+    def is_of_papers(self) -> bool:
+        """Whether who files the papers files it too: a paper, or what becomes of its parcel."""
+        return self.is_paper or self is DeclarationKind.WAYBILL_STATUS
+
+    @property
     def is_inventory(self) -> bool:
         """Whether it is the declaration that customs releases a parcel on, of either direction."""
         return self in (DeclarationKind.INVENTORY, DeclarationKind.EXPORT_INVENTORY)

@@ -13,6 +13,7 @@ from gateway.domain.declaration import (
     DeclarationStage,
     DeclarationState,
 )
+from gateway.domain.errors import InvalidValue
 from gateway.domain.events import Event, EventKind
 from gateway.domain.filing import FilingStage
 from gateway.domain.ids import cop_no
@@ -153,6 +154,39 @@ def return_event(
         "tax": plain(share.tax),
     }
     return _requested(state, key, DeclarationKind.RETURN, inventory, profile, asked)
+
+
+def delivery_event(state: CaseState, key: CaseKey, profile: FilingProfile, at: str) -> Event | None:
+    """The report that the parcel of a case was delivered (513), ``at`` in ISO 8601 with its zone.
+
+    None when it was reported and not refused. Raises :class:`InvalidValue` when the waybill is not
+    ours to speak of, or the parcel cannot have been delivered.
+    """
+    if profile.filing(PaperKind.WAYBILL).filed_by is not FiledBy.US:
+        raise InvalidValue("waybill", "is filed by somebody else, who reports its delivery too")
+    inventory, filed = state.inventory(), state.declaration(DeclarationKind.WAYBILL)
+    if inventory is None or inventory.released_at is None:
+        raise InvalidValue("at", "customs has not released the parcel")
+    if filed is None or filed.stage is not _S.STORED:
+        raise InvalidValue("waybill", "customs does not hold it yet")
+    last = state.declaration(DeclarationKind.WAYBILL_STATUS)
+    if last is not None and last.stage not in OVER:
+        return None
+    kind, version = DeclarationKind.WAYBILL_STATUS, 1 if last is None else last.version + 1
+    pinned = filed.pinned
+    payload = {
+        "kind": kind.value,
+        "version": version,
+        "app_type": AppType.NEW.value,
+        "cop_no": cop_no(profile.cop_no_prefix, key.case_id, kind.value, version),
+        "pinned": {
+            "profile": pinned.profile_version,
+            "papers": dict(pinned.papers),
+            "goods": dict(pinned.goods),
+        },
+        "request": {"at": at},
+    }
+    return Event(EventKind.DECLARATION_PLANNED, payload)
 
 
 def returnable(state: CaseState, order: Order) -> dict[int, Decimal]:

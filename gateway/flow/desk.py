@@ -4,12 +4,14 @@ findings, and a warehouse's acknowledgements.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from gateway.domain.asking import Ask, Standing, return_standing, standing
 from gateway.domain.case import CaseStage, Wish
+from gateway.domain.codec import to_micros
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.events import Event, EventKind
@@ -17,7 +19,7 @@ from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.domain.lifecycle import INVENTORY_DECLARED, OVER, case_stage, frozen_reason
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
-from gateway.domain.planning import return_event, returnable, to_refile
+from gateway.domain.planning import delivery_event, return_event, returnable, to_refile
 from gateway.domain.receipts import released_events
 from gateway.domain.returns import GivenBack, is_back, return_days, share_of_lines
 from gateway.domain.tax import tax_of
@@ -63,6 +65,7 @@ class _Asked:
     version: int | None = None
     lines: Mapping[int, Decimal] | None = None
     number: int = 0
+    at: datetime | None = None
 
 
 def decide_download(
@@ -143,6 +146,16 @@ class Desk:
         """
         asked = self._asked(Action.RECHECK, tenant, case_id, by, "", None)
         return await self._run(decide_goods_back, replace(asked, number=number))
+
+    async def delivered(
+        self, tenant: TenantId, case_id: CaseId, at: datetime, by: str
+    ) -> CaseStage | None:
+        """File that the parcel of a case was delivered; saying it again changes nothing.
+
+        None when the tenant has no such case. Raises ``InvalidValue`` when it cannot be filed.
+        """
+        asked = self._asked(Action.RECHECK, tenant, case_id, by, "", None)
+        return await self._run(decide_delivered, replace(asked, at=at))
 
     async def record_download(
         self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str
@@ -294,6 +307,23 @@ def decide_goods_back(facts: _Asked, views: Views, found: Found) -> Changes[Case
             payload = {"version": one.version, "at": facts.now, "by": facts.by}
             view.record(Event(EventKind.RETURN_ARRIVED, payload))
         changes.result = case_stage(view.state)
+    return changes
+
+
+def decide_delivered(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage | None]:
+    """Pure: the parcel was delivered, so its carrier's report goes to customs."""
+    changes: Changes[CaseStage | None] = Changes(result=None)
+    view = _own(facts, views)
+    if view is None:
+        return changes
+    assert facts.at is not None
+    if to_micros(facts.at) > facts.now:
+        raise InvalidValue("at", "must not lie in the future")
+    bench = _bench(view, facts)
+    event = delivery_event(view.state, view.key, bench.profile, facts.at.isoformat())
+    if event is not None:
+        record_planned(view, changes, bench, event)
+    changes.result = case_stage(view.state)
     return changes
 
 

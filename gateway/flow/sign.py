@@ -64,7 +64,7 @@ def urgency_of(profile: FilingProfile, kind: DeclarationKind, planned_at: int) -
     Cancellations and returns, then inventories by the cut-off of their warehouse, then papers in
     the order they came.
     """
-    if kind.is_paper:
+    if kind.is_of_papers:
         return Urgency(Priority.PAPER, cut_off=planned_at)
     if kind.is_inventory or kind.is_list:
         return Urgency(Priority.INVENTORY, cut_off=profile.cut_off_after(planned_at))
@@ -77,7 +77,7 @@ def signing_enterprise(profile: FilingProfile, kind: DeclarationKind) -> frozens
     An inventory is signed by its agent (agentCode), papers by the enterprise that transmits them
     (BaseTransfer.copCode), an entry list by the site operator.
     """
-    party = profile.transfer if kind.is_paper else profile.agent
+    party = profile.transfer if kind.is_of_papers else profile.agent
     if kind is DeclarationKind.ENTRY_LIST and profile.consigning is not None:
         party = profile.consigning.operator or party
     return frozenset({party.code})

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.base import RegimeAdapter
-from adapters.customs.ceb import exports, follow_ups, inventory, lists, order, payment, waybill
+from adapters.customs.ceb import (
+    delivery,
+    exports,
+    follow_ups,
+    inventory,
+    lists,
+    order,
+    payment,
+    waybill,
+)
 from adapters.customs.ceb.inventory import InventoryRecords
 from adapters.customs.ceb.lists import ListRecords
 from adapters.customs.ceb.order import OrderRecords
@@ -47,6 +56,7 @@ _MESSAGES: Final[Mapping[DeclarationKind, str]] = {
     DeclarationKind.INVENTORY: inventory.MESSAGE,
     DeclarationKind.CANCELLATION: follow_ups.CANCELLATION,
     DeclarationKind.RETURN: follow_ups.RETURN,
+    DeclarationKind.WAYBILL_STATUS: delivery.MESSAGE,
     **{kind: mapped.message for kind, mapped in {**exports.MAPPED, **lists.MAPPED}.items()},
 }
 _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], Records]]] = {
@@ -56,6 +66,7 @@ _RECORDS: Final[Mapping[DeclarationKind, Callable[[MessagePlan, FilingProfile], 
     DeclarationKind.INVENTORY: InventoryRecords,
     DeclarationKind.CANCELLATION: follow_ups.cancellations,
     DeclarationKind.RETURN: follow_ups.returns,
+    DeclarationKind.WAYBILL_STATUS: delivery.DeliveryRecords,
     **{kind: exports.records(kind) for kind in exports.MAPPED},
     **{kind: lists.records(kind) for kind in lists.MAPPED},
 }

@@ -117,6 +117,17 @@ async def test_goods_that_came_back_are_told_by_number(api: API) -> None:
     )
 
 
+async def test_a_delivery_is_told_with_its_time(api: API) -> None:
+    path = f"/v1/cases/{api.world.case_ids[ALPHA]}/delivery"
+    for key in ("alpha-seller", "alpha-warehouse"):
+        reply = await api.post(path, {"at": "2026-11-12T10:00:00+08:00"}, key=key)
+        assert StageOut.model_validate_json(reply.body).stage == "released"
+    problem(await api.post(path, {"at": "yesterday"}), 422, "API-102")
+    problem(
+        await api.post(path, {"at": "2026-11-12T10:00:00+08:00"}, key="alpha-clerk"), 403, "API-202"
+    )
+
+
 async def test_commands_go_to_the_desk_with_who_and_why(api: API) -> None:
     case = api.world.case_ids[ALPHA]
     reply = await api.post(f"/v1/cases/{case}/hold", {"reason": "stock"}, key="alpha-clerk")

@@ -210,6 +210,9 @@ class DeskOfOne:
     async def goods_back(self, tenant: TenantId, case_id: CaseId, number: int, by: str) -> Any:
         return self._done("goods_back", tenant, case_id, by, None, CaseStage.RELEASED)
 
+    async def delivered(self, tenant: TenantId, case_id: CaseId, at: datetime, by: str) -> Any:
+        return self._done("delivered", tenant, case_id, by, None, CaseStage.RELEASED)
+
     def _done(self, name: str, *about: Any) -> CaseStage | None:
         tenant, case_id, by, version, stage = about
         self._seen(tenant, case_id, version)

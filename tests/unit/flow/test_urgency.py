@@ -64,5 +64,5 @@ def test_papers_are_signed_for_who_transmits_them_and_inventories_for_their_agen
     owner = profile()
     owner = replace(owner, transfer=owner.carriers[0])
     for kind in DeclarationKind:
-        wanted = owner.transfer if kind.is_paper else owner.agent
+        wanted = owner.transfer if kind.is_of_papers else owner.agent
         assert signing_enterprise(owner, kind) == {wanted.code}
