@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, FromClause, Row, func, select
 
 from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.codec import state_from_doc
@@ -13,10 +13,13 @@ from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.lifecycle import FINAL_STAGES
+from gateway.flow.return_watch import RETURNS
+from gateway.ports import EffectKind
 from store.read_models import IS_OPEN
-from store.tables import case_, event
+from store.tables import OutboxStage, case_, event, outbox
 
-_MOST_EVENTS: Final = 50_000
+MOST_EVENTS: Final = 200_000
+_MOST_DAYS: Final = 200
 _MOST_CASES: Final = 20_000
 _S: Final = CaseStage
 TO_SEND: Final = frozenset({_S.MATCHED, _S.READY, _S.DECLARING})
@@ -52,19 +55,30 @@ class Waiting:
     updated_at: int
 
 
-def answers(connection: Connection, tenant: TenantId, since: int) -> list[Answered]:
-    """The first answers of each kind since a moment, of at most 50,000 newest events."""
-    kinds = (EventKind.DECLARATION_SENDING.value, EventKind.RECEIPT_RECORDED.value)
-    newest = (
-        select(event.c.case_id, event.c.seq, event.c.kind, event.c.payload, event.c.at)
-        .where(event.c.tenant == tenant, event.c.at >= since, event.c.kind.in_(kinds))
-        .order_by(event.c.pos.desc())
-        .limit(_MOST_EVENTS)
+def _newest(tenant: TenantId) -> FromClause:
+    """The newest events of a tenant, of any kind: read off the end of the stream's index.
+
+    The bound is on what is looked at, not on what is found, so that the length of the history does
+    not matter.
+    """
+    columns = event.c
+    return (
+        select(columns.case_id, columns.seq, columns.kind, columns.payload, columns.at)
+        .where(columns.tenant == tenant)
+        .order_by(columns.pos.desc(), columns.case_id.desc(), columns.seq.desc())
+        .limit(MOST_EVENTS)
         .subquery("newest")
     )
+
+
+def answers(connection: Connection, tenant: TenantId, since: int) -> list[Answered]:
+    """The first answers of each kind since a moment, of the newest events."""
+    kinds = (EventKind.DECLARATION_SENDING.value, EventKind.RECEIPT_RECORDED.value)
+    newest = _newest(tenant)
     rows = connection.execute(
         select(newest, case_.c.profile_id)
         .join(case_, case_.c.case_id == newest.c.case_id)
+        .where(newest.c.at >= since, newest.c.kind.in_(kinds))
         .order_by(newest.c.case_id, newest.c.seq)
     )
     return list(_answered(rows))
@@ -127,28 +141,64 @@ def open_counts(connection: Connection, tenant: TenantId) -> dict[tuple[str, Cas
     return {(row[0], CaseStage(row[1])): row[2] for row in rows}
 
 
-def moved_counts(
-    connection: Connection, tenant: TenantId, since: int
-) -> tuple[dict[str, int], dict[str, int]]:
-    """By profile, inventories sent since a moment, and cases that became final since."""
+class Moved(NamedTuple):
+    """By profile, inventories sent and cases that became final, since ``since``."""
+
+    sent: dict[str, int]
+    final: dict[str, int]
+    since: int
+
+
+def moved_counts(connection: Connection, tenant: TenantId, since: int) -> Moved:
+    """What moved since a moment, or since the oldest of the newest events where that is later."""
+    newest = _newest(tenant)
+    count, oldest = connection.execute(select(func.count(), func.min(newest.c.at))).one()
+    if count == MOST_EVENTS:
+        since = max(since, oldest)
     sent = connection.execute(
-        select(case_.c.profile_id, func.count(func.distinct(event.c.case_id)))
-        .join(case_, case_.c.case_id == event.c.case_id)
+        select(case_.c.profile_id, func.count(func.distinct(newest.c.case_id)))
+        .join(case_, case_.c.case_id == newest.c.case_id)
         .where(
-            event.c.tenant == tenant,
-            event.c.at >= since,
-            event.c.kind == EventKind.DECLARATION_SENDING.value,
-            event.c.payload.like('%"kind":"inventory"%'),
+            newest.c.at >= since,
+            newest.c.kind == EventKind.DECLARATION_SENDING.value,
+            newest.c.payload.like('%"kind":"inventory"%'),
         )
         .group_by(case_.c.profile_id)
     )
     final = connection.execute(
-        select(case_.c.profile_id, func.count())
+        select(case_.c.profile_id, func.count(func.distinct(newest.c.case_id)))
+        .join(case_, case_.c.case_id == newest.c.case_id)
         .where(
-            case_.c.tenant == tenant,
-            case_.c.updated_at >= since,
+            newest.c.at >= since,
+            newest.c.kind.in_((EventKind.RECEIPT_RECORDED.value, EventKind.CASE_ASKED.value)),
             case_.c.stage.in_(sorted(one.value for one in FINAL_STAGES)),
         )
         .group_by(case_.c.profile_id)
     )
-    return {row[0]: row[1] for row in sent}, {row[0]: row[1] for row in final}
+    return Moved({row[0]: row[1] for row in sent}, {row[0]: row[1] for row in final}, since)
+
+
+class ReturnDay(NamedTuple):
+    """A day of a return that is still watched: of which case, what is told, and when."""
+
+    case_id: str
+    order_no: str
+    alarm: str
+    due_at: int
+
+
+def return_dates(connection: Connection, tenant: TenantId) -> list[ReturnDay]:
+    """The days of returns that come next, at most 200."""
+    rows = connection.execute(
+        select(outbox.c.case_id, case_.c.order_no, outbox.c.ref, outbox.c.due_at)
+        .join(case_, case_.c.case_id == outbox.c.case_id)
+        .where(
+            outbox.c.stage == OutboxStage.OPEN.value,
+            outbox.c.kind == EffectKind.DEADLINE.value,
+            outbox.c.group_key == RETURNS,
+            outbox.c.tenant == tenant,
+        )
+        .order_by(outbox.c.lease_until)
+        .limit(_MOST_DAYS)
+    )
+    return [ReturnDay(*row) for row in rows]

@@ -52,6 +52,7 @@ class _Report:
     to_send: dict[str, Backlog]
     at_customs: dict[str, Backlog]
     stuck: list[_Found]
+    returns: list[facts.ReturnDay]
 
 
 def watch(
@@ -90,9 +91,8 @@ async def _gathered(
         answered = await reading.run_sync(lambda on: facts.answers(on, owner, now - days * _DAY_US))
         waiting = await reading.run_sync(lambda on: facts.waiting(on, owner))
         counts = await reading.run_sync(lambda on: facts.open_counts(on, owner))
-        sent, final = await reading.run_sync(
-            lambda on: facts.moved_counts(on, owner, now - _RATE_US)
-        )
+        moved = await reading.run_sync(lambda on: facts.moved_counts(on, owner, now - _RATE_US))
+        returns = await reading.run_sync(lambda on: facts.return_dates(on, owner))
     times = stage_times(
         Step(profiles[one.profile_id].port_code, one.kind, one.reached, one.took_us)
         for one in answered
@@ -113,9 +113,10 @@ async def _gathered(
     return _Report(
         now,
         times,
-        _backlogs(profiles, counts, sent, facts.TO_SEND),
-        _backlogs(profiles, counts, final, facts.AT_CUSTOMS),
+        _backlogs(profiles, counts, moved.sent, facts.TO_SEND, now - moved.since),
+        _backlogs(profiles, counts, moved.final, facts.AT_CUSTOMS, now - moved.since),
         stuck,
+        returns,
     )
 
 
@@ -143,8 +144,9 @@ def _backlogs(
     counts: dict[tuple[str, Any], int],
     moved: dict[str, int],
     stages: frozenset[Any],
+    window_us: int,
 ) -> dict[str, Backlog]:
-    """The queue before some stages by port, and how fast it moved in the last quarter hour."""
+    """The queue before some stages by port, and how fast it moved in the window until now."""
     waiting: dict[str, int] = {}
     done: dict[str, int] = {}
     for profile_id, profile in profiles.items():
@@ -152,13 +154,13 @@ def _backlogs(
         here = sum(count for stage, count in of_profile if stage in stages)
         waiting[profile.port_code] = waiting.get(profile.port_code, 0) + here
         done[profile.port_code] = done.get(profile.port_code, 0) + moved.get(profile_id, 0)
-    return {port: Backlog(waiting[port], done[port], _RATE_US) for port in sorted(waiting)}
+    return {port: Backlog(waiting[port], done[port], window_us) for port in sorted(waiting)}
 
 
 # Any: a JSON object.
 def _doc(report: _Report) -> dict[str, Any]:
     return {
-        "at": from_micros(report.at).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "at": _when(report.at),
         "stage_times": [
             {
                 "port": one.port,
@@ -189,7 +191,20 @@ def _doc(report: _Report) -> dict[str, Any]:
             }
             for one in report.stuck
         ],
+        "returns": [
+            {
+                "case": one.case_id,
+                "order_no": one.order_no,
+                "what": one.alarm,
+                "told_at": _when(one.due_at),
+            }
+            for one in report.returns
+        ],
     }
+
+
+def _when(micros: int) -> str:
+    return from_micros(micros).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _backlog_docs(backlogs: dict[str, Backlog]) -> list[dict[str, Any]]:
@@ -197,7 +212,8 @@ def _backlog_docs(backlogs: dict[str, Backlog]) -> list[dict[str, Any]]:
         {
             "port": port,
             "waiting": one.waiting,
-            "done_in_15_min": one.done,
+            "done": one.done,
+            "in_s": _seconds(one.window_us),
             "empty_in_s": None if one.empty_in_us is None else _seconds(one.empty_in_us),
         }
         for port, one in backlogs.items()
@@ -240,9 +256,9 @@ def _show(report: _Report) -> None:
     ):
         show_table(
             title,
-            ("口岸 port", "等待 waiting", "15 分钟内完成 done", "清空还需 empty in, s"),
+            ("口岸 port", "等待 waiting", "完成 done", "时段 in, s", "清空还需 empty in, s"),
             [
-                (one["port"], one["waiting"], one["done_in_15_min"], one["empty_in_s"] or "?")
+                (one["port"], one["waiting"], one["done"], one["in_s"], one["empty_in_s"] or "?")
                 for one in _backlog_docs(backlogs)
             ],
         )
@@ -269,6 +285,11 @@ def _show(report: _Report) -> None:
             )
             for one in report.stuck
         ],
+    )
+    show_table(
+        "退货期限 Days of returns",
+        ("案件 case", "订单 order", "事项 what", "提醒 told at"),
+        [(one.case_id, one.order_no, one.alarm, _when(one.due_at)) for one in report.returns],
     )
     for one in report.stuck[:1]:
         title = f"求助文本 Text for the help desk, {one.order_no}"

@@ -13,7 +13,7 @@ from gateway.app.commands import watch
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.ids import CaseId, TenantId
-from store.watch import Waiting
+from store.watch import Moved, Waiting
 from tests.unit.domain.papers import profile
 
 NOW = 10**15
@@ -55,7 +55,8 @@ async def test_whatever_we_file_and_waits_is_told_with_its_message(
     monkeypatch.setattr("store.watch.answers", lambda *_: [])
     monkeypatch.setattr("store.watch.waiting", lambda *_: [case])
     monkeypatch.setattr("store.watch.open_counts", lambda *_: {})
-    monkeypatch.setattr("store.watch.moved_counts", lambda *_: ({}, {}))
+    monkeypatch.setattr("store.watch.moved_counts", lambda *_: Moved({}, {}, 0))
+    monkeypatch.setattr("store.watch.return_dates", lambda *_: [])
     profiles = {PROFILE.profile_id: PROFILE}
     report = await watch._gathered(Reader(), TenantId("t1"), profiles, 7)  # type: ignore[arg-type]
     (found,) = report.stuck
