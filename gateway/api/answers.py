@@ -94,13 +94,22 @@ class FindingOut(Out):
     customs: RejectionOut | None = None
 
 
+class WaitOut(Out):
+    """What is missing (a paper, or ``goods:SKU``), why it is wanted, and until when it may come."""
+
+    name: str
+    until: Time
+    text: dict[Literal["en", "zh"], str]
+
+
 class VerdictOut(Out):
-    """What matching says."""
+    """What matching says; ``until`` is the first time that something missing is due."""
 
     kind: VerdictKind
     findings: list[FindingOut]
     missing: list[str]
     until: Time | None
+    waits: list[WaitOut] = Field(default_factory=list)
 
 
 class PaperTaken(Out):

@@ -19,6 +19,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.evidence import bases
 from gateway.domain.findings import Finding, finding_id
 from gateway.domain.lifecycle import case_stage
+from gateway.domain.matching import explain_missing
 from gateway.domain.money import Money, plain
 from gateway.domain.papers import (
     Consignee,
@@ -121,6 +122,14 @@ def verdict_view(verdict: Verdict | None, explain: Explain) -> Doc | None:
         "findings": [finding_view(finding, explain) for finding in verdict.findings],
         "missing": list(verdict.missing),
         "until": moment(verdict.until),
+        "waits": [
+            {
+                "name": name,
+                "until": moment(until),
+                "text": {"en": explain_missing(name, "en"), "zh": explain_missing(name, "zh")},
+            }
+            for name, until in zip(verdict.missing, verdict.deadlines, strict=False)
+        ],
     }
 
 

@@ -121,6 +121,18 @@ class SubscriptionFile(_Part):
     note: Annotated[str, _text(1000)] | None = None
 
 
+Seconds = Annotated[int, Field(ge=60, le=_MONTH_S)]
+
+
+class WaitsFile(_Part):
+    """How long what each source owes may be missing: shop, payment company, carrier, declarant."""
+
+    order: Seconds | None = None
+    payment: Seconds | None = None
+    waybill: Seconds | None = None
+    goods: Seconds | None = None
+
+
 class ProfileFile(_Part):
     """A filing profile as its file holds it."""
 
@@ -153,7 +165,8 @@ class ProfileFile(_Part):
     filings: FilingsFile = FilingsFile()
     entrusted: list[Literal["payment", "waybill"]] = []
     cop_no_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{2,4}$")] = "CG"
-    waiting_s: Annotated[int, Field(ge=60, le=_MONTH_S)] = 72 * 3600
+    waiting_s: Seconds = 72 * 3600
+    waits: WaitsFile = WaitsFile()
     answer_timeout_s: Annotated[int, Field(ge=1, le=_WEEK_S)] = 900
     resend_gap_s: Annotated[int, Field(ge=1, le=_WEEK_S)] = 1800
     resend_limit: Annotated[int, Field(ge=0, le=100)] = 3

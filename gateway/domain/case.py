@@ -127,14 +127,15 @@ class TaxBill(NamedTuple):
 class Verdict(NamedTuple):
     """The answer of matching: every finding, what is missing, and until when to wait for it.
 
-    ``until`` is UTC microseconds. ``missing`` names papers (``payment``) and goods records
-    (``goods:SKU``).
+    ``missing`` names papers (``payment``) and goods records (``goods:SKU``), ``deadlines`` until
+    when each is waited for, ``until`` is the first of them; UTC microseconds.
     """
 
     kind: VerdictKind
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
     until: int | None = None
+    deadlines: tuple[int, ...] = ()
 
     @property
     def unverifiable(self) -> int:

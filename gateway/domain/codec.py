@@ -352,16 +352,21 @@ def verdict_to_doc(verdict: Verdict) -> dict[str, Any]:
         doc["missing"] = list(verdict.missing)
     if verdict.until is not None:
         doc["until"] = verdict.until
+    if len(set(verdict.deadlines)) > 1:  # Mostly all are due together.
+        doc["deadlines"] = list(verdict.deadlines)
     return doc
 
 
 def verdict_from_doc(doc: Mapping[str, Any]) -> Verdict:
     """The verdict of a document."""
+    missing, until = tuple(doc.get("missing", ())), doc.get("until")
+    together = () if until is None else (until,) * len(missing)
     return Verdict(
         kind=VerdictKind(doc["verdict"]),
         findings=tuple(finding_from_doc(item) for item in doc.get("findings", ())),
-        missing=tuple(doc.get("missing", ())),
-        until=doc.get("until"),
+        missing=missing,
+        until=until,
+        deadlines=tuple(doc.get("deadlines", together)),
     )
 
 

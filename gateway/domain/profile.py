@@ -246,6 +246,9 @@ class FilingProfile:
     entrusted: frozenset[PaperKind] = frozenset()
     cop_no_prefix: str = "CG"
     waiting_s: int = 72 * 3600
+    # How long what a source owes may be missing, by its name (order, payment, waybill, goods):
+    # seconds from a case's first fact; what is not named here has waiting_s.
+    waits: Mapping[str, int] = field(default_factory=dict)
     answer_timeout_s: int = 900
     resend_gap_s: int = 1800
     resend_limit: int = 3

@@ -89,7 +89,8 @@ def settle(view: CaseView, changes: Changes[Any], bench: Bench) -> None:
             )
         )
     _await_missing(view, changes, verdict.missing)
-    if verdict.kind is VerdictKind.WAITING and verdict.until is not None:
+    is_waiting = verdict.kind is VerdictKind.WAITING or bool(bench.profile.waits)
+    if is_waiting and verdict.until is not None:
         changes.effects.append(_deadline(view.key, verdict.until))
     _shadow(view, bench.profile)
     plan_filings(view, changes, bench.profile, bench.now)

@@ -300,7 +300,7 @@ class _Judge:
         profile = case.profile
         if inventory is not None and not case.papers:
             # Nothing that it names is there: without a fact to wait from, no time is left to wait.
-            profile = replace(inventory.profile, waiting_s=0)
+            profile = replace(inventory.profile, waiting_s=0, waits={})
         goods = self._goods(case, papers)
         known = self._around(case, papers, profile)
         verdict = self.matcher(papers, profile, goods, case.taken, self.now, known)

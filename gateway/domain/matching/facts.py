@@ -122,18 +122,20 @@ class Facts:
         revision = self.papers.get(PaperKind.WAYBILL)
         return revision is not None and revision.basis is Basis.AS_FILED
 
-    @property
-    def deadline(self) -> int:
-        """Until when a case waits for what is missing: counted from the first fact received.
+    def deadline(self, name: str) -> int:
+        """Until when a case waits for what is missing, as long as its source has for it.
 
-        UTC microseconds. Without any fact it counts from ``now``.
+        ``name`` is a paper or ``goods:SKU``. UTC microseconds, counted from the first fact
+        received; without any fact from ``now``.
         """
+        profile = self.profile
+        wait_s = profile.waits.get(name.partition(":")[0], profile.waiting_s)
         received = [
             to_micros(fact.received_at)
             for revision in self.papers.values()
             for fact in revision.facts
         ]
-        return min(received, default=self.now) + self.profile.waiting_s * 1_000_000
+        return min(received, default=self.now) + wait_s * 1_000_000
 
     def costs(self) -> Decimal:
         """Freight and insurance as the inventory will declare them: the waybill's go first."""

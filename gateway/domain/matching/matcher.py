@@ -259,14 +259,14 @@ def _by_position(entry: tuple[_Bound, Faults]) -> int:
 def _verdict(facts: Facts, broken: list[tuple[_Bound, Faults]]) -> Verdict:
     """All findings, what is missing, and the strongest outcome of them."""
     findings: list[Finding] = []
-    missing: list[str] = []
+    missing: dict[str, int] = {}
     outcomes: set[Outcome] = set()
-    deadline = facts.deadline
     for bound, faults in broken:
-        if bound.outcome is Outcome.WAITING and facts.now < deadline:
-            missing.extend(path for fault in faults for path in fault.paths)
-            continue
         for fault in faults:
+            waits = _waits(facts, fault) if bound.outcome is Outcome.WAITING else {}
+            if waits:
+                missing |= waits
+                continue
             finding = _finding(bound, fault)
             findings.append(finding)
             if finding.severity is Severity.BLOCK:
@@ -279,7 +279,14 @@ def _verdict(facts: Facts, broken: list[tuple[_Bound, Faults]]) -> Verdict:
         kind = VerdictKind.WAITING
     else:
         kind = VerdictKind.MATCHED
-    return Verdict(kind, tuple(findings), tuple(missing), deadline if missing else None)
+    until = min(missing.values(), default=None)
+    return Verdict(kind, tuple(findings), tuple(missing), until, tuple(missing.values()))
+
+
+def _waits(facts: Facts, fault: Fault) -> dict[str, int]:
+    """What a fault says is missing, each with its deadline; nothing once that is over."""
+    due = {path: facts.deadline(path) for path in fault.paths}
+    return due if facts.now < min(due.values()) else {}
 
 
 def _finding(bound: _Bound, fault: Fault) -> Finding:

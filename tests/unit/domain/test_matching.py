@@ -156,6 +156,23 @@ def test_without_any_fact_the_deadline_counts_from_now() -> None:
     assert verdict.missing == ("order", "payment", "waybill")
 
 
+def test_each_source_has_a_deadline_of_its_own() -> None:
+    case = replace(good(), payment=None, waybill=None)
+    case = replace(case, profile=replace(case.profile, waits={"payment": 3600}))
+    soon, late = (to_micros(RECEIVED + timedelta(hours=hours)) for hours in (1, 72))
+    verdict = replace(case, now=soon - 1).match()
+    assert verdict.kind is VerdictKind.WAITING
+    assert (verdict.missing, verdict.deadlines) == (("payment", "waybill"), (soon, late))
+    assert verdict.until == soon
+    assert verdict_from_doc(verdict_to_doc(verdict)) == verdict
+    # The payment company's time is over, the carrier's is not.
+    verdict = replace(case, now=soon).match()
+    assert verdict.kind is VerdictKind.BLOCKED
+    assert [one.rule for one in verdict.findings] == ["PAYMENT-MISSING"]
+    assert (verdict.missing, verdict.until) == (("waybill",), late)
+    assert verdict_from_doc(verdict_to_doc(verdict)) == verdict
+
+
 def test_the_deadline_itself_is_too_late() -> None:
     deadline = to_micros(RECEIVED + timedelta(hours=72))
     case = replace(good(), payment=None)
