@@ -361,8 +361,7 @@ def _accept(group: Group, index: int, changes: Changes[Any], before: Sequence[Sn
     for case_id, revision in changes.papers:
         group.cases[case_id].view.papers[revision.kind] = revision
     group.collected.add(index, changes)
-    tenants = {case_id: case.view.key.tenant for case_id, case in group.cases.items()}
-    group.books.add(changes, tenants)
+    group.books.add(changes, group.cases)
     for snapshot in before:
         view = snapshot.case.view
         if len(view.new_events) > snapshot.events:

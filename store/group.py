@@ -235,14 +235,14 @@ class BooksInWork:
     moves: list[QuotaMove] = field(default_factory=list)
     numbers: list[tuple[TenantId, NumberUse]] = field(default_factory=list)
 
-    def add(self, changes: Changes[Any], tenants: Mapping[CaseId, TenantId]) -> None:
+    def add(self, changes: Changes[Any], cases: Mapping[CaseId, "CaseInWork"]) -> None:
         """Take over what one command's decision wants kept, visible to those after it."""
         for key, entry in changes.reserved:
             self.reserved[entry.case_id] = (key, entry)
             self.accounts[key] = self.accounts[key].with_entry(entry)
         self.moves += changes.quota_moves
         for use in changes.numbers:
-            tenant = tenants[use.case_id]
+            tenant = cases[use.case_id].view.key.tenant
             self.numbers.append((tenant, use))
             self.users.setdefault((tenant, use.number), {})[use.case_id] = None
 
