@@ -53,17 +53,16 @@ class SqlSourceBook:
         """Go on behind a page, and drop it when it was read to the last paper."""
 
         def advance(connection: Connection) -> None:
-            statement = insert_into(connection, meta).values(name=_name(page.source), value=cursor)
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[meta.c.name], set_={"value": cursor}
-                )
-            )
+            _put(connection, page.source, cursor)
             if is_read:
                 done = delete(pulled_page).where(pulled_page.c.page_id == page.page_id)
                 connection.execute(done)
 
         await self._access.execute(advance)
+
+    async def rewind(self, source: str, cursor: str) -> None:
+        """Read on from another place: what is read again and known already changes nothing."""
+        await self._access.execute(lambda on: _put(on, source, cursor))
 
     async def kept(self, source: str) -> list[SourcePage]:
         """The pages of a source that could not be read in full, oldest first."""
@@ -84,3 +83,10 @@ class SqlSourceBook:
             )
             for row in rows
         ]
+
+
+def _put(connection: Connection, source: str, cursor: str) -> None:
+    statement = insert_into(connection, meta).values(name=_name(source), value=cursor)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": cursor})
+    )

@@ -5,9 +5,11 @@ from gateway.app.config import Settings
 from gateway.app.evidence import audit_zip
 from gateway.app.keyring import KeyRings
 from gateway.app.operations import ProcessOperations
+from gateway.app.source_desk import SourceDesk
 from gateway.domain.matching.explain import explain
 from gateway.flow.context import Context
 from gateway.flow.desk import Desk
+from gateway.flow.linking import Linker
 from gateway.ports.people import SignOn
 from gateway.web.services import ConsoleSettings, WebServices
 from store.admin import MasterAdmin
@@ -15,6 +17,7 @@ from store.console import SqlConsole
 from store.console_work import SqlConsoleWork
 from store.pauses import PauseBook
 from store.people import SqlPeople
+from store.sources import SqlSourceBook
 from store.sql import SQLStore
 
 
@@ -56,6 +59,7 @@ def build_console(
         cases=services.reads,
         desk=Desk(context),
         repairs=services.repairs,
+        linker=Linker(context, services.ingest),
         packs=services.packs,
         trial=services.trial,
         master=context.master,
@@ -69,6 +73,9 @@ def build_console(
             context.clock,
             services.ready,
             context.ways,
+        ),
+        sources=SourceDesk(
+            settings, context, services.ingest, SqlSourceBook(store, store.keys, context.rng)
         ),
         clock=context.clock,
         rng=context.rng,

@@ -117,6 +117,10 @@ class AdapterPuller:
     since: int
     seen: Seen
 
+    def beginning(self, since: int) -> str:
+        """The cursor that reads again what changed from a time on (UTC microseconds)."""
+        return cursor_text(Cursor.beginning(max(since, self.since)))
+
     async def fetch(self, cursor: str | None) -> Fetched | Stopped:
         """The next page, its orders that may be declared, and what the others are."""
         self.seen.settle()

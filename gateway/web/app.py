@@ -112,6 +112,7 @@ def routes(services: WebServices, live: Live) -> Sequence[Route]:
         Route("POST", "/packs/{label}", packs.move, _RESENDERS),
         Route("GET", "/adapters", operations.adapters, is_list=True),
         Route("POST", "/aside/{parked_id}", operations.aside, _RESENDERS),
+        Route("POST", "/sources/{source}", operations.pull, OPERATORS),
         Route("POST", "/channels/{channel}", operations.switch_channel, OPERATORS),
         Route("GET", "/keys", operations.keys, is_list=True),
         Route("GET", "/schemas", operations.schemas),

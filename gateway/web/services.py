@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from gateway.domain.findings import Finding
 from gateway.domain.ids import EndpointId, TenantId
 from gateway.flow.desk import Desk
+from gateway.flow.linking import Linker
 from gateway.flow.pack_trial import PackTrial
 from gateway.flow.packs import PackOffice
 from gateway.flow.repair import Repairs
@@ -94,6 +95,46 @@ class AdapterInfo:
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """One source that papers are pulled from; ``read_to`` is UTC microseconds, None at first.
+
+    ``unread_pages`` are kept because a paper on them could not be read.
+    """
+
+    name: str
+    adapter: str
+    read_to: int | None
+    unread_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePulled:
+    """What a pull came to: pages, papers by what became of them, and those not read.
+
+    ``fault`` is why it ended before the end: ``busy``, ``slow``, ``settings``, a code of ours or
+    of the other side. ``until``: nothing is to be read before.
+    """
+
+    pages: int = 0
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    unread: int = 0
+    fault: str = ""
+    until: int | None = None
+
+
+class Sources(Protocol):
+    """The sources of a tenant, and reading them at once."""
+
+    async def listing(self, tenant: TenantId) -> Sequence[SourceInfo]:
+        """Every source of a tenant."""
+        ...
+
+    async def pull(self, tenant: TenantId, name: str, since: int | None) -> SourcePulled | None:
+        """Read on, or again from a time (UTC microseconds); None when there is no such source."""
+        ...
+
+
 class Operations(Protocol):
     """What operators watch and switch."""
 
@@ -157,6 +198,7 @@ class WebServices:
     cases: ReadModels
     desk: Desk
     repairs: Repairs
+    linker: Linker
     packs: PackOffice
     trial: PackTrial
     master: MasterData
@@ -164,6 +206,7 @@ class WebServices:
     mailbox: Mailbox
     answers: AnswerBook
     operations: Operations
+    sources: Sources
     clock: Clock
     rng: Rng
     executor: Executor

@@ -139,6 +139,18 @@ NOTICES: Final[dict[str, str]] = {
     "endpoint.disabled": N_("Endpoint switched off"),
     "repair.asked": N_("Correction asked for"),
 }
+INTAKE: Final[dict[str, tuple[str, str]]] = {
+    "accepted": (N_("Taken in"), "good"),
+    "unchanged": (N_("Known already"), "quiet"),
+    "unlinked": (N_("Waits for its order"), "info"),
+    "frozen": (N_("Came too late to change anything"), "warn"),
+    "failed": (N_("Not taken in"), "bad"),
+}
+PULL_FAULTS: Final[dict[str, str]] = {
+    "busy": N_("It is being read just now; look again in a moment."),
+    "slow": N_("It takes long: what was read is kept. Pull again to go on."),
+    "settings": N_("Its settings are not right; see clearance doctor."),
+}
 ALARMS: Final[dict[str, str]] = {
     "no_answer": N_("Customs did not answer in time"),
     "contradiction_after_release": N_("Customs contradicts its release"),
@@ -159,6 +171,8 @@ ENTRIES: Final[dict[str, str]] = {
     "exported": N_("List exported"),
     "audit_exported": N_("Audit exported with a signature"),
     "noted": N_("Note"),
+    "paper_linked": N_("Paper attached by hand"),
+    "source_pulled": N_("Source read at once"),
     "looked_up": N_("Looked up at customs"),
     "asked": N_("Second person asked"),
     "approved": N_("Second person approved"),
@@ -294,6 +308,7 @@ DONE: Final[dict[str, str]] = {
     "assign": N_("The case has its owner."),
     "snooze": N_("The case is out of the queue until the time you chose."),
     "note": N_("The note is kept."),
+    "link": N_("The paper was taken into the case, which was compared with it."),
     "looked_up": N_("What customs' page showed is kept with the case."),
     "ask": N_("The answer and its effect stand below."),
     "replay": N_("The notices go out again."),
@@ -361,6 +376,12 @@ FAULTS: Final[dict[str, str]] = {
     "nothing_selected": N_("Select at least one case."),
     "too_many": N_("At most 500 cases at once."),
     "assignee": N_("There is no such person here."),
+    "number": N_("Write the paper's number."),
+    "day": N_("Write a day as YYYY-MM-DD, or leave it empty."),
+    "not_waiting": N_("No paper waits under this number."),
+    "link_taken": N_("This number leads to another case already."),
+    "link_frozen": N_("Customs has seen this paper of the case: it can no longer change."),
+    "link_refused": N_("The paper could not be taken in; it goes on waiting. Try again."),
     "finding": N_("This finding does not stand any more."),
     "path": N_("This field is not corrected here; its owner sends the paper anew."),
     "stage": N_("Somebody else has ended it meanwhile; load the page again."),

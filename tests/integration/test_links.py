@@ -14,8 +14,12 @@ from gateway.app.demo_orders import DemoOrder, demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepare
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage
+from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.papers import PaperKind, PaymentSlip
 from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
-from gateway.ports import CaseFilter
+from gateway.flow.linking import LinkOutcome, decide_link
+from gateway.flow.links import link_of
+from gateway.ports import CaseFilter, Command
 
 
 @asynccontextmanager
@@ -91,3 +95,57 @@ async def test_a_paper_that_nobody_names_waits_for_a_person(tmp_path: Path) -> N
         await gateway.ingest.take([incoming(other.order, ORDER)])
         assert result.status is IntakeStatus.UNLINKED
         assert await stage_of(gateway) is CaseStage.COLLECTING
+
+
+async def test_a_person_says_where_a_waiting_paper_belongs(tmp_path: Path) -> None:
+    """It is taken into that case once, and its later versions follow; nobody else gets it."""
+    (demo, other) = demo_orders(PROFILE, 2, 5, problems=False)
+    assert demo.payment is not None
+    unnamed = {name: value for name, value in demo.payment.items() if name != "order_no"}
+    number = str(demo.payment["transaction_id"])
+    async with working(tmp_path) as gateway:
+        orders = await gateway.ingest.take([incoming(one.order, ORDER) for one in (demo, other)])
+        case, others = (result.case_id for result in orders)
+        assert case is not None
+        assert others is not None
+        (kept,) = await gateway.ingest.take([incoming(unnamed, PAYMENT)])
+        assert kept.status is IntakeStatus.UNLINKED
+        link = gateway.web.linker.link
+        assert await link(TENANT, case, PaperKind.PAYMENT, "NOBODY'S") is LinkOutcome.NOT_WAITING
+        assert await link(TENANT, case, PaperKind.WAYBILL, number) is LinkOutcome.NOT_WAITING
+        stranger = TenantId("stranger")
+        assert await link(stranger, case, PaperKind.PAYMENT, number) is LinkOutcome.NOT_WAITING
+        assert await link(TENANT, case, PaperKind.PAYMENT, number) is LinkOutcome.LINKED
+        assert await link(TENANT, others, PaperKind.PAYMENT, number) is LinkOutcome.NOT_WAITING
+        detail = await gateway.reads.case(TENANT, case)
+        assert detail is not None
+        assert PaperKind.PAYMENT in detail.papers
+        (later,) = await gateway.ingest.take([incoming(unnamed | {"amount": "1.00"}, PAYMENT)])
+        assert (later.status, later.case_id) == (IntakeStatus.ACCEPTED, case)
+
+
+async def test_a_number_that_leads_elsewhere_is_not_given_away(tmp_path: Path) -> None:
+    """A paper that waits while its number is claimed for another case goes on waiting."""
+    _, (order, payment, _) = linked_papers()
+    async with working(tmp_path) as gateway:
+        await gateway.ingest.take([payment])
+        (other,) = demo_orders(PROFILE, 1, 6, problems=False, run="E")
+        (result,) = await gateway.ingest.take([incoming(other.order, ORDER)])
+        assert result.case_id is not None
+        assert isinstance(payment.paper, PaymentSlip)
+        number = payment.paper.transaction_id
+        claimed = link_of(TENANT, PaperKind.PAYMENT, number)
+        holder = CaseId("f" * 24)
+        command = Command(
+            decide=decide_link,
+            facts=(TENANT, result.case_id, claimed),
+            load=(result.case_id,),
+            lookups=(claimed,),
+        )
+        assert decide_link((TENANT, holder, claimed), {}, {claimed: holder}).claims == []
+        assert await gateway.store.submit(command) is None
+        (elsewhere,) = await gateway.ingest.take([order])
+        assert elsewhere.case_id is not None
+        link = gateway.web.linker.link
+        outcome = await link(TENANT, elsewhere.case_id, PaperKind.PAYMENT, number)
+        assert outcome is LinkOutcome.TAKEN

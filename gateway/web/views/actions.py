@@ -13,6 +13,8 @@ from gateway.domain.errors import TooLate
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Finding, Remedy, Severity, finding_id
 from gateway.domain.ids import CaseId, MessageId
+from gateway.domain.papers import PaperKind
+from gateway.flow.linking import LinkOutcome
 from gateway.flow.remedies import Settlement
 from gateway.ports import CaseDetail
 from gateway.ports.console import Approval, Mark
@@ -39,6 +41,9 @@ _SECOND_US: Final = 1_000_000
 _HOUR_US: Final = 3600 * _SECOND_US
 REVEALED_S: Final = 60
 HOURS: Final = {"1": 1, "4": 4, "24": 24, "72": 72}
+LINKED: Final = (PaperKind.PAYMENT.value, PaperKind.WAYBILL.value)
+"""The papers that may name no order, and so wait under their own number."""
+_LONGEST_NUMBER: Final = 64
 _DESK_AND_OPERATORS: Final = DESK | {Role.OPERATOR}
 _BEARS: Final = {
     Role.CLERK: frozenset({Severity.NOTE}),
@@ -104,6 +109,11 @@ ACTIONS: Final = {
         Action("snooze", N_("Snooze"), (
             N_("The case leaves the queue and comes back by itself."),
         ), DESK, N_("Snooze it"), frozenset({"hours"})),
+        Action("link", N_("Attach a paper that waits"), (
+            N_("The paper that waits under this number is taken into the case and compared."),
+            N_("Later versions of it come here by themselves."),
+            N_("Who attached it, and why, is kept."),
+        ), DESK, N_("Attach it"), frozenset({"reason", "note", "paper"})),
         Action("note", N_("Write a note"), (
             N_("The note stands in the audit of the case; nothing else changes."),
         ), EVERYBODY - {Role.VIEWER}, N_("Keep the note"), frozenset({"note"})),
@@ -140,6 +150,7 @@ class Actions:
             "assign": self._assign,
             "snooze": self._snooze,
             "note": self._note,
+            "link": self._link,
             "reveal": self._reveal,
             "looked_up": self._looked_up,
             "download": self._download,
@@ -228,6 +239,7 @@ class Actions:
             "act": action,
             "reasons": REASONS,
             "hours": HOURS,
+            "linked": LINKED,
             "people": people,
             "version": detail.row.version,
             "seq": detail.state.seq,
@@ -237,6 +249,7 @@ class Actions:
             "explain": self._services.explain,
             "form": call.form,
             "path": call.query("path") or call.field("path"),
+            "kind": call.query("kind"),
             "message": call.query("message") or call.field("message"),
             "back": call.query("back") or call.field("back"),
         }
@@ -251,6 +264,10 @@ class Actions:
             faults["note"] = "note"
         if "hours" in action.asks and call.field("hours") not in HOURS:
             faults["hours"] = "until"
+        if "paper" in action.asks and call.field("kind") not in LINKED:
+            faults["kind"] = "choice"
+        if "paper" in action.asks and not call.field("number", _LONGEST_NUMBER):
+            faults["number"] = "number"
         return faults
 
     def _fresh(self, call: Call, detail: CaseDetail) -> None:
@@ -384,6 +401,18 @@ class Actions:
             call.tenant, call.actor, "noted", case_id, {"note": call.field("note")}
         )
         return Go(_back(call, case_id), "note")
+
+    async def _link(self, call: Call, detail: CaseDetail) -> Answer | str:
+        case_id, number = detail.row.key.case_id, call.field("number", _LONGEST_NUMBER)
+        kind = PaperKind(call.field("kind"))
+        outcome = await self._services.linker.link(call.tenant, case_id, kind, number)
+        if outcome is not LinkOutcome.LINKED:
+            return outcome.value
+        await self._services.log.note(
+            call.tenant, call.actor, "paper_linked", case_id,
+            {"paper": kind.value, "number": number, "reason": _why(call)},
+        )  # fmt: skip
+        return Go(_back(call, case_id), "link")
 
     async def _reveal(self, call: Call, detail: CaseDetail) -> Answer | str:
         case_id, path = detail.row.key.case_id, call.field("path")

@@ -40,6 +40,7 @@ class Operations:
             "adapters": operations.adapters(),
             "ready": await operations.ready(),
             "parked": parked,
+            "sources": await self._services.sources.listing(call.tenant),
         }
         columns = (N_("Adapter"), N_("Kind"), N_("Limits"))
         grid = Grid(
@@ -64,6 +65,23 @@ class Operations:
         if done:
             await self._services.log.note(None, call.actor, action, name, {"note": note})
         return Go("/adapters", "channel")
+
+    async def pull(self, call: Call) -> Answer:
+        """Read a source on, or again from a day, and say what came of it."""
+        name, day = call.match("source"), call.field("since", 10)
+        since = self._day(day, 0)
+        if day and since is None:
+            return replace(await self.adapters(call), status=422, extra={"fault": "day"})
+        done = await self._services.sources.pull(call.tenant, name, since)
+        if done is None:
+            raise Missing
+        await self._services.log.note(
+            call.tenant, call.actor, "source_pulled", name,
+            {"since": day, "pages": done.pages, "papers": sum(done.statuses.values()),
+             "fault": done.fault},
+        )  # fmt: skip
+        model = {"source": name, "since": day, "pulled": done}
+        return Page("pulled.html", N_("Pulled"), model)
 
     async def aside(self, call: Call) -> Answer:
         """Have what was put aside read again, or put it away; with a reason."""

@@ -20,7 +20,10 @@ from typer.testing import CliRunner, Result
 from adapters.base import Cursor, SightingKey
 from adapters.sandbox import douyin
 from gateway.app.cli import build
+from gateway.app.config import load_settings
 from gateway.app.pulling import Seen, cursor_of, cursor_text
+from gateway.app.serve import running
+from gateway.domain.ids import TenantId
 from store.tables import pulled_page, raw
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -177,3 +180,30 @@ def test_sightings_are_known_once_their_page_is_stored() -> None:
 def test_a_cursor_is_stored_as_it_is(page: str | None) -> None:
     cursor = Cursor(1, 2, page)
     assert cursor_of(cursor_text(cursor)) == cursor
+
+
+async def test_an_operator_reads_a_source_at_once_and_again(
+    folder: Path, shop: douyin.Running
+) -> None:
+    async with running(load_settings(folder / "clearance.toml"), api=False) as (gateway, _):
+        sources, tenant = gateway.web.sources, TenantId("shop")
+        (before,) = await sources.listing(tenant)
+        assert (before.name, before.adapter, before.read_to) == ("shop-1", "douyin", None)
+        assert await sources.listing(TenantId("other")) == []
+        assert await sources.pull(TenantId("other"), "shop-1", None) is None
+        first = await sources.pull(tenant, "shop-1", None)
+        assert first is not None
+        assert (first.pages, first.statuses, first.fault) == (2, {"accepted": 60}, "")
+        (after,) = await sources.listing(tenant)
+        assert after.read_to is not None
+        nothing = await sources.pull(tenant, "shop-1", None)
+        assert nothing is not None
+        assert (nothing.pages, nothing.fault) == (0, "")
+        # From before the source's own beginning, and known all over.
+        again = await sources.pull(tenant, "shop-1", 0)
+        assert again is not None
+        assert (again.pages, again.statuses) == (2, {"unchanged": 60})
+        (folder / "secret").write_text("another")
+        refused = await sources.pull(tenant, "shop-1", 0)
+        assert refused is not None
+        assert refused.fault == "isv.signature-invalid"

@@ -15,12 +15,14 @@ import orjson
 import pytest
 from aiohttp import ClientSession
 
+from gateway.api.edge import ORDER, PAYMENT
 from gateway.app.config import ConsoleSection
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT
 from gateway.ports import CaseFilter
 from gateway.ports.people import LogFilter
+from tests.integration.test_links import incoming
 from tests.support.console import PASSWORD, Served, serving
 from tests.tools import require_tool
 
@@ -115,7 +117,9 @@ async def test_every_page_answers_in_both_languages_and_as_json(house: House) ->
     await me.sign_in("supervisor")
     case = await house.case()
     pages = [*PAGES, "/audit", f"/review/{case}", *(f"/cases/{case}/{tab}" for tab in TABS)]
-    pages += [f"/cases/{case}/do/{action}" for action in ("hold", "recheck", "snooze", "note")]
+    pages += [
+        f"/cases/{case}/do/{action}" for action in ("hold", "recheck", "snooze", "note", "link")
+    ]
     for me.language in ("en", "zh-CN"):
         for path in pages:
             page = await me.get(path)
@@ -380,3 +384,45 @@ async def _ran(folder: Path, *command: str) -> int:
         *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     return await process.wait()
+
+
+@pytest.mark.slow
+async def test_a_waiting_paper_is_attached_by_hand_and_that_is_kept(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("clerk")
+    (demo,) = demo_orders(PROFILE, 1, 8, problems=False, run="K")
+    assert demo.payment is not None
+    unnamed = {name: value for name, value in demo.payment.items() if name != "order_no"}
+    (made,) = await house.run(house.gateway.ingest.take([incoming(demo.order, ORDER)]))
+    await house.run(house.gateway.ingest.take([incoming(unnamed, PAYMENT)]))
+    path = f"/cases/{made.case_id}/do/link"
+    assert f"{path}?kind=payment" in (await me.get(f"/cases/{made.case_id}/diff")).text
+    form, _ = await me.form(f"{path}?kind=payment", kind="payment", reason="other", note="told us")
+    for number, told in (("", "Write the paper's number."), ("NOBODY", "No paper waits")):
+        refused = await me.ask("POST", path, form | {"number": number})
+        assert (refused.status, told in refused.text) == (422, True)
+    number = str(demo.payment["transaction_id"])
+    done = await me.ask("POST", path, form | {"number": number})
+    assert done.headers["Location"].endswith("/diff?done=link")
+    assert number in (await me.get(f"/cases/{made.case_id}/diff")).text
+    entries = await house.run(
+        house.gateway.web.log.entries(TENANT, LogFilter(action="paper_linked"), None, 5)
+    )
+    assert entries.items[0].detail["number"] == number
+    assert entries.items[0].detail["reason"] == "other: told us"
+    viewer = house.another()
+    await viewer.sign_in("viewer")
+    assert (await viewer.get(path)).status == 404
+
+
+@pytest.mark.slow
+async def test_only_operators_pull_and_only_sources_that_are_theirs(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("operator")
+    token = re.search(r'name="_token" value="([^"]+)"', (await me.get("/adapters")).text)
+    assert token is not None
+    assert (await me.ask("POST", "/sources/nobody", {"_token": token[1]})).status == 404
+    wrong = await me.ask("POST", "/sources/nobody", {"_token": token[1], "since": "yesterday"})
+    assert (wrong.status, "Write a day as" in wrong.text) == (422, True)
+    await me.sign_in("clerk")
+    assert (await me.ask("POST", "/sources/nobody", {"_token": token[1]})).status == 403
