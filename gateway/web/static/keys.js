@@ -149,7 +149,6 @@ const dress = () => document.querySelectorAll("[data-print]").forEach((button) =
 document.addEventListener("htmx:afterSettle", dress);
 document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) window.print(); });
 dress();
-if (print) { print.hidden = false; print.addEventListener("click", () => window.print()); }
 const fault = one("[data-focus]");
 if (fault) fault.focus();
 const secret = one("[data-remask]");
