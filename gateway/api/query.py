@@ -71,9 +71,11 @@ class Query:
         self._faults: list[Fault] = []
         self._values: dict[str, str] = {}
         names = {name for name, _ in known}
+        listed = ", ".join(sorted(names))
         for name, value in call.request.query.items():
             if name not in names:
-                self._fault(name[:60], "is not a parameter of this address", "不是该地址的参数")
+                english = f"is not a parameter of this address; it takes: {listed}"
+                self._fault(name[:60], english, f"不是该地址的参数；可用参数：{listed}")
             elif name in self._values:
                 self._fault(name, "is given twice", "重复出现")
             elif not 0 < len(value) <= _VALUE_LIMIT or not value.isprintable():

@@ -61,6 +61,14 @@ async def test_faulty_queries_are_400_and_name_the_parameter(
     assert sorted(fault["path"] for fault in doc["errors"]) == sorted(names)
 
 
+async def test_an_unknown_parameter_is_told_which_there_are(api: API) -> None:
+    doc = problem(await api.get("/v1/cases?state=held"), 400, "API-104")
+    (fault,) = doc["errors"]
+    for told in (fault["message"], fault["message_zh"]):
+        assert "after, " in told
+        assert " stage" in told
+
+
 async def test_a_cursor_of_no_list_is_refused(api: API) -> None:
     doc = problem(await api.get("/v1/cases?after=damaged"), 400, "API-104")
     assert doc["errors"][0]["path"] == "query.after"
