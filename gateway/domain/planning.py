@@ -27,12 +27,18 @@ _S: Final = DeclarationStage
 
 
 def plan_events(
-    state: CaseState, key: CaseKey, profile: FilingProfile, goods: Mapping[str, int]
+    state: CaseState,
+    key: CaseKey,
+    profile: FilingProfile,
+    goods: Mapping[str, int],
+    *,
+    relists: bool = False,
 ) -> list[Event]:
     """The declarations to plan now, as events; none while the case is held or does not match.
 
     ``goods`` maps each SKU of the order to the version of its goods record. A planned declaration
     whose papers were revised is withdrawn and planned anew. A request to cancel needs no match.
+    ``relists``: a person wants parcels listed again whose lists were refused.
     """
     if state.hold is not None or state.verdict is None:
         return []
@@ -47,14 +53,18 @@ def plan_events(
         _planned(state, key, kind, app_type, profile, goods)
         for kind, app_type in _next(state, profile)
     ]
-    return events + _listed(state, key, profile)
+    return events + _listed(state, key, profile, relists=relists)
 
 
-def _listed(state: CaseState, key: CaseKey, profile: FilingProfile) -> list[Event]:
+def _listed(
+    state: CaseState, key: CaseKey, profile: FilingProfile, *, relists: bool
+) -> list[Event]:
     """The lists of its consignment that a parcel is to stand in, once customs has its inventory.
 
-    It stands in each kind once for an inventory: what customs refused a person looks at.
+    It stands in each kind once for an inventory: what customs refused a person looks at, whose
+    recheck (``relists``) has the parcel listed again.
     """
+    over = OVER if relists else frozenset({_S.WITHDRAWN})
     inventory, consigning = state.inventory(), profile.consigning
     waybill = state.paper(PaperKind.WAYBILL)
     if consigning is None or inventory is None or waybill is None or waybill.bill is None:
@@ -68,7 +78,7 @@ def _listed(state: CaseState, key: CaseKey, profile: FilingProfile) -> list[Even
         if not any(
             one.kind is kind
             and one.request.get("of") == inventory.version
-            and one.stage is not _S.WITHDRAWN
+            and one.stage not in over
             for one in state.declarations
         )
     ]

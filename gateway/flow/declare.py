@@ -24,6 +24,7 @@ from gateway.domain.ids import (
     list_no,
     record_guid,
 )
+from gateway.domain.lifecycle import ENDED
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
@@ -111,6 +112,9 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
             continue
         if declaration.stage is not DeclarationStage.PLANNED:
             continue
+        if facts.kind.is_list and _has_left(view.state):
+            view.record(_withdrawn(facts.kind, version, "inventory_ended"))
+            continue
         position = len(members)
         app_time = risen_app_time(facts.regime, view.state, facts.kind, facts.now)
         payload = {
@@ -131,6 +135,19 @@ def decide_claim(facts: _ClaimFacts, views: Views, found: Found) -> Changes[Stor
     if members:
         _add_message(changes, facts, tuple(members), tuple(stored))
     return changes
+
+
+def _has_left(state: CaseState) -> bool:
+    """Whether a parcel no longer belongs into a list: its inventory ended since it was planned, or
+    somebody wants it stopped.
+    """
+    inventory = state.inventory()
+    return inventory is None or inventory.stage in ENDED or state.asked is not None
+
+
+def _withdrawn(kind: DeclarationKind, version: int, reason: str) -> Event:
+    payload = {"kind": kind.value, "version": version, "reason": reason}
+    return Event(EventKind.DECLARATION_WITHDRAWN, payload)
 
 
 def risen_app_time(regime: Regime, state: CaseState, kind: DeclarationKind, now: int) -> str:
@@ -337,14 +354,7 @@ def decide_withdraw(facts: _WithdrawFacts, views: Views, found: Found) -> Change
         before = view.state
         findings = tuple(_schema_finding(fault) for fault in faults)
         view.record(
-            Event(
-                EventKind.DECLARATION_WITHDRAWN,
-                {
-                    "kind": facts.message.kind.value,
-                    "version": declaration.version,
-                    "reason": "cannot_be_written",
-                },
-            ),
+            _withdrawn(facts.message.kind, declaration.version, "cannot_be_written"),
             Event(
                 EventKind.CASE_MATCHED,
                 verdict_to_doc(Verdict(VerdictKind.BLOCKED, findings)) | {"pack": "schema"},

@@ -362,7 +362,7 @@ def decide_asked(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage
         case Action.RELEASE:
             _let_go(view, changes, facts, bench)
         case Action.RECHECK:
-            settle(view, changes, bench)
+            settle(view, changes, replace(bench, relists=True))
         case Ask():
             raise AssertionError("questions have a decision of their own")
     changes.result = case_stage(view.state)

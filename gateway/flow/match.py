@@ -38,6 +38,7 @@ class Bench:
     matcher: Matching
     crash: CrashPoints
     now: int
+    relists: bool = False
 
     def goods(self, papers: Mapping[PaperKind, PaperRevision]) -> dict[str, GoodsRecord]:
         """The goods records of the order's SKUs, valid today."""
@@ -131,7 +132,7 @@ def _judged_by(
 
 def plan(view: CaseView, changes: Changes[Any], bench: Bench, goods: Mapping[str, int]) -> None:
     """Record the declarations that may be filed now and ask for them in the outbox."""
-    for event in plan_events(view.state, view.key, bench.profile, goods):
+    for event in plan_events(view.state, view.key, bench.profile, goods, relists=bench.relists):
         if event.kind is EventKind.DECLARATION_PLANNED:
             record_planned(view, changes, bench, event)
         else:

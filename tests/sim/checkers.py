@@ -12,11 +12,13 @@ import orjson
 from sqlalchemy import or_, select
 
 from adapters.sandbox.customs import Filing
+from adapters.sandbox.customs.ledger import Ledger
+from adapters.sandbox.customs.messages import Kind
 from adapters.sandbox.customs.routes import answers_same_bytes, is_refusal
 from gateway.app.container import Gateway
 from gateway.app.demo_world import TENANT
 from gateway.domain.case import CaseStage, CaseState
-from gateway.domain.declaration import DeclarationStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import EventKind
 from gateway.domain.ids import MessageId
 from gateway.domain.lifecycle import apply
@@ -27,7 +29,7 @@ from store.checks import CheckSettings, run_checks
 from store.tables import attempt, case_, message, outbox, parked
 from tests.sim.faults import Fault
 from tests.sim.orders import SILENT, UNANSWERED, PaperType, Planned
-from tests.sim.world import HORIZON_US, World, case_of, sim_profile
+from tests.sim.world import HORIZON_US, World
 
 _REACHED_CUSTOMS = frozenset({CaseStage.RELEASED, CaseStage.CLOSED})
 # Customs' refusal of the whole message ended it, whatever the hand-over came to.
@@ -63,7 +65,7 @@ async def check_world(world: World, gateway: Gateway) -> list[str]:
     found = [*world.violations, *world.receivers.violations]
     seen: list[Seen] = []
     for one in world.planned:
-        detail = await gateway.reads.case(TENANT, case_of(one.order_no))
+        detail = await gateway.reads.case(TENANT, world.trade.case_of(one.order_no))
         if detail is None:
             found.append(f"{one.order_no}: accepted papers, no case")
             continue
@@ -75,6 +77,7 @@ async def check_world(world: World, gateway: Gateway) -> list[str]:
         found += _sums(each)
         found += _quiescent(each)
     found += _stages(seen)
+    found += _lists(world, seen)
     found += _notices(world, seen)
     found += await _wire(world, gateway)
     found += _effects(world)
@@ -101,10 +104,19 @@ async def _promises(world: World, gateway: Gateway) -> list[str]:
 
 
 def _seen(world: World, one: Planned, detail: CaseDetail) -> Seen:
-    profile = sim_profile()
+    profile = world.trade.profile
     ledger = world.wire.authority.ledger
+    if profile.is_export:
+        ledger = ledger.exports or Ledger()
     cop_nos = {declaration.cop_no for declaration in detail.state.declarations}
     lookups = {Lookup("order", f"{profile.platform.code}|{one.order_no}")}
+    if profile.is_export:
+        merchant, carrier = profile.merchant.code, profile.carriers[0].code
+        lookups |= {
+            Lookup("export_order", f"{profile.platform.code}|{one.order_no}"),
+            Lookup("export_funds", f"{merchant}|{one.order_no}"),
+            Lookup("export_waybill", f"{carrier}|{one.order_no}-W"),
+        }
     lookups |= {Lookup("cop_no", cop_no) for cop_no in cop_nos}
     inventories = ledger.inventories_of(profile.platform.code, one.order_no)
     order = ledger.order(profile.platform.code, one.order_no)
@@ -184,7 +196,8 @@ def _sums(seen: Seen) -> Iterator[str]:
         ours = order.paper
         total = sum((line.total.amount for line in ours.lines), Decimal(0))
         asked = sum((Decimal(line["total"]) for line in sent["lines"]), Decimal(0))
-        if ours.paid.amount != Decimal(sent["paid"]) or total != asked:
+        paid = Decimal(sent.get("paid") or Decimal(sent["goods_value"]) + Decimal(sent["freight"]))
+        if ours.paid.amount != paid or total != asked:
             yield f"{seen.planned.order_no}: the order's sums changed"
     if slip is not None and isinstance(slip.paper, PaymentSlip):
         sent = orjson.loads(seen.planned.lines[PaperType.PAYMENT])
@@ -240,6 +253,32 @@ def _stages(seen: list[Seen]) -> Iterator[str]:
         stages = Counter(each.detail.row.stage for each in twice)
         if stages != {CaseStage.RELEASED: 1, CaseStage.BLOCKED: len(twice) - 1}:
             yield f"one payment for {len(twice)} orders: {dict(stages)}"
+
+
+def _lists(world: World, seen: list[Seen]) -> Iterator[str]:
+    """No parcel stands in two lists at customs; who is in none was told of, or is not released."""
+    if world.trade.profile.consigning is None:
+        return
+    books = world.wire.authority.ledger.side(Kind.MASTER_LIST)
+    rows = Counter(
+        line["invtNo"] for one in books.requests.values() if one.live for line in one.paper.lines
+    )
+    for each in seen:
+        state, name = each.detail.state, each.planned.order_no
+        own, inventory = state.declaration(DeclarationKind.MASTER_LIST), state.inventory()
+        if own is None or inventory is None:
+            if each.detail.row.stage is CaseStage.RELEASED:
+                yield f"{name}: released and in no list"
+            continue
+        times = rows[inventory.invt_no or ""]
+        if times > 1 or (own.stage is DeclarationStage.STORED and times == 0):
+            yield f"{name}: stands in {times} lists at customs"
+        is_told = not world.wire.lost_for & {Lookup("cop_no", own.cop_no)}
+        if own.stage in (DeclarationStage.STORED, DeclarationStage.WITHDRAWN) or not is_told:
+            continue
+        # One parcel whose inventory ended while the list was under way spoils it: a person's.
+        if "list_refused" not in state.alarms:
+            yield f"{name}: its list is {own.stage}, and nobody was told"
 
 
 def _story(state: CaseState) -> str:

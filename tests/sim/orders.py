@@ -7,7 +7,7 @@ problems. A case ends exactly there, whatever faults there were on the way.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -19,6 +19,7 @@ from gateway.app.demo_orders import _demo_order as demo_order
 from gateway.app.demo_world import PROFILE
 from gateway.domain.case import CaseStage
 from tests.sim.faults import Fault, Faults
+from tests.sim.trade import EXPORTED, Trade
 
 _S: Final = CaseStage
 
@@ -109,15 +110,18 @@ class Arrival:
 
 
 def plan_orders(
-    seed: int, count: int, faults: Faults, scenarios: Sequence[str] = ()
+    seed: int, count: int, faults: Faults, scenarios: Sequence[str], trade: Trade
 ) -> tuple[list[Planned], list[Arrival]]:
     """The orders of a world and the arrival of their papers, in order of time.
 
-    ``scenarios`` are there for sure; the others are drawn.
+    ``scenarios`` are there for sure; the others are drawn. Exports have no planted problems.
     """
     rng = random.Random(f"orders {seed}")
+    if trade.lines is not None:
+        planned = _exports(seed, count, scenarios, trade.lines, rng)
+        return planned, _arrivals(planned, rng, faults)
     names = [*EXPECTED, *["RELEASE"] * (_COMMON * len(EXPECTED) // 3)]
-    planned: list[Planned] = []
+    planned = []
     for number in range(count):
         scenario = scenarios[number] if number < len(scenarios) else rng.choice(names)
         problem = None
@@ -128,6 +132,22 @@ def plan_orders(
         planned.append(_planned(order, scenario, problem, number, rng))
     _one_payment_wins(planned)
     return planned, _arrivals(planned, rng, faults)
+
+
+def _exports(
+    seed: int,
+    count: int,
+    scenarios: Sequence[str],
+    lines: Callable[[str, int], Mapping[str, bytes]],
+    rng: random.Random,
+) -> list[Planned]:
+    planned = []
+    for number in range(count):
+        scenario = scenarios[number] if number < len(scenarios) else rng.choice(EXPORTED)
+        order_no = f"SIM-{scenario}-S{seed % 100_000:05d}{number:04d}"
+        made = {PaperType(kind): line for kind, line in lines(order_no, number).items()}
+        planned.append(Planned(order_no, scenario, None, made, EXPECTED[scenario]))
+    return planned
 
 
 def _planned(
@@ -174,7 +194,9 @@ def _arrivals(planned: Sequence[Planned], rng: random.Random, faults: Faults) ->
                 again = at_s + faults.draw(Fault.PAPER_TWICE, 0, 20)
                 single.append((again, one, kind, line))
         if one.expected is CaseStage.RELEASED and one.correction is None and one.problem is None:
-            if faults.strikes(Fault.PAPER_REVISED):
+            if "buyer" in orjson.loads(one.lines[PaperType.ORDER]) and faults.strikes(
+                Fault.PAPER_REVISED
+            ):
                 at_s = shared + faults.draw(Fault.PAPER_REVISED, 0, 20)
                 single.append((at_s, one, PaperType.ORDER, _revised(one, number)))
     single.sort(key=lambda entry: (entry[0], entry[1].order_no, entry[2].value))

@@ -13,6 +13,7 @@ from tests.sim.company import Company
 from tests.sim.faults import Fault, Faults
 from tests.sim.loop import VirtualTimeLoop, run
 from tests.sim.surroundings import START, SimulatedCrash
+from tests.sim.trade import Trade, imports
 from tests.sim.world import CrashPlan, World
 
 
@@ -46,6 +47,7 @@ def simulate(
     crash: CrashPlan | None = None,
     scenarios: Sequence[str] = (),
     company: Company | None = None,
+    trade: Trade | None = None,
 ) -> Report:
     """Run one world to its end and judge it. ``faults`` fixes the kinds that may happen."""
 
@@ -59,6 +61,7 @@ def simulate(
             crash_plan=crash,
             scenarios=scenarios,
             company=company,
+            trade=trade or imports(),
             judge=check_world,
         )
         await world.run()

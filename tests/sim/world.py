@@ -20,12 +20,12 @@ from sqlalchemy import Engine, func, select
 from gateway.api.decode import PaperItem, decode_line
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import goods_records
-from gateway.app.demo_world import PROFILE, TENANT, WAREHOUSE_TYPES, demo_profile
+from gateway.app.demo_world import TENANT, WAREHOUSE_TYPES, demo_profile
 from gateway.domain.case import CaseStage
 from gateway.domain.goods import GoodsRecord
-from gateway.domain.ids import CaseId, Direction, case_id
+from gateway.domain.ids import ProfileId
 from gateway.domain.papers import PaperKind
-from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, PaperFiling
+from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling
 from gateway.flow.desk import Desk
 from gateway.flow.ingest import Incoming, Ingest, IntakeResult, IntakeStatus
 from gateway.flow.notify import Ack
@@ -40,6 +40,7 @@ from tests.sim.orders import Arrival, PaperType, Planned, plan_orders
 from tests.sim.receivers import Receivers
 from tests.sim.surroundings import SeededRng
 from tests.sim.trace import Trace, short
+from tests.sim.trade import Trade, imports
 from tests.sim.wire import Wire
 
 T = TypeVar("T")
@@ -63,13 +64,6 @@ class CrashPlan:
     passings: frozenset[int]
 
 
-def sim_profile() -> FilingProfile:
-    """The demo's profile with waits that let a world end within minutes."""
-    return replace(
-        demo_profile(), answer_timeout_s=12, resend_gap_s=6, resend_limit=14, waiting_s=150
-    )
-
-
 @dataclass(slots=True, eq=False)
 class World:
     """Everything of one run; :meth:`run` is its whole course."""
@@ -81,6 +75,7 @@ class World:
     crash_plan: CrashPlan | None = None
     scenarios: Sequence[str] = ()
     company: Company | None = None
+    trade: Trade = field(default_factory=imports)
     judge: Callable[[World, Gateway], Awaitable[list[str]]] | None = None
     clock_offset_us: int = 0
     rng: SeededRng = field(init=False)
@@ -109,7 +104,7 @@ class World:
         self.receivers = Receivers(self.loop, self.seed, self.faults, self.trace)
         self.observer = SimObserver(Counter(), Counter(), self.violations)
         self.planned, self.arrivals = plan_orders(
-            self.seed, self.orders, self.faults, self.scenarios
+            self.seed, self.orders, self.faults, self.scenarios, self.trade
         )
 
     def now_us(self) -> int:
@@ -207,17 +202,17 @@ class World:
         self.violations += [
             f"{one.order_no}: released without a filed payment"
             for one in self.planned
-            if one.expected is CaseStage.RELEASED and not filed[case_of(one.order_no)]
+            if one.expected is CaseStage.RELEASED and not filed[self.trade.case_of(one.order_no)]
         ]
 
     async def _furnish(self, gateway: Gateway) -> None:
-        profile = sim_profile()
+        profile = self.trade.profile
         if self.company is not None:
             by_company = PaperFiling(FiledBy.OTHER, ConfirmedBy.API)
             profile = replace(profile, filings={PaperKind.PAYMENT: by_company})
         await gateway.admin.create_tenant(TENANT, "示例商家 Example seller")
         await gateway.admin.put_profile(profile)
-        await gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))
+        await gateway.admin.put_goods(TENANT, self.trade.goods)
         for role, types in (
             ("warehouse", WAREHOUSE_TYPES),
             ("seller", EVENT_TYPES - WAREHOUSE_TYPES),
@@ -267,7 +262,10 @@ class World:
 
     async def _submit(self, lines: Sequence[tuple[Planned, PaperType, bytes]]) -> None:
         """One request of a client; what is not answered is sent again, as clients do."""
-        results = await self.ask(lambda gateway: _take(gateway, [line for _, _, line in lines]))
+        profile_id = self.trade.profile.profile_id
+        results = await self.ask(
+            lambda gateway: _take(gateway, profile_id, [line for _, _, line in lines])
+        )
         for (one, kind, line), result in zip(lines, results, strict=True):
             self.trace.add(self.now_us(), "paper", one.order_no, kind, result.status)
             if result.status in _ANSWERED:
@@ -279,7 +277,7 @@ class World:
         """Where the gateway says an order stands."""
 
         async def read(gateway: Gateway) -> CaseStage | None:
-            found = await gateway.reads.case(TENANT, case_of(one.order_no))
+            found = await gateway.reads.case(TENANT, self.trade.case_of(one.order_no))
             return found.row.stage if found else None
 
         return await self.ask(read)
@@ -349,18 +347,14 @@ class World:
         return {kind: number for kind, number in rows} | ({"inbox": files} if files else {})
 
 
-def case_of(order_no: str) -> CaseId:
-    """The case of one of our orders."""
-    profile = demo_profile()
-    return case_id(TENANT, Direction(profile.direction), profile.platform.code, order_no)
-
-
 async def _acknowledged(acks: Sequence[Ack], gateway: Gateway) -> list[str]:
     return await Desk(gateway.context).acknowledge(TENANT, acks)
 
 
-async def _take(gateway: Gateway, lines: Sequence[bytes]) -> list[IntakeResult]:
-    profile = gateway.cache.profile(TENANT, PROFILE)
+async def _take(
+    gateway: Gateway, profile_id: ProfileId, lines: Sequence[bytes]
+) -> list[IntakeResult]:
+    profile = gateway.cache.profile(TENANT, profile_id)
     assert profile is not None
     incoming: list[Incoming] = []
     for line in lines:
