@@ -27,6 +27,7 @@ from gateway.domain.matching.pack import RulePack
 from gateway.domain.matching.rule import Check, Fault, Faults, Outcome, Rule
 from gateway.domain.papers import Order, PaperKind, PaperRevision, PaymentSlip
 from gateway.domain.profile import FilingProfile
+from gateway.domain.tables import NO_TABLES
 
 _RANK: Final[Mapping[Severity, int]] = {Severity.NOTE: 0, Severity.WARN: 1, Severity.BLOCK: 2}
 _PROFILES_KEPT: Final = 256
@@ -129,9 +130,8 @@ class _CompiledPack:
         self.version: Final = pack.version
         self.limits: Final[LimitTable] = pack.limits
         self._per_profile = tuple(one for one in bound if one.rule.is_per_profile)
-        self._plans: tuple[_Plan, ...] = tuple(_plan(bound, present) for present in range(8))
-        within = [one for one in bound if not one.rule.reads_around]
-        self._plans_within: tuple[_Plan, ...] = tuple(_plan(within, at) for at in range(8))
+        self._bound = bound
+        self._plans: dict[int, _Plan] = {}
         self._known: dict[int, _Known] = {}
 
     def match(
@@ -147,20 +147,30 @@ class _CompiledPack:
         known = self._known.get(id(profile)) or self._learn(profile)
         facts, present = self._facts(known.view, papers, now)
         facts.goods, facts.taken, facts.around = goods, taken, around
-        plans = self._plans_within if around is NOTHING_KNOWN else self._plans
+        aspects = 0 if around is NOTHING_KNOWN else _aspects(around)
+        plan = self._plans.get(present + 8 * aspects) or self._plan(present, aspects)
         broken: list[tuple[_Bound, Faults]] = []
         try:
-            for check, bound in plans[present]:
+            for check, bound in plan:
                 faults = check(facts)
                 if faults:
                     broken.append((bound, faults))
         except Exception:
-            broken = _carefully(facts, plans[present])
+            broken = _carefully(facts, plan)
         if not broken and not known.faults:
             return Verdict(VerdictKind.MATCHED)
         broken.extend(known.faults)
         broken.sort(key=_by_position)
         return _verdict(facts, broken)
+
+    def _plan(self, present: int, aspects: int) -> _Plan:
+        """What is asked with these papers and circumstances; worked out once for each mixture."""
+        asked = [
+            one
+            for one in self._bound
+            if one.rule.reads_around is None or _ASPECTS[one.rule.reads_around] & aspects
+        ]
+        return self._plans.setdefault(present + 8 * aspects, _plan(asked, present))
 
     def _facts(
         self, view: ProfileView, papers: Mapping[PaperKind, PaperRevision], now: int
@@ -237,6 +247,36 @@ def _bound(pack: RulePack) -> tuple[_Bound, ...]:
         outcome = rule.info.leads_to
         bound.append(_Bound(rule, check, setting.severity, setting.unverifiable, outcome, position))
     return tuple(bound)
+
+
+_ASPECTS: Final[Mapping[str, int]] = {
+    "tables": 1,
+    "ties": 2,
+    "quota": 4,
+    "filed": 8,
+    "filed_parties": 16,
+    "guarantee_left": 32,
+    "seen_elsewhere": 64,
+    "billed_tax": 128,
+}
+
+
+def _aspects(around: Circumstances) -> int:
+    """Which circumstances are known, as bits: most cases know one or two."""
+    known = 0 if around.tables is NO_TABLES else 1
+    if around.ties:
+        known |= 2
+    if around.quota is not None:
+        known |= 4
+    if around.filed:
+        known |= 8
+    if around.filed_parties:
+        known |= 16
+    if around.guarantee_left is not None:
+        known |= 32
+    if around.seen_elsewhere:
+        known |= 64
+    return known if around.billed_tax is None else known | 128
 
 
 def _plan(bound: Sequence[_Bound], present: int) -> _Plan:

@@ -138,14 +138,14 @@ class Rule:
     """A rule and the function that asks it.
 
     ``is_per_profile`` marks a rule that depends on the filing profile alone: it is asked once.
-    ``reads_around`` marks one that reads circumstances alone beside the papers: where nothing is
-    known around a case, it is not asked.
+    ``reads_around`` names the circumstance (a field of ``Circumstances``) without which a rule has
+    nothing to say: where that is not known, it is not asked.
     """
 
     info: RuleInfo
     check: Check
     is_per_profile: bool = False
-    reads_around: bool = False
+    reads_around: str | None = None
 
 
 def unknown(*paths: str) -> Faults:

@@ -5,7 +5,7 @@ the paper's own revision when that is as filed, else it stands among the circums
 the answer is unverifiable, never "equal".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -265,6 +265,12 @@ def weight(facts: Facts, *, share: Decimal) -> Faults:
     )
 
 
+_READS: Final[Mapping[str, str | None]] = {
+    "INVENTORY-FILED-COPY": None,  # It asks whether there is a copy.
+    "INVENTORY-FILED-PARTIES": "filed_parties",
+}
+
+
 def _rule(
     rule_id: str,
     check: Callable[..., Faults],
@@ -285,7 +291,7 @@ def _rule(
         en=texts[1],
         **more,  # type: ignore[arg-type]
     )
-    return Rule(info, check, reads_around=rule_id != "INVENTORY-FILED-COPY")
+    return Rule(info, check, reads_around=_READS.get(rule_id, "filed"))
 
 
 _FIX_ZH: Final = "请以已申报的订单为准更正，或请申报方变更订单。"

@@ -201,6 +201,6 @@ RULES: Final = (
             ),
         ),
         repeated,
-        reads_around=True,
+        reads_around="seen_elsewhere",
     ),
 )

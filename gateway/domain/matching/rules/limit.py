@@ -164,7 +164,7 @@ RULES: Final = (
             ),
         ),
         annual,
-        reads_around=True,
+        reads_around="quota",
     ),
     Rule(
         RuleInfo(
@@ -188,6 +188,6 @@ RULES: Final = (
             ),
         ),
         near,
-        reads_around=True,
+        reads_around="quota",
     ),
 )

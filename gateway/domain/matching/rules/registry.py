@@ -247,7 +247,8 @@ def _rule(
         zh=zh,
         en=en,
     )
-    return Rule(info, check, reads_around=True)
+    is_guarantee = rule_id == "REGISTRY-GUARANTEE"
+    return Rule(info, check, reads_around="guarantee_left" if is_guarantee else "tables")
 
 
 _LIST: Final = "positive list of cross-border e-commerce retail imports, of the year"

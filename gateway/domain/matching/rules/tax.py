@@ -233,7 +233,7 @@ RULES: Final = (
             ),
         ),
         rate,
-        reads_around=True,
+        reads_around="tables",
     ),
     Rule(
         RuleInfo(
@@ -255,6 +255,6 @@ RULES: Final = (
             ),
         ),
         billed,
-        reads_around=True,
+        reads_around="billed_tax",
     ),
 )

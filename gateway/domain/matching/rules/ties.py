@@ -225,7 +225,7 @@ PAYMENT_RULES: Final = (
             ),
         ),
         _tied(TieFault.SPLIT_AND_WHOLE, "payment.original_id", Owner.PAYMENT_COMPANY),
-        reads_around=True,
+        reads_around="ties",
     ),
     Rule(
         _info(
@@ -245,7 +245,7 @@ PAYMENT_RULES: Final = (
             ),
         ),
         _tied(TieFault.FILED_TWICE, "payment.transaction_id", Owner.PAYMENT_COMPANY),
-        reads_around=True,
+        reads_around="ties",
     ),
     Rule(
         _info(
@@ -307,6 +307,6 @@ WAYBILL_RULES: Final = (
             ),
         ),
         parcels,
-        reads_around=True,
+        reads_around="ties",
     ),
 )
