@@ -165,7 +165,7 @@ def _entry(row: Values) -> tuple[AccountKey, QuotaEntry]:
     )
 
 
-def _entry_row(key: AccountKey, entry: QuotaEntry) -> Values:
+def entry_row(key: AccountKey, entry: QuotaEntry) -> Values:
     """The values of ``ENTRY_COLUMNS``."""
     return (
         entry.case_id,
@@ -195,7 +195,7 @@ def write_books(group: Group) -> None:
     ):
         if statement.run(group.connection, rows) != len(rows):
             raise Moved()
-    reserved = [_entry_row(*books.reserved[case_id]) for case_id in sorted(books.reserved)]
+    reserved = [entry_row(*books.reserved[case_id]) for case_id in sorted(books.reserved)]
     statements.put_entries.run(group.connection, reserved)
     if books.moves:
         _write_moves(group, books.moves)
@@ -236,7 +236,7 @@ def _write_moves(group: Group, moves: Sequence[QuotaMove]) -> None:
         after[move.case_id] = (key, account.entries[0])
         if move.is_about_account:
             floors[key] = account.floor
-    rows = [_entry_row(*after[one]) for one in sorted(after) if after[one] != before[one]]
+    rows = [entry_row(*after[one]) for one in sorted(after) if after[one] != before[one]]
     statements.put_entries.run(group.connection, rows)
     raised = [
         (*_place(key), format(floor.used, "f"), floor.at, floor.code)

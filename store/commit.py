@@ -74,10 +74,11 @@ def _write_cases(group: Group) -> None:
     ):
         if statement.run(group.connection, values) != len(values):
             raise Moved()
-    _write_events(group, events)
+    write_events(group, events)
 
 
-def _write_events(group: Group, events: list[EventRow]) -> None:
+def write_events(group: Group, events: list[EventRow]) -> None:
+    """Append events to the stream, at the position of this transaction."""
     if not events:
         return
     statements = group.tools.statements
@@ -259,7 +260,7 @@ def _write_outbox(group: Group) -> list[Effect]:
         if leased and effect_id not in collected.effects_done:
             handed_over.append(effect)
         until, holder = (now + tools.lease_us, tools.process) if leased else (effect.due_at, None)
-        rows.append((*_effect_row(effect, until), holder))
+        rows.append((*effect_row(effect, until), holder))
     statements.insert.run(group.connection, rows)
     ended = _sorted((one, OutboxStage.DONE.value, now) for one in collected.effects_done)
     statements.end.run(group.connection, ended)
@@ -285,7 +286,7 @@ def _write_outbox(group: Group) -> list[Effect]:
     return handed_over
 
 
-def _effect_row(effect: Effect, lease_until: int) -> Values:
+def effect_row(effect: Effect, lease_until: int) -> Values:
     """The values of ``EFFECT_COLUMNS``, the end of the lease, the stage."""
     return (
         effect.effect_id,

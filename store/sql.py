@@ -34,6 +34,7 @@ from store.errors import DamagedBlob
 from store.group import Job, Marks, Settled, Tools
 from store.messages import find_listed, read_message
 from store.papers import PaperPlace, open_revision
+from store.seeding import Mould, Pour, pour
 from store.tables import OutboxStage, message
 from store.writer import Writer
 
@@ -122,6 +123,10 @@ class SQLStore:
     async def is_unlinked(self, unlinked_id: str) -> bool:
         """Whether a paper still waits for its case."""
         return await self._read(lambda on: unlinked.is_unlinked(on, unlinked_id))
+
+    async def pour(self, wanted: Sequence[tuple[Mould, Pour]]) -> int:
+        """Write invented cases that are not there yet, in one transaction; how many."""
+        return await self.execute(lambda on: pour(self._tools, wanted, on))
 
     async def open_receipts(self, limit: int) -> list[InboxItem]:
         """Receipt files that R2 has not dealt with, oldest first."""

@@ -183,6 +183,19 @@ def seed_orders(profile: str, first: int, count: int, seed: int) -> Iterator[Dem
         yield _demo_order(profile, f"SEED-{seed}-{number:08d}", number, problem, random)
 
 
+def seed_buyers(count: int) -> dict[str, list[str]]:
+    """Identity numbers of invented buyers without their check digit, by the digit that fits.
+
+    There are no more than 140,000.
+    """
+    found: dict[str, list[str]] = {}
+    most = min(count, _BIRTHS * len(_REGIONS))
+    for number in range(len(_PEOPLE), len(_PEOPLE) + most):
+        _, id_number = _person(number)
+        found.setdefault(id_number[-1], []).append(id_number[:-1])
+    return found
+
+
 def _scenario(random: Random) -> str:
     names = [name for name, _ in _SCENARIOS]
     return random.choices(names, [share for _, share in _SCENARIOS])[0]
@@ -196,8 +209,13 @@ def _person(number: int) -> tuple[str, str]:
     birth = _FIRST_BIRTH + timedelta(days=number * 7_919 % _BIRTHS)
     region = _REGIONS[number // _BIRTHS % len(_REGIONS)]
     body = f"{region}{birth:%Y%m%d}000"
+    return name, body + check_digit(body)
+
+
+def check_digit(body: str) -> str:
+    """The last character of a resident's number whose first 17 are these (GB 11643)."""
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
-    return name, body + "10X98765432"[total % 11]
+    return "10X98765432"[total % 11]
 
 
 def _demo_order(

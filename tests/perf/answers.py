@@ -17,11 +17,11 @@ from sqlalchemy import Connection, func, select
 from adapters.sandbox.customs import CustomsAuthority
 from adapters.sandbox.customs import Settings as CustomsSettings
 from adapters.sandbox.customs.folder import run_folder
-from gateway.app.commands.seed import papers_of
 from gateway.app.config import FolderSection
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepare
+from gateway.app.seeding import papers_of
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage
 from store.tables import inbox

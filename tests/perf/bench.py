@@ -32,6 +32,7 @@ from tests.perf.limits import machine_limits
 from tests.perf.messages import message_costs, schema_costs
 from tests.perf.pages import pages
 from tests.perf.recovery import KILLS, recovery
+from tests.perf.rematch import rematches
 from tests.perf.report import Report, show
 from tests.perf.signatures import signature_costs
 from tests.perf.stages import sample_message, stage_costs
@@ -44,6 +45,7 @@ SIGNATURES: Final = "signatures"
 MESSAGES: Final = "messages"
 DOORS: Final = "doors"
 CONSOLE: Final = "console"
+REMATCH: Final = "rematch"
 RECEIPTS: Final = "receipts"
 RECOVERY: Final = "recovery"
 PARTS: Final = (
@@ -53,10 +55,12 @@ PARTS: Final = (
     MESSAGES,
     DOORS,
     CONSOLE,
+    REMATCH,
     RECEIPTS,
     RECOVERY,
     *SCENARIOS,
 )
+_NEED_SERVER: Final = (LIMITS, DOORS, CONSOLE, REMATCH, RECEIPTS, RECOVERY)
 _LIMIT_S: Final = 2.0
 _QUICK_LIMIT_S: Final = 0.5
 _CASES: Final = 20_000
@@ -107,7 +111,7 @@ def read_arguments(arguments: Sequence[str]) -> Asked:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--profile", type=Path, help="profile each gateway process into PROFILE.*")
     parser.add_argument("--folder", type=Path, help="work and stay here instead of a temporary one")
-    parser.add_argument("--cases", type=int, help="cases behind the console's pages")
+    parser.add_argument("--cases", type=int, help="cases behind pages, re-match and repair")
     given = parser.parse_args(arguments)
     if given.orders is not None and given.orders < 1:
         parser.error("--orders: at least one")
@@ -181,6 +185,12 @@ async def run(asked: Asked, console: Console) -> Report:
             place = folder / "console"
             await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
             report.pages = await pages(place, url, asked.cases)
+        if REMATCH in asked.parts:
+            console.print(f"… re-match and repair over {asked.cases:,} cases")
+            url = server.fresh_database() if server else None
+            place = folder / "rematch"
+            await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
+            report.doors += await rematches(place, url, asked.cases)
         if RECEIPTS in asked.parts and server:
             console.print("… receipts of customs")
             orders = asked.orders or (_QUICK_RECEIPTS if asked.is_quick else _RECEIPTS)
@@ -211,11 +221,7 @@ async def _recovered(
 
 def _server(asked: Asked, stack: ExitStack, report: Report) -> PostgresServer | None:
     """An own PostgreSQL when any part wants one; what wants it is left out when there is none."""
-    wants = [
-        name
-        for name in asked.parts
-        if name in (LIMITS, DOORS, CONSOLE, RECEIPTS, RECOVERY) or name.startswith("postgres")
-    ]
+    wants = [name for name in asked.parts if name in _NEED_SERVER or name.startswith("postgres")]
     if not wants:
         return None
     programs = find_postgres()

@@ -16,12 +16,11 @@ from typing import Any, Final
 from aiohttp import ClientSession, CookieJar
 from sqlalchemy import Engine, event
 
-from gateway.app.commands.seed import papers_of
 from gateway.app.commands.users import add_user
 from gateway.app.config import ConsoleSection
 from gateway.app.container import Gateway
-from gateway.app.demo_orders import seed_orders
-from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepare
+from gateway.app.demo_world import TENANT, demo_profile, furnish, prepare
+from gateway.app.seeding import invent
 from gateway.app.serve import running
 from gateway.ports import CaseFilter
 from gateway.ports.people import Role
@@ -68,10 +67,7 @@ async def pages(folder: Path, url: str | None, cases: int) -> list[Door]:
 
 
 async def _seed(gateway: Gateway, cases: int) -> None:
-    profile = demo_profile()
-    for first in range(0, cases, _BATCH):
-        orders = seed_orders(PROFILE, first, min(_BATCH, cases - first), 1)
-        await gateway.ingest.take([one for order in orders for one in papers_of(order, profile)])
+    await invent(gateway, demo_profile(), 0, cases, 1)
 
 
 async def _measured(session: ClientSession, base: str, page: str) -> Door:

@@ -4,10 +4,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, Final
 
-import orjson
 import typer
 
-from gateway.api.decode import PaperItem, decode_line
 from gateway.app.commands.frame import (
     JSONOption,
     TenantOption,
@@ -21,15 +19,14 @@ from gateway.app.commands.frame import (
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import ConfigError, Settings
 from gateway.app.container import Gateway
-from gateway.app.demo_orders import DemoOrder, goods_records, seed_orders
+from gateway.app.demo_orders import goods_records
 from gateway.app.opening import open_intake
+from gateway.app.seeding import invent
 from gateway.app.serve import only_process
 from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
-from gateway.flow.incoming import Incoming
 
-_BATCH: Final = 1_000
-_SOURCE: Final = "seed"
+_TOLD: Final = 100_000
 
 
 def seed(
@@ -78,13 +75,12 @@ async def _seed(
         owner = await known_tenant(gateway.store, tenant)
         chosen = _profile(gateway, owner, profile)
         await gateway.admin.put_goods(owner, goods_records(chosen.goods_scope))
-        for at in range(first, first + cases, _BATCH):
-            count = min(_BATCH, first + cases - at)
-            orders = seed_orders(chosen.profile_id, at, count, number)
-            await gateway.ingest.take([one for order in orders for one in papers_of(order, chosen)])
-            done = at + count - first
-            if done % (100 * _BATCH) == 0:
-                err().print(f"{done} / {cases}", markup=False)
+        await invent(gateway, chosen, first, cases, number, lambda done: _tell(done, cases))
+
+
+def _tell(done: int, cases: int) -> None:
+    if done % _TOLD == 0:
+        err().print(f"{done} / {cases}", markup=False)
 
 
 def _profile(gateway: Gateway, owner: TenantId, name: str | None) -> FilingProfile:
@@ -98,14 +94,3 @@ def _profile(gateway: Gateway, owner: TenantId, name: str | None) -> FilingProfi
     if len(profiles) != 1:
         raise Unusable("say --profile: the tenant has none, or more than one")
     return profiles[0]
-
-
-def papers_of(order: DemoOrder, profile: FilingProfile) -> list[Incoming]:
-    """The papers of an order as intake takes them, each with its bytes."""
-    papers = []
-    for line in order.lines():
-        raw = orjson.dumps(line)
-        item = decode_line(raw)
-        assert isinstance(item, PaperItem)
-        papers.append(Incoming(profile.tenant, profile, item.paper, _SOURCE, raw))
-    return papers
