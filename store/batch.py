@@ -5,7 +5,7 @@ no trace in the views that the others share; a group whose rows moved is decided
 that the database refuses is rolled back and halved until the bad command stands alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -85,6 +85,28 @@ def run_batch(connection: Connection, items: Sequence[Item], tools: Tools) -> Ba
         if connection.invalidated:
             break
     return batch
+
+
+def foresee(
+    commands: Sequence[Command[Any]], tools: Tools, connection: Connection
+) -> list[Done | Failed]:
+    """What commands would come to, each by itself on the cases as they are; nothing is written or
+    locked, and what a decision changed on its views is put back.
+    """
+    group = Group(connection, tools, tools.clock.now())
+    _load(group, commands, set(), lock=False)
+    outcomes: list[Done | Failed] = []
+    for command in commands:
+        asked = _asked(group, command)
+        try:
+            changes = command.decide(command.facts, asked.views, asked.found)
+            _check(group, changes, asked.views)
+            outcomes.append(Done(changes.result))
+        except _FAULTS as fault:
+            outcomes.append(Failed(fault))
+        finally:
+            _restore(asked.before)
+    return outcomes
 
 
 def _run_indices(
@@ -207,7 +229,9 @@ def _reach(tools: Tools, stages: Sequence[str], point: str) -> None:
 # --- loading ----------------------------------------------------------------------------------
 
 
-def _load(group: Group, commands: Sequence[Command[Any]], taken: set[Lookup]) -> None:
+def _load(
+    group: Group, commands: Sequence[Command[Any]], taken: set[Lookup], *, lock: bool = True
+) -> None:
     created: dict[CaseId, CaseKey] = {}
     wanted: set[CaseId] = set()
     lookups: set[Lookup] = set(taken)
@@ -220,9 +244,10 @@ def _load(group: Group, commands: Sequence[Command[Any]], taken: set[Lookup]) ->
         if command.with_papers:
             papers.update(command.load)
             papers.update(key.case_id for key in command.create)
-    statements = group.tools.statements.case
+    statements = group.tools.statements
+    load = statements.case.load if lock else statements.books.load_cases
     ids = sorted(wanted.union(created))
-    for row in statements.load.run(group.connection, [(case_id,) for case_id in ids]):
+    for row in load.run(group.connection, [(case_id,) for case_id in ids]):
         group.cases[row[0]] = _loaded_case(group.tools, row)
     for case_id, key in created.items():
         if case_id not in group.cases:
@@ -232,7 +257,7 @@ def _load(group: Group, commands: Sequence[Command[Any]], taken: set[Lookup]) ->
             )
     _load_claims(group, lookups)
     _load_papers(group, papers)
-    load_books(group, list(_subjects(group, commands)))
+    load_books(group, list(_subjects(group, commands)), lock=lock)
 
 
 def _subjects(group: Group, commands: Sequence[Command[Any]]) -> Iterator[Subject]:
@@ -307,8 +332,16 @@ def _run_item(group: Group, index: int, item: Item) -> Done | Failed:
     return Done(None)
 
 
-def _decide(group: Group, index: int, command: Command[Any]) -> Done | Failed:
-    """Decide one command on the shared views; what it raises is put back and is its own."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a command decides on, and how its views were before."""
+
+    views: Views
+    found: Mapping[Lookup, CaseId]
+    before: Sequence[Snapshot]
+
+
+def _asked(group: Group, command: Command[Any]) -> _Asked:
     ids = dict.fromkeys((*(key.case_id for key in command.create), *command.load))
     created = {key.case_id for key in command.create}
     cases = {
@@ -322,9 +355,16 @@ def _decide(group: Group, index: int, command: Command[Any]) -> Done | Failed:
         for view in views.values():
             view.books = books_of(group, view, command.coming)
     found = {lookup: group.holders[lookup] for lookup in command.lookups if lookup in group.holders}
+    return _Asked(views, found, before)
+
+
+def _decide(group: Group, index: int, command: Command[Any]) -> Done | Failed:
+    """Decide one command on the shared views; what it raises is put back and is its own."""
+    asked = _asked(group, command)
+    before = asked.before
     try:
-        changes = command.decide(command.facts, views, found)
-        _check(group, changes, views)
+        changes = command.decide(command.facts, asked.views, asked.found)
+        _check(group, changes, asked.views)
     except _FAULTS as fault:
         _restore(before)
         return Failed(fault)

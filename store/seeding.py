@@ -9,6 +9,7 @@ spans of raw bytes stay right.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
@@ -45,12 +46,14 @@ class Pour:
 
 @dataclass(frozen=True, slots=True)
 class Mould:
-    """What intake decided of one order that is not stored. ``number`` and ``buyer`` are the texts
+    """What intake decided of one order that is not stored (Any: its result, which nobody reads).
+
+    ``number`` and ``buyer`` are the texts
     that each pour replaces by its own, of the same length.
     """
 
     view: CaseView
-    changes: Changes[object]
+    changes: Changes[Any]
     number: str
     buyer: str
     document: str = field(init=False)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -27,6 +28,7 @@ from gateway.ports import (
 )
 from store import unlinked
 from store.access import Reading
+from store.batch import Failed, foresee
 from store.books import read_books
 from store.boxes import find_notices, keep_receipts, lease, open_receipts
 from store.crypto import StoreKeys
@@ -40,6 +42,8 @@ from store.writer import Writer
 
 R = TypeVar("R")
 T = TypeVar("T")
+# Decided in one reading, so that a page or an order waits for few of them.
+_FORESEEN: Final = 50
 
 
 class SQLStore:
@@ -87,6 +91,15 @@ class SQLStore:
             if error is not None and not isinstance(error, Exception):
                 raise error
             results.append(future.result() if error is None else error)
+        return results
+
+    async def foresee(self, commands: Sequence[Command[R]]) -> list[R | Exception]:
+        """What each command would come to by itself: its result or its error; nothing is stored."""
+        results: list[R | Exception] = []
+        for start in range(0, len(commands), _FORESEEN):
+            part = commands[start : start + _FORESEEN]
+            outcomes = await self._read(partial(foresee, part, self._tools))
+            results += [one.error if isinstance(one, Failed) else one.result for one in outcomes]
         return results
 
     def subscribe(self, listener: Callable[[Sequence[Effect]], None]) -> None:

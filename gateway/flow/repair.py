@@ -135,8 +135,9 @@ class Repairs:
         """
         repair = await self._drafted(tenant, person, wanted)
         goods = await self._corrected_goods(repair)
-        items = [await self._tried(repair, item, goods, person.by) for item in repair.items]
-        return replace(repair, items=tuple(items))
+        commands = await self._commands(repair, goods, person.by)
+        outcomes = await self.context.store.foresee(commands)
+        return _with_outcomes(repair, outcomes)
 
     async def propose(self, tenant: TenantId, person: Person, wanted: Wanted) -> Repair:
         """Apply a repair that needs nobody else at once, keep any other as a proposal.
@@ -312,41 +313,30 @@ class Repairs:
         records = await self._corrected_goods(repair)
         if records:
             await self.goods.put_goods(repair.tenant, list(records.values()))
-        commands = [
-            Command(
-                decide=decide_repair,
-                facts=self._facts(repair, item, {}, claims, by),
-                load=(item.case_id,),
-                lookups=claims,
-                with_papers=True,
-                lane=item.order_no,
-                stage="match",
-            )
-            for item, claims in [(one, await self._claims(repair, one)) for one in repair.items]
-        ]
+        commands = await self._commands(repair, {}, by)
         outcomes = await self.context.store.submit_all(commands)
-        items = [
-            replace(item, status="failed", reason="internal")
-            if isinstance(outcome, Exception)
-            else outcome
-            for item, outcome in zip(repair.items, outcomes, strict=True)
-        ]
-        now = self.context.clock.now()
-        return replace(repair, items=tuple(items), stage=RepairStage.APPLIED, ended_at=now)
+        ended = _with_outcomes(repair, outcomes)
+        return replace(ended, stage=RepairStage.APPLIED, ended_at=self.context.clock.now())
 
-    async def _tried(
-        self, repair: Repair, item: RepairItem, goods: Mapping[str, GoodsRecord], by: str
-    ) -> RepairItem:
-        """What would become of one case, decided on a copy of it."""
-        detail = await self.reads.case(repair.tenant, item.case_id)
-        if detail is None:
-            return replace(item, status="failed", reason="unknown_case")
-        view = detail.view()
-        view.books = await self.context.store.load_books(view, ())
-        claims = await self._claims(repair, item)
-        found = await self.context.store.find_claims(claims)
-        facts = self._facts(repair, item, goods, claims, by)
-        return decide_repair(facts, {item.case_id: view}, found).result
+    async def _commands(
+        self, repair: Repair, goods: Mapping[str, GoodsRecord], by: str
+    ) -> list[Command[RepairItem]]:
+        """One command for each item; ``goods`` are records to be tried."""
+        commands = []
+        for item in repair.items:
+            claims = await self._claims(repair, item)
+            commands.append(
+                Command(
+                    decide=decide_repair,
+                    facts=self._facts(repair, item, goods, claims, by),
+                    load=(item.case_id,),
+                    lookups=claims,
+                    with_papers=True,
+                    lane=item.order_no,
+                    stage="match",
+                )
+            )
+        return commands
 
     # --- goods and numbers --------------------------------------------------------------------
 
@@ -416,6 +406,17 @@ class Repairs:
             repair.redeclare,
             self.context.clock.now(),
         )
+
+
+def _with_outcomes(repair: Repair, outcomes: Sequence[RepairItem | Exception]) -> Repair:
+    """The repair with what became of every item; an error is told as ours."""
+    items = [
+        replace(item, status="failed", reason="internal")
+        if isinstance(outcome, Exception)
+        else outcome
+        for item, outcome in zip(repair.items, outcomes, strict=True)
+    ]
+    return replace(repair, items=tuple(items))
 
 
 def _standing(state: CaseState, wanted: str) -> Finding | None:

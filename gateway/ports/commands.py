@@ -358,6 +358,10 @@ class Store(Protocol):
         """
         ...
 
+    async def foresee(self, commands: Sequence[Command[R]]) -> list[R | Exception]:
+        """What each command would come to by itself: its result or its error; nothing is stored."""
+        ...
+
     async def keep_receipts(self, items: Sequence[InboxItem]) -> list[InboxItem]:
         """R1: store receipt bytes before the channel is acknowledged; returns those not seen
         before.

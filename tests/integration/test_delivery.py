@@ -12,11 +12,11 @@ import pytest
 from adapters.sandbox.customs import CustomsAuthority
 from adapters.sandbox.customs import Settings as CustomsSettings
 from adapters.sandbox.customs.folder import run_folder
-from gateway.app.commands.seed import papers_of
 from gateway.app.config import FolderSection
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, one_firm_profile, prepare
+from gateway.app.seeding import papers_of
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
