@@ -35,7 +35,7 @@ class FieldFault(Out):
 class ProblemOut(BaseModel):
     """RFC 9457 problem; further members depend on ``code``."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     type: str
     title: str

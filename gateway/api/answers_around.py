@@ -38,7 +38,7 @@ class NumberOut(Out):
 class RelationOut(Out):
     """How one number hangs on another; ``amount`` (CNY) is what is paid or filed."""
 
-    model_config = ConfigDict(extra="forbid", use_enum_values=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     source: Annotated[NumberOut, Field(alias="from")]
     tie: Tie

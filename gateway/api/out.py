@@ -9,6 +9,9 @@ Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
 
 
 class Out(BaseModel):
-    """Closed: an answer holds nothing that is not documented."""
+    """Closed: an answer holds nothing that is not documented.
 
-    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+    Only the OpenAPI document asks for the types' schemas: they are built when it does.
+    """
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True, defer_build=True)
