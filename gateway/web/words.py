@@ -151,6 +151,30 @@ PULL_FAULTS: Final[dict[str, str]] = {
     "slow": N_("It takes long: what was read is kept. Pull again to go on."),
     "settings": N_("Its settings are not right; see clearance doctor."),
 }
+# What an answer of customs comes to, where its code has no text of its own.
+RECEIPTS: Final[dict[str, str]] = {
+    "draft_only": N_("Kept as a draft only"),
+    "lodged": STAGES["lodged"][0],
+    "not_sent": N_("Not sent on to customs yet"),
+    "stored": N_("Stored by customs"),
+    "accepted": STAGES["accepted"][0],
+    "review": STAGES["in_review"][0],
+    "approved": STAGES["approved"][0],
+    "inspection": STAGES["inspection"][0],
+    "detained": STAGES["detained"][0],
+    "suspended": STAGES["suspended"][0],
+    "released": STAGES["released"][0],
+    "closed": STAGES["closed"][0],
+    "rejected": STAGES["rejected"][0],
+    "returned_abroad": STAGES["returned_abroad"][0],
+    "failed_system": N_("A fault in customs' system"),
+    "failed_signature": N_("Customs does not accept the signature"),
+    "failed_limit": N_("A limit is exceeded"),
+    "failed_rights": N_("A right or registration is missing"),
+    "failed": N_("Customs could not take it"),
+    "duplicate": N_("Sent before: the earlier one stands"),
+    "unknown_code": N_("A code that is not known here"),
+}
 ALARMS: Final[dict[str, str]] = {
     "no_answer": N_("Customs did not answer in time"),
     "contradiction_after_release": N_("Customs contradicts its release"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gateway.domain.asking import REASONS as ANSWERS
 from gateway.domain.asking import Ask
+from gateway.domain.declaration import DeclarationStage
 from gateway.domain.errors import TooLate
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Finding, Remedy, Severity, finding_id
@@ -44,6 +45,7 @@ HOURS: Final = {"1": 1, "4": 4, "24": 24, "72": 72}
 LINKED: Final = (PaperKind.PAYMENT.value, PaperKind.WAYBILL.value)
 """The papers that may name no order, and so wait under their own number."""
 _LONGEST_NUMBER: Final = 64
+_SILENT: Final = frozenset({DeclarationStage.SENT, DeclarationStage.UNKNOWN})
 _DESK_AND_OPERATORS: Final = DESK | {Role.OPERATOR}
 _BEARS: Final = {
     Role.CLERK: frozenset({Severity.NOTE}),
@@ -250,6 +252,9 @@ class Actions:
             "form": call.form,
             "path": call.query("path") or call.field("path"),
             "kind": call.query("kind"),
+            "silent": [
+                one for one in detail.state.declarations if one.stage in _SILENT and one.sent_at
+            ],
             "message": call.query("message") or call.field("message"),
             "back": call.query("back") or call.field("back"),
         }

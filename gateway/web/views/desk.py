@@ -60,7 +60,7 @@ class Desk:
             }
             for one in found
         ]
-        columns = (N_("Order number"), N_("Declaration"), N_("Our number"), N_("Attempts"))
+        columns = (N_("Order number"), N_("Declaration"), N_("Our number"), N_("Tries"))
         grid = Grid(
             "unknown",
             columns,
@@ -122,7 +122,7 @@ class Desk:
             for one in found
         ]
         columns = (
-            N_("Event"), N_("Order number"), N_("State"), N_("Attempts"), N_("Answer"),
+            N_("Event"), N_("Order number"), N_("State"), N_("Tries"), N_("Answer"),
             N_("Took (ms)"), N_("Detail"),
         )  # fmt: skip
         grid = Grid(

@@ -10,10 +10,11 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 from gateway.domain.case import CaseStage
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Severity
 from gateway.domain.papers import PaperKind
+from gateway.flow.incoming import IntakeStatus
 from gateway.ports import MessageStage
 from gateway.ports.people import Role
 from gateway.web import words
@@ -70,6 +71,8 @@ def test_chinese_is_not_english() -> None:
         (words.PAPERS, PaperKind),
         (words.MESSAGE_STAGES, MessageStage),
         (words.ROLES, Role),
+        (words.RECEIPTS, Word),
+        (words.INTAKE, IntakeStatus),
     ],
 )
 def test_every_value_has_its_word(table: dict[str, Any], values: type[StrEnum]) -> None:
