@@ -36,6 +36,9 @@ class CheckName(StrEnum):
     EFFECTS_DELIVERED_OR_PARKED = "effects_delivered_or_parked"
     FENCING = "fencing"
     RELEASED_WITH_EVIDENCE = "released_with_evidence"
+    TENANTS_APART = "tenants_apart"
+    SUMS_PRESERVED = "sums_preserved"
+    IDEMPOTENT_ANSWERS = "idempotent_answers"
     NO_CANARY = "no_canary"
     QUIESCENT = "quiescent"
 

@@ -14,6 +14,7 @@ from store.checks.leaks import no_canary
 from store.checks.messages import fencing, wire_equals_signed
 from store.checks.papers import nothing_lost
 from store.checks.releases import released_with_evidence
+from store.checks.sharing import idempotent_answers, sums_preserved, tenants_apart
 from store.crypto import StoreKeys
 
 CHECKS: Final[Mapping[CheckName, Check]] = MappingProxyType(
@@ -27,6 +28,9 @@ CHECKS: Final[Mapping[CheckName, Check]] = MappingProxyType(
         CheckName.EFFECTS_DELIVERED_OR_PARKED: effects_delivered_or_parked,
         CheckName.FENCING: fencing,
         CheckName.RELEASED_WITH_EVIDENCE: released_with_evidence,
+        CheckName.TENANTS_APART: tenants_apart,
+        CheckName.SUMS_PRESERVED: sums_preserved,
+        CheckName.IDEMPOTENT_ANSWERS: idempotent_answers,
         CheckName.NO_CANARY: no_canary,
         CheckName.QUIESCENT: quiescent,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import EventKind
 from gateway.domain.ids import EffectId, record_guid
-from gateway.ports import Lookup
+from gateway.ports import KeptAnswer, Lookup
 from signing.errors import SigningError
+from store.book_tables import quota_entry
 from store.checkpoints import Checkpoint, write_checkpoint
 from store.checks import CheckName, CheckSettings, Report, Violation, run_checks
 from store.events import canonical_json, event_hash
+from store.idempotency import KeptAnswers
 from store.tables import (
     attempt,
     case_,
@@ -27,6 +30,7 @@ from store.tables import (
     claim,
     declaration,
     event,
+    idempotency,
     inbox,
     message,
     outbox,
@@ -71,6 +75,10 @@ async def sound(world: World) -> World:
     await world.send(await world.claim([key], "M2"))
     await world.answer([key], "s0", "lodged")
     await world.take(ACME, "P0")
+    bench = world.bench
+    answers = KeptAnswers(bench.access, bench.keys, bench.clock, bench.rng)
+    begun = await answers.begin(ACME, "key", b"d" * 32)
+    await answers.keep("key", begun.attempt, KeptAnswer(201, "application/json", b"{}", {}))
     return world
 
 
@@ -247,6 +255,26 @@ def _other_record(body: bytes) -> bytes:
     return body[:at] + other.encode() + body[at + 36 :]
 
 
+def _count_in_account(returned: str) -> Callable[[World, Connection], object]:
+    """A case that counts 10 in the account of its buyer, of which so much came back."""
+
+    def harm(world: World, on: Connection) -> None:
+        on.execute(
+            insert(quota_entry).values(
+                case_id=_case(world, "R0"),
+                tenant=ACME,
+                buyer=b"b" * 32,
+                year=2026,
+                amount=Decimal(10),
+                stage="committed",
+                at=1,
+                returned=Decimal(returned),
+            )
+        )
+
+    return harm
+
+
 def _steal_claim(kind: str, value: str) -> Callable[[World, Connection], object]:
     def harm(world: World, on: Connection) -> None:
         held = world.bench.keys.lookup_hash(Lookup(kind, value))
@@ -260,6 +288,11 @@ def _steal_claim(kind: str, value: str) -> Callable[[World, Connection], object]
     return harm
 
 
+APART, SUMS, ANSWERS = (
+    CheckName.TENANTS_APART,
+    CheckName.SUMS_PRESERVED,
+    CheckName.IDEMPOTENT_ANSWERS,
+)
 ONE, WIRE, FENCE = CheckName.ONE_LIVE_DECLARATION, CheckName.WIRE_EQUALS_SIGNED, CheckName.FENCING
 FOLD, LEGAL, CHAIN = (
     CheckName.FOLD_EQUALS_STATE,
@@ -306,6 +339,18 @@ BREAKS = (
         "copNo or appTime",
         ONE,
     ),
+    _a("outbox tenant", _run(update(outbox).values(tenant="x")), "row of outbox", APART),
+    _a("raw tenant", _run(update(raw).values(tenant="x")), "row of raw", APART),
+    _a("message tenant", _run(update(message).values(tenant="x")), "message M", APART),
+    _a("answer spoiled", _spoil_blob(idempotency, idempotency.c.body), "does not open", ANSWERS),
+    _a(
+        "answer of nothing",
+        _run(update(idempotency).values(request=b"")),
+        "what was asked",
+        ANSWERS,
+    ),
+    _a("account", _count_in_account(returned="2"), "worth 0, its account says 2", SUMS),
+    _a("account too large", _count_in_account(returned="12"), "12 of 10", SUMS),
     _a("message spoiled", _spoil_blob(message, message.c.body), "does not open", WIRE),
     _a(
         "message digest",
