@@ -286,6 +286,11 @@ class CustomsAuthority:
                 filing.held.append(receipt)
             case ScenarioName.REORDER | ScenarioName.TOGETHER:
                 filing.held.append(receipt)
+            case ScenarioName.OUTAGE:
+                self._push(now + timing.late, _Delivery(receipt))
+            case ScenarioName.DRIP:
+                filing.drips = max(filing.drips or now, now) + timing.repeat
+                self._push(filing.drips, _Delivery(receipt))
             case ScenarioName.DUPLICATE:
                 self._outbox.add(receipt, now)
                 self._push(now + timing.repeat, _Delivery(receipt))

@@ -46,7 +46,7 @@ _OF_EXPORTS: Final = (
 # What an inventory of an import alone can become, or is asked about it.
 _OF_IMPORTS: Final = frozenset(
     {ScenarioName.DETAIN, ScenarioName.FREE, ScenarioName.ABROAD, ScenarioName.TURNBACK}
-    | {ScenarioName.NORETURN}
+    | {ScenarioName.NORETURN, ScenarioName.PAYSEVERAL}
 )
 _EXPORT_CODES: Final[Mapping[ScenarioName, tuple[str, ...]]] = MappingProxyType(
     {

@@ -86,6 +86,7 @@ class Filing:
     spent: bool = False
     held: list[Receipt] = field(default_factory=list)
     last_time: datetime | None = None
+    drips: datetime | None = None
     refused: "Fingerprint | None" = None
     reserved: Decimal = Decimal(0)
 

@@ -159,6 +159,8 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return _order_route(scenario, spent=spent)
     if kind is Kind.EXPORT_WAYBILL:
         return _PARCELS.get(scenario.name, _PARCEL)
+    if kind is Kind.PAYMENT and scenario.name is ScenarioName.PAYSEVERAL:
+        return ("-401003",)
     if kind.is_list:
         return _LISTS.get(scenario.name, _ORDER)
     if kind is Kind.FUNDS_RECEIPT:

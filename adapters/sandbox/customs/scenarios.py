@@ -77,6 +77,9 @@ class ScenarioName(StrEnum):
     LISTREFUSE = "LISTREFUSE"
     LISTSENT = "LISTSENT"
     LISTLOST = "LISTLOST"
+    OUTAGE = "OUTAGE"
+    DRIP = "DRIP"
+    PAYSEVERAL = "PAYSEVERAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +321,18 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ScenarioName.LISTLOST: ScenarioText(
             "提运单号为此编号的清单总分单或入库明细单永无回执",
             "the list (607, 711) of a bill with this number is never answered",
+        ),
+        ScenarioName.OUTAGE: ScenarioText(
+            "回执通道中断一段时间，恢复后补送全部回执",
+            "the way back is out for a while: every receipt comes late, none is lost",
+        ),
+        ScenarioName.DRIP: ScenarioText(
+            "回执缓慢逐条送达，每条一个文件，间隔两秒",
+            "receipts drip in: one a file, two seconds apart",
+        ),
+        ScenarioName.PAYSEVERAL: ScenarioText(
+            "支付单因一单多付被拒（-401003）",
+            "payment slip refused because the order has several: -401003",
         ),
     }
 )

@@ -37,6 +37,7 @@ _SHAPES = {
     "603": ("Inventory", "InventoryList"),
     "607": ("WayBill", "WayBillList"),
     "711": ("Delivery", "DeliveryList"),
+    "411": ("Payment", ""),
 }
 _FLAT = {"403": "Receipts", "505": "Logistics", "605": "InvtCancel"}
 
@@ -135,3 +136,15 @@ def entry_list(bill: str, *parcels: str, **fields: str) -> ExportDraft:
         for number, waybill_no in enumerate(parcels, 1)
     )
     return ExportDraft("711", {**head, **fields}, rows)
+
+
+def payment(order_no: str, **fields: str) -> ExportDraft:
+    """A 411, which files the payment of an import."""
+    head = {
+        **STAMP, "guid": "0F0E0D0C-0000-4000-A000-000000000003", "appTime": "20261111095900",
+        "appStatus": "2", "payCode": "1100000003", "payName": "支付公司",
+        "payTransactionId": "T0001", "orderNo": order_no, **PLATFORM, "payerIdType": "1",
+        "payerIdNumber": "110101199003070003", "payerName": "张三", "amountPaid": "401.49",
+        "currency": "142", "payTime": "20261111095800",
+    }  # fmt: skip
+    return ExportDraft("411", {**head, **fields}, ())

@@ -9,6 +9,7 @@ import pytest
 from adapters.sandbox.customs import Delay, ScenarioName, Settings, Timing
 from adapters.sandbox.customs.catalogue import Listed, catalogue
 from tests.unit.sandbox import wire
+from tests.unit.sandbox.export_wire import payment
 from tests.unit.sandbox.port import Port
 
 HOUR = 3600.0
@@ -70,6 +71,9 @@ TRACES: dict[ScenarioName, tuple[str, str, str]] = {
     ScenarioName.PENDING: (PLAIN, "2 120", TAKEN),
     ScenarioName.NOCANCEL: (PLAIN, "2 3 120", TAKEN),
     ScenarioName.NORETURN: (PLAIN, "2 3 120 800 899", TAKEN),
+    ScenarioName.OUTAGE: (PLAIN, "2 120 800", TAKEN),
+    ScenarioName.DRIP: (PLAIN, "2 120 800", TAKEN),
+    ScenarioName.PAYSEVERAL: (PLAIN, "2 120 800", TAKEN),
 }
 
 # What the same order bytes get when they come again; else they are there already.
@@ -88,7 +92,9 @@ Seen = list[tuple[int, str, str]]
 
 
 def run(port: Port, one: Listed) -> list[Seen]:
-    """File an order and its inventory, each twice in the same bytes: what came, and when."""
+    """File an order and its inventory, each twice in the same bytes, then a payment: what came,
+    and when.
+    """
     seen: list[Seen] = []
     data = b""
     for draft in (wire.order(one.order_no), None, wire.inventory(one.order_no), None):
@@ -97,7 +103,8 @@ def run(port: Port, one: Listed) -> list[Seen]:
         else:
             data = port.send(draft)
         seen.append(_collect(port))
-    return seen
+    port.send(payment(one.order_no))
+    return [*seen, _collect(port)]
 
 
 def _collect(port: Port) -> Seen:
@@ -158,7 +165,8 @@ def test_a_scenario_has_its_trace(one: Listed, traces: dict[str, list[Seen]]) ->
         expected = (PLAIN, f"-{one.code}", f"-{one.code}")
     elif one.name is ScenarioName.REJECT and one.code.startswith("301"):
         expected = (f"-{one.code}", "2 100", "2 100")
-    order, order_again, *inventory = map(short, traces[one.order_no])
+    order, order_again, *inventory, slip = map(short, traces[one.order_no])
+    assert (slip == "-401003") == (one.name is ScenarioName.PAYSEVERAL)
     assert (order, *inventory) == expected
     again = AGAIN.get(one.name, STORED)
     is_refused_for_good = one.code.startswith("301") or set(expected) == {one.code}
