@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.domain.case import CaseKey, CaseState
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.declaration import DeclarationStage
-from gateway.domain.ids import Direction
+from gateway.domain.ids import CaseId, Direction
 from gateway.domain.limits import dutiable_value
 from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
@@ -44,6 +44,8 @@ _FREE: Final = frozenset(
     }
 )
 
+_OF_LATE_US: Final = 30 * 86_400 * 1_000_000
+
 Buyer = tuple[AccountKey, QuotaAccount]
 
 
@@ -67,7 +69,19 @@ def circumstances(
     if buyer is None:
         return found
     account = buyer[1]
-    return replace(found, quota=standing(account, limit, now, without=view.key.case_id))
+    seen = orders_of_late(account, view.key.case_id, now)
+    free = standing(account, limit, now, without=view.key.case_id)
+    return replace(found, quota=free, seen_elsewhere={"buyer": seen} if seen else {})
+
+
+def orders_of_late(account: QuotaAccount, without: CaseId, now: int) -> int:
+    """How many other orders of a buyer moved within the last 30 days and still count."""
+    return sum(
+        one.case_id != without
+        and one.at > now - _OF_LATE_US
+        and (one.used() > 0 or one.reserved(now) > 0)
+        for one in account.entries
+    )
 
 
 def filed_copies(papers: Mapping[PaperKind, PaperRevision]) -> dict[PaperKind, Paper]:

@@ -111,6 +111,18 @@ def test_a_refusal_for_the_limit_carries_customs_figure() -> None:
     assert quota_moves(case, fact, [ignored], 5) == []
 
 
+async def test_a_buyer_of_many_orders_of_late_is_pointed_out(tmp_path: Path) -> None:
+    async with working(tmp_path) as gateway:
+        cases = []
+        for number in range(22):
+            order = worth(ORDERS[1], "10.00") | {"order_no": f"MANY-{number}"}
+            (result,) = await gateway.ingest.take([incoming(order, ORDER)])
+            cases.append(result.case_id)
+        # More than twenty others: the pack's limit.
+        assert "PARTY-REPEATED" not in await rules(gateway, cases[20])
+        assert "PARTY-REPEATED" in await rules(gateway, cases[21])
+
+
 async def test_a_copy_that_the_platform_filed_is_held_against_the_order(tmp_path: Path) -> None:
     async with working(tmp_path) as gateway:
         one = ORDERS[0]
