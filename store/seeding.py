@@ -48,8 +48,7 @@ class Pour:
 class Mould:
     """What intake decided of one order that is not stored (Any: its result, which nobody reads).
 
-    ``number`` and ``buyer`` are the texts
-    that each pour replaces by its own, of the same length.
+    ``number`` and ``buyer`` are the texts that each pour replaces by its own, of the same length.
     """
 
     view: CaseView

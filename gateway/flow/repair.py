@@ -223,10 +223,20 @@ class Repairs:
         return repair
 
     async def overdue(self, effect: Effect) -> None:
-        """The deadline of an asked repair has come: a person is told if it still waits."""
+        """The deadline of an asked repair has come: a person is told if it still waits.
+
+        A question that was settled otherwise meanwhile is dropped.
+        """
         assert effect.tenant is not None
         repair = await self.book.get(effect.tenant, effect.ref)
         waits = repair is not None and repair.stage is RepairStage.ASKED
+        if repair is not None and waits and not await self._stands(repair):
+            reason = f"{repair.reason}; the finding stands no more"
+            now = self.context.clock.now()
+            dropped = replace(repair, stage=RepairStage.REFUSED, ended_at=now, reason=reason)
+            # An answer at the same moment ends it itself.
+            await self.book.change(dropped, repair.stage, len(repair.approvals))
+            waits = False
         await self.context.store.submit(
             Command(
                 decide=decide_overdue,
@@ -235,6 +245,11 @@ class Repairs:
                 stage="match",
             )
         )
+
+    async def _stands(self, repair: Repair) -> bool:
+        item = repair.items[0]
+        detail = await self.reads.case(repair.tenant, item.case_id)
+        return detail is not None and _standing(detail.state, item.finding) is not None
 
     # --- drafting -----------------------------------------------------------------------------
 

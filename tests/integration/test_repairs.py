@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from sqlalchemy import select
 
 from gateway.api.edge import ORDER, PAYMENT, WAYBILL
 from gateway.app.checks import check_everything
@@ -19,13 +20,14 @@ from gateway.app.serve import running
 from gateway.domain.case import CaseStage
 from gateway.domain.events import EventKind
 from gateway.domain.findings import finding_id
-from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.ids import CaseId, EffectId, TenantId
 from gateway.domain.papers import Order, PaperKind, PaymentSlip, Waybill
 from gateway.domain.repair import Need
 from gateway.flow.clockwork import local_date
 from gateway.flow.repair import NotPossible, Person, Repairs, Wanted
-from gateway.ports import CaseDetail, CaseFilter
+from gateway.ports import CaseDetail, CaseFilter, Effect, EffectKind
 from gateway.ports.repairs import RepairStage
+from store.tables import parked
 from tests.integration.test_links import incoming
 
 CLERK = Person("clerk:1", "clerk")
@@ -190,9 +192,6 @@ async def test_the_seller_is_asked_and_answers(tmp_path: Path) -> None:
 
 
 async def test_an_owner_who_does_not_answer_leaves_it_to_a_person(tmp_path: Path) -> None:
-    from gateway.domain.ids import EffectId
-    from gateway.ports import Effect, EffectKind
-
     async with working(tmp_path) as gateway:
         (case,) = await taken(gateway, planted(1, amount="1.00"))
         asked = await repairs(gateway).ask(
@@ -205,12 +204,27 @@ async def test_an_owner_who_does_not_answer_leaves_it_to_a_person(tmp_path: Path
         assert isinstance(effect, Effect)
         assert EffectId(effect.effect_id)
         async with gateway.store.read() as reading:
-            from sqlalchemy import select
-
-            from store.tables import parked
-
             rows = await reading.run_sync(lambda on: list(on.execute(select(parked.c.reason))))
         assert [row[0] for row in rows] == ["owner_did_not_answer"]
+
+
+async def test_a_question_that_was_settled_otherwise_troubles_nobody(tmp_path: Path) -> None:
+    async with working(tmp_path) as gateway:
+        orders = planted(1, amount="1.00")
+        (case,) = await taken(gateway, orders)
+        want = await wanted(gateway, case, "order.paid")
+        asked = await repairs(gateway).ask(TENANT, CLERK, want, 1)
+        right = {**(orders[0].payment or {}), "amount": orders[0].order["paid"]}
+        await gateway.ingest.take([incoming(right, PAYMENT)])
+        now = gateway.context.clock.now() + 2 * 3_600_000_000
+        effects = await gateway.context.store.lease([EffectKind.DEADLINE], 10, now, 1)
+        await repairs(gateway).overdue(next(one for one in effects if one.ref == asked.repair_id))
+        ended = await repairs(gateway).book.get(TENANT, asked.repair_id)
+        assert ended is not None
+        assert ended.stage is RepairStage.REFUSED
+        async with gateway.store.read() as reading:
+            rows = await reading.run_sync(lambda on: list(on.execute(select(parked.c.reason))))
+        assert rows == []
 
 
 async def test_what_cannot_be_repaired_is_refused(tmp_path: Path) -> None:
