@@ -22,6 +22,7 @@ from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.offering import offered
 from gateway.app.packs import builtin_matcher
 from gateway.app.partners import configured_partners
+from gateway.app.process_names import process_name
 from gateway.app.pulling import source_policy
 from gateway.app.regimes import customs_regime
 from gateway.app.sign_on import open_sign_on
@@ -118,7 +119,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
                     writer=WriterLimits(queue_items=settings.store.queue),
                     papers_bytes=settings.store.papers_mib * 1024 * 1024,
                     lease_us=int(settings.flow.lease_s * SECOND_US),
-                    process=rng.guid(),
+                    process=process_name(rng.guid()),
                 ),
             )
         )

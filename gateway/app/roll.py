@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.app.container import Gateway
+from gateway.app.process_names import ended_here
 from gateway.domain.errors import StoreError
 from gateway.flow.context import SECOND_US
 from store.roll import beat, free_leases, join_roll, leave_roll, strike_off
@@ -68,7 +69,7 @@ async def keep_roll(gateway: Gateway) -> None:
     assert store.process is not None
     while True:
         counts = await store.execute(partial(beat, process_id=store.process, now=clock.now()))
-        silent = watch.look(counts)
+        silent = watch.look(counts) | ended_here(counts)
         gone = await store.execute(partial(strike_off, silent=silent)) if silent else 0
         if gone:
             leases = await _free(gateway)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
+from gateway.app.process_names import ended_here, process_name
 from gateway.app.roll import Watch
 
 
@@ -21,3 +26,14 @@ def test_who_left_and_came_back_is_new() -> None:
     assert [watch.look(one) for one in ({"a": 0}, {}, {"a": 0}, {"a": 0})] == [
         {}, {}, {}, {"a": 0},
     ]  # fmt: skip
+
+
+def test_a_process_that_ended_here_is_dead_at_once_and_no_other_is() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine = process_name("A")
+    place = mine.partition("@")[2].rpartition(":")[0]
+    gone, elsewhere = f"B@{place}:{ended.pid}", f"C@other-boot/1:{ended.pid}"
+    counts = {mine: 3, gone: 7, elsewhere: 1, "of an older release": 2}
+    assert mine.endswith(f":{os.getpid()}")
+    assert ended_here(counts) == {gone: 7}
