@@ -12,7 +12,7 @@ from typing import Final
 from tests.crash.gateway_process import KILLED, StillRuns
 from tests.crash.judge import broken_promises
 from tests.crash.orders import Wanted
-from tests.crash.world import NotQuiet, Told, World, feed, until_quiet, world
+from tests.crash.world import LEASE_S, NotQuiet, Told, World, feed, until_quiet, world
 
 REACHED_S: Final = 20.0
 QUIET_S: Final = 25.0
@@ -62,10 +62,13 @@ async def run_case(
     quiet_s: float = QUIET_S,
     pause_s: float = 0.0,
     seed: int = 1,
+    lease_s: float = LEASE_S,
 ) -> Verdict:
     """Feed the orders through trouble, wait for quiet, send all again, stop, and judge."""
     started = time.monotonic()
-    async with world(folder, opening or asyncio.Lock(), store_url=store_url, seed=seed) as where:
+    async with world(
+        folder, opening or asyncio.Lock(), store_url=store_url, seed=seed, lease_s=lease_s
+    ) as where:
         await where.gateway.start(crash_at)
         told = Told()
         async with asyncio.TaskGroup() as tasks:

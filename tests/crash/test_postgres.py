@@ -24,6 +24,8 @@ _SERVER_KILLS: Final = 3
 _UP_S: Final = 0.7
 _DOWN_S: Final = 0.3
 _RECOVERY_S: Final = 60.0
+# Far longer than a run: who waited for it would not come to rest.
+_LONG_LEASE_S: Final = 3600.0
 
 # T1, T2, the moment after sending, R1, R2 and a notice: one point of each commit.
 _POINTS: Final = (
@@ -56,6 +58,22 @@ async def test_killed_at_a_point_nothing_is_lost_or_done_twice(
         killed_at(point, passing),
         crash_at=f"{point}:{passing}",
         store_url=postgres_url,
+    )
+    assert verdict.starts == 2
+    assert verdict.broken == ()
+
+
+async def test_what_a_killed_process_had_leased_does_not_wait_for_its_leases(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    verdict = await run_case(
+        tmp_path,
+        wanted_orders(_RELEASES),
+        killed_at("declare.committed", 1),
+        crash_at="declare.committed:1",
+        store_url=postgres_url,
+        quiet_s=_RECOVERY_S,
+        lease_s=_LONG_LEASE_S,
     )
     assert verdict.starts == 2
     assert verdict.broken == ()

@@ -87,12 +87,13 @@ async def world(
     *,
     store_url: str | None = None,
     seed: int = 1,
+    lease_s: float = LEASE_S,
 ) -> AsyncIterator[World]:
     """A furnished store and its strangers; the gateway is not started.
 
     ``opening`` is held while the schema is made, which only one thread of a process can do.
     """
-    settings = _paced(prepare(folder, url=store_url, port=free_port()))
+    settings = _paced(prepare(folder, url=store_url, port=free_port()), lease_s)
     ports = free_port(), free_port()
     async with opening, open_gateway(settings) as gateway:
         await gateway.admin.create_tenant(TENANT, "Crash")
@@ -135,11 +136,11 @@ async def world(
         yield World(settings, process, sender.token, authority, keeper, shopkeeper)
 
 
-def _paced(settings: Settings) -> Settings:
+def _paced(settings: Settings, lease_s: float) -> Settings:
     """Short waits, so that what a killed process left is found soon."""
     flow = settings.flow.model_copy(
         update={
-            "lease_s": LEASE_S,
+            "lease_s": lease_s,
             "poll_s": 0.1,
             "linger_s": 0.05,
             "receive_poll_s": 0.03,
