@@ -37,8 +37,6 @@ from store.papers import PaperPlace, open_revision
 
 # What was given back counts for nothing: a buyer whose orders no longer fit may have thousands.
 _COUNTING: Final = (QuotaStage.COMMITTED.value, QuotaStage.RESERVED.value)
-# More cases than this that name one number are not looked at.
-_NEIGHBOURS: Final = 256
 
 Subject = tuple[CaseView, Sequence[Paper]]
 
@@ -272,10 +270,8 @@ def _load_numbers(group: Group, numbers: Iterable[tuple[TenantId, str]]) -> None
     statement = group.tools.statements.books.load_numbers
     rows = statement.run(group.connection, [(one,) for one in sorted(by_hash)])
     users = group.books.users
-    for key_hash, case_id, _, _ in rows:
-        cases = users.setdefault(by_hash[bytes(key_hash)], {})
-        if len(cases) < _NEIGHBOURS:
-            cases[CaseId(case_id)] = None
+    for key_hash, case_id in rows:
+        users.setdefault(by_hash[bytes(key_hash)], {})[CaseId(case_id)] = None
     at_hand = {case_id for case_id, case in group.cases.items() if case.view.papers}
     far = {one for cases in users.values() for one in cases} - at_hand
     far -= set(group.books.neighbours)

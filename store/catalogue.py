@@ -166,6 +166,26 @@ class Composer:
         )
         return Select(texts, len(keys), False)
 
+    def first(self, table: Table, key: str, column: str, limit: int) -> Select:
+        """SELECT key and column by key: the least values of a column, at most ``limit`` a key.
+
+        Both must lead the primary key, in this order: what is beyond the limit is not even read.
+        """
+        few = (
+            f"SELECT DISTINCT n.{column} FROM {table.name} n WHERE n.{key} = u.c0 "  # noqa: S608
+            f"ORDER BY n.{column} LIMIT {limit}"
+        )
+        if self._arrays:
+            source = f"{self._unnest(table, (key,))} CROSS JOIN LATERAL ({few}) t"
+            return Select((f"SELECT u.c0, t.{column} FROM {source}",), 1, True)  # noqa: S608
+        texts = tuple(
+            f"WITH u(c0) AS (VALUES {', '.join(['(?)'] * size)}) "  # noqa: S608
+            f"SELECT DISTINCT t.{key}, t.{column} FROM u CROSS JOIN {table.name} t "
+            f"ON t.{key} = u.c0 AND t.{column} IN ({few})"
+            for size in _SIZES
+        )
+        return Select(texts, 1, False)
+
     def _unnest(self, table: Table, columns: Sequence[str]) -> str:
         arrays = ", ".join(
             f"${n + 1}::{array_type(table.c[name].type)}[]" for n, name in enumerate(columns)

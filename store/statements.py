@@ -54,6 +54,8 @@ CASE_UPDATED: Final = (
     "updated_at",
 )
 ACCOUNT_KEY: Final = ("tenant", "buyer", "year")
+# More cases than this that name one number are not looked at.
+NEIGHBOURS: Final = 256
 ENTRY_COLUMNS: Final = ("case_id", *ACCOUNT_KEY, "amount", "stage", "at", "until", "returned")
 EFFECT_COLUMNS: Final = (
     "effect_id",
@@ -271,7 +273,7 @@ def _book_statements(make: Composer) -> BookStatements:
         lock_entries=make.select(quota_entry, ("case_id",), ENTRY_COLUMNS, lock=True),
         put_entries=make.insert(quota_entry, ENTRY_COLUMNS, or_update=("case_id",)),
         lock_numbers="SELECT pg_advisory_xact_lock(u) FROM unnest($1::bigint[]) AS u",
-        load_numbers=make.select(paper_number, ("key_hash",), number),
+        load_numbers=make.first(paper_number, "key_hash", "case_id", NEIGHBOURS),
         insert_numbers=make.insert(paper_number, number, or_nothing=True),
         load_cases=make.select(case_, ("case_id",), CASE_COLUMNS),
     )

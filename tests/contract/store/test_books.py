@@ -17,6 +17,7 @@ from gateway.domain.quota import QuotaMove, QuotaStage, QuotaStep, asked, buyer_
 from gateway.domain.relations import numbers_of
 from gateway.ports import Books, CaseView, Changes, Command, Found, NumberUse, Reserved, Views
 from store.open import StoreLimits
+from store.statements import NEIGHBOURS
 from store.writer import WriterLimits
 from tests.contract.store.support import (
     ID_NUMBER,
@@ -219,3 +220,19 @@ async def test_orders_that_race_never_reserve_more_than_the_limit(postgres_url: 
         assert await used(one) == ["0", "24000"]
         rows = await one.rows("SELECT stage, count(*) FROM quota_entry GROUP BY stage")
         assert dict(rows) == {QuotaStage.RESERVED.value: 6, QuotaStage.GIVEN_BACK.value: 24}
+
+
+async def test_a_number_that_thousands_name_is_read_no_further_than_the_limit(bench: Bench) -> None:
+    statements = bench.store._tools.statements.books
+    crowded, rare = b"a" * 32, b"b" * 32
+    rows = [
+        (crowded, f"case-{n:05}", "payment", revision) for n in range(3000) for revision in (1, 2)
+    ]
+    rows += [(rare, "case-1", "payment", 1), (rare, "case-1", "order", 1)]
+    await bench.store.execute(lambda on: statements.insert_numbers.run(on, rows))
+    found = await bench.store.execute(
+        lambda on: statements.load_numbers.run(on, [(crowded,), (rare,), (b"c" * 32,)])
+    )
+    # Each case once, the same ones every time; the other numbers of the group lose nothing.
+    expected = [(crowded, f"case-{n:05}") for n in range(NEIGHBOURS)] + [(rare, "case-1")]
+    assert sorted((bytes(key), case_id) for key, case_id in found) == expected
