@@ -14,6 +14,7 @@ attacker's cost must stay above ours: counting on bytes is some ten times cheape
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ LARGE: Final = Limits(size_bytes=10 * MIB, elements=250_000)
 """For declared customs channels. A full 621 (100 records of 99 lines) has 203,000 elements."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+_WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"<\0", b"\0<")
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}?\?>")
 _ENCODING: Final = re.compile(rb"\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _PROLOG: Final = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
@@ -139,6 +141,8 @@ def _as_utf8(data: bytes) -> bytes:
     """Return the document as UTF-8 bytes without mark; raise when it is in another encoding."""
     if data.startswith(_BOM):
         return data[len(_BOM) :]
+    if data.startswith(_WIDE):
+        raise EncodingRefusedError("the document is UTF-16, neither UTF-8 nor a GB encoding")
     if not data.startswith(b"<?xml"):
         return data
     declaration = _DECLARATION.match(data)

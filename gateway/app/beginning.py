@@ -52,6 +52,8 @@ done = "dxp/done"
 error = "dxp/error"
 # Clear done and error of files that are older. 过期文件清理
 # purge_hours = 168
+# A received file that looks unfinished is read when unchanged for so long. 未写完的回执文件等待秒数
+# settle_s = 5
 # per_minute = 60
 # maintenance = ["Sun 01:00-05:00"]
 

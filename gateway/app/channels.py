@@ -15,6 +15,7 @@ from gateway.app.config import (
     RelaySection,
     Settings,
 )
+from gateway.app.surroundings import SystemClock
 from gateway.ports import Channel, Executor
 
 Told = Callable[[str, str], None]
@@ -66,6 +67,8 @@ def _folder(
         error_dir=section.error,
         executor=executor,
         fsync=section.fsync,
+        settle_s=section.settle_s,
+        clock=SystemClock(),
         set_aside=set_aside,
     )
 

@@ -116,7 +116,11 @@ class WaySection(_Section):
 
 
 class FolderSection(WaySection):
-    """A pair of DXP folders. ``purge_hours`` clears ``done`` and ``error`` of older files."""
+    """A pair of DXP folders. ``purge_hours`` clears ``done`` and ``error`` of older files.
+
+    ``settle_s``: how long a received file that does not end as a document does must be unchanged
+    before it is read; its transfer client may still be writing.
+    """
 
     kind: Literal["dxp-folder"] = "dxp-folder"
     send: Path
@@ -125,6 +129,7 @@ class FolderSection(WaySection):
     error: Path | None = None
     purge_hours: int | None = Field(default=None, ge=1)
     fsync: bool = True
+    settle_s: float = Field(default=5.0, ge=0, le=600)
 
 
 class BrokerSection(WaySection):

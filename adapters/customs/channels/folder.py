@@ -2,10 +2,13 @@
 
 Customs' note names no file names and no folders; clients differ only in where they are. What both
 sides keep: a file is written under a hidden temporary name in the same folder and then renamed, so
-a visible file is complete. Every call is one hop to the executor, however many files it touches.
+a visible file is complete. A client may write in place all the same: a file that does not end as
+a document does is left until it has stopped changing. Every call is one hop to the executor,
+however many files it touches.
 """
 
 import os
+import re
 import shutil
 import stat
 import threading
@@ -15,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from adapters.base import ChannelDown
-from gateway.ports import Executor, Received, SendOutcome
+from gateway.ports import Clock, Executor, Received, SendOutcome
 
 TEMPORARY: Final = ".tmp"
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -25,6 +28,7 @@ _NAME_BYTES: Final = 180
 _MODE: Final = 0o640
 """Messages hold personal data in clear: others may never read them, not even for a moment."""
 _MOST_TOLD: Final = 1000
+_ROOT: Final = re.compile(rb"<([^\s<>/?!=]+)")
 
 
 class FolderChannel:
@@ -32,7 +36,10 @@ class FolderChannel:
 
     ``done_dir`` keeps acknowledged files (None deletes them); ``error_dir`` takes files over
     ``most_bytes`` (None leaves them, unread). The folders may lie on different file systems.
-    ``fsync`` makes a hand-over survive a power cut before it is reported. ``set_aside`` is told
+    ``fsync`` makes a hand-over survive a power cut before it is reported. A file that does not end
+    with its root's end tag is read once it has been unchanged for ``settle_s`` seconds of
+    ``clock`` (without one, at once): taken earlier, what its writer still adds would never be
+    read. ``set_aside`` is told
     the channel and the file name of every file over ``most_bytes``, once, from the executor's
     thread.
     """
@@ -48,6 +55,8 @@ class FolderChannel:
         executor: Executor,
         fsync: bool = True,
         most_bytes: int = MOST_BYTES,
+        settle_s: float = 0.0,
+        clock: Clock | None = None,
         set_aside: Callable[[str, str], None] | None = None,
     ) -> None:
         self.name = name
@@ -58,6 +67,10 @@ class FolderChannel:
         self._executor = executor
         self._fsync = fsync
         self._most_bytes = most_bytes
+        self._clock = clock
+        self._settle_us = int(settle_s * 1_000_000) if clock is not None else 0
+        # Token of each file that does not look finished, and when it was first seen so.
+        self._unfinished: dict[str, int] = {}
         self._set_aside = set_aside
         self._told: set[str] = set()
 
@@ -73,7 +86,8 @@ class FolderChannel:
         """Up to ``limit`` complete files, oldest first; they stay until acknowledged.
 
         Hidden names, ``*.tmp``, links and folders are not looked at; a file that vanishes between
-        listing and reading is left out. Raises :class:`ChannelDown` when the folder is gone.
+        listing and reading, or still seems to be written, is left out. Raises
+        :class:`ChannelDown` when the folder is gone.
         """
         return await self._executor.run(self._read, limit)
 
@@ -161,12 +175,22 @@ class FolderChannel:
 
     def _read(self, limit: int) -> list[Received]:
         received: list[Received] = []
+        unfinished: dict[str, int] = {}
+        now_us = self._clock.now() if self._clock is not None else 0
         for _, name in self._waiting():
             if len(received) >= limit:
                 break
             found = self._read_one(name)
-            if found is not None:
+            if found is None:
+                continue
+            # A token is new whenever the file has changed: then its time begins again.
+            since_us = self._unfinished.get(found.token, now_us)
+            # A clock that was set back makes nothing wait for as long as it was wrong.
+            if abs(now_us - since_us) < self._settle_us and not _is_whole(found.body):
+                unfinished[found.token] = since_us
+            else:
                 received.append(found)
+        self._unfinished = unfinished
         return received
 
     def _waiting(self) -> list[tuple[int, str]]:
@@ -249,6 +273,19 @@ def is_safe_name(name: str) -> bool:
 def _is_complete(name: str) -> bool:
     """Whether the name of a listed file is visible and not that of an unfinished one."""
     return bool(name) and not name.startswith(".") and not name.lower().endswith(TEMPORARY)
+
+
+def _is_whole(body: bytes) -> bool:
+    """Whether the last end tag is that of the root; UTF-16 counts without its zeros.
+
+    Only a hint that needs no parser: what it doubts is read later, never refused.
+    """
+    text = body.replace(b"\0", b"") if b"\0" in body[:4] else body
+    root, end = _ROOT.search(text), text.rfind(b"</")
+    if root is None or end < 0:
+        return False
+    name, closed, _ = text[end + 2 :].partition(b">")
+    return bool(closed) and name.rstrip() == root[1]
 
 
 def _shown(name: str) -> str:

@@ -57,6 +57,60 @@ def test_it_is_a_channel(folders: dict[str, Path]) -> None:
     assert way.name == "dxp"
 
 
+class Hands:
+    """A clock that a test sets."""
+
+    seconds = 100.0
+
+    def now(self) -> int:
+        return int(self.seconds * 1_000_000)
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class TestUnfinished:
+    """A transfer client that writes in place, slowly."""
+
+    WHOLE = b'<?xml version="1.0"?>\n<d:DxpMsg xmlns:d="urn:d"><d:Data>QQ==</d:Data></d:DxpMsg >\n'
+
+    @pytest.mark.parametrize("cut", [0, 1, 30, 62, 80, len(WHOLE) - 3])
+    async def test_is_left_until_it_is_whole(self, folders: dict[str, Path], cut: int) -> None:
+        clock = Hands()
+        way = channel(folders, settle_s=5.0, clock=clock)
+        put(folders, "a.xml", self.WHOLE[:cut], at=1)
+        assert await way.receive(10) == []
+        clock.seconds += 4.9
+        assert await way.receive(10) == []
+        put(folders, "a.xml", self.WHOLE, at=2)
+        assert [file.body for file in await way.receive(10)] == [self.WHOLE]
+
+    async def test_is_read_once_it_stopped_changing(self, folders: dict[str, Path]) -> None:
+        clock = Hands()
+        way = channel(folders, settle_s=5.0, clock=clock)
+        put(folders, "a.xml", b"<a><b>", at=1)
+        assert await way.receive(10) == []
+        clock.seconds += 4
+        put(folders, "a.xml", b"<a><b></b>", at=2)
+        assert await way.receive(10) == []
+        clock.seconds += 4
+        assert await way.receive(10) == []
+        clock.seconds += 1
+        assert [file.body for file in await way.receive(10)] == [b"<a><b></b>"]
+
+    async def test_keeps_no_other_file_waiting(self, folders: dict[str, Path]) -> None:
+        way = channel(folders, settle_s=5.0, clock=Hands())
+        for number in range(5):
+            put(folders, f"{number}.xml", b"<a>", at=number)
+        put(folders, "b.xml", self.WHOLE, at=9)
+        assert [file.name for file in await way.receive(1)] == ["b.xml"]
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+    async def test_whole_in_other_encodings(self, folders: dict[str, Path], encoding: str) -> None:
+        put(folders, "a.xml", self.WHOLE.decode().encode(encoding))
+        assert len(await channel(folders, settle_s=5.0, clock=Hands()).receive(10)) == 1
+
+
 class TestSend:
     @pytest.mark.parametrize("fsync", [True, False])
     async def test_hands_over_one_complete_file(

@@ -29,6 +29,7 @@ REASONS = {
     "huge text": "SCHEMA-101",
     "huge attribute": "SCHEMA-101",
     "huge comment": "SCHEMA-101",
+    "utf-16": "SCHEMA-102",
     "declared utf-16": "SCHEMA-102",
     "utf-7": "SCHEMA-102",
     "gbk that is not": "SCHEMA-102",

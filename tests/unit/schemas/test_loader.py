@@ -70,7 +70,6 @@ def test_a_doctype_after_the_root_started_is_malformed() -> None:
         b"<a>\xff</a>",
         b"<x:a/>",
         b'<a b="1" b="2"/>',
-        "<a/>".encode("utf-16"),
     ],
 )
 def test_what_is_not_well_formed_is_refused(data: bytes) -> None:
@@ -173,6 +172,12 @@ def test_utf8_is_read_with_and_without_mark_and_declaration(mark: bytes, head: b
 def test_other_declared_encodings_are_refused(encoding: str) -> None:
     with pytest.raises(EncodingRefusedError):
         parse(f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_refused_as_what_it_is(encoding: str) -> None:
+    with pytest.raises(EncodingRefusedError, match="UTF-16"):
+        parse('<?xml version="1.0" encoding="UTF-16"?><a/>'.encode(encoding))
 
 
 def test_bytes_that_break_the_declared_encoding_are_refused() -> None:
