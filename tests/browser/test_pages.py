@@ -85,7 +85,7 @@ def places(served: Served) -> dict[str, str]:
     return served.run(find())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("half", ["first", "second"])
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_every_page_is_accessible_and_silent(
