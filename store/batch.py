@@ -21,6 +21,7 @@ from gateway.domain.papers import PaperRevision
 from gateway.ports import CaseView, Changes, Command, Effect, Lookup, Views
 from store.books import Subject, books_of, key_of_row, load_books, places_of
 from store.catalogue import Values
+from store.claims import is_held
 from store.commit import write_group
 from store.errors import UnknownCommit
 from store.events import GENESIS
@@ -286,8 +287,12 @@ def _load_claims(group: Group, lookups: set[Lookup]) -> None:
     by_hash = {group.hash_of(lookup): lookup for lookup in lookups}
     statement = group.tools.statements.case.load_claims
     keys = [(key_hash,) for key_hash in sorted(by_hash)]
-    for key_hash, case_id in statement.run(group.connection, keys):
-        group.holders[by_hash[bytes(key_hash)]] = CaseId(case_id)
+    for key_hash, case_id, lapses_at in statement.run(group.connection, keys):
+        lookup = by_hash[bytes(key_hash)]
+        if is_held(lapses_at, group.now):
+            group.holders[lookup] = CaseId(case_id)
+        else:
+            group.lapsed[lookup] = lapses_at
 
 
 def _load_papers(group: Group, cases: set[CaseId]) -> None:
@@ -397,7 +402,7 @@ def _accept(group: Group, index: int, changes: Changes[Any], before: Sequence[Sn
     for lookup, case_id, tenant in changes.claims:
         if lookup not in group.holders:
             group.holders[lookup] = case_id
-            group.collected.claims[lookup] = (case_id, tenant)
+            group.collected.claims[lookup] = (case_id, tenant, changes.lapses.get(lookup))
     for case_id, revision in changes.papers:
         group.cases[case_id].view.papers[revision.kind] = revision
     group.collected.add(index, changes)

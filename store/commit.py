@@ -141,18 +141,18 @@ def _findings(state: CaseState) -> int:
 def _write_claims(group: Group) -> None:
     """Insert new claims; one that somebody else took meanwhile sends the group back to decide."""
     claims = group.collected.claims
-    rows = sorted(
-        (group.hash_of(lookup), lookup.kind, case_id, tenant)
-        for lookup, (case_id, tenant) in claims.items()
-    )
+    rows = sorted((group.hash_of(lookup), lookup.kind, *claim) for lookup, claim in claims.items())
     statements = group.tools.statements.case
+    # Only what lapsed as it was read goes: whoever took it meanwhile has given it another end.
+    ended = [(group.hash_of(one), at) for one, at in group.lapsed.items() if one in claims]
+    statements.delete_lapsed.run(group.connection, sorted(ended))
     if statements.insert_claims.run(group.connection, rows) == len(rows):
         return
     by_hash: dict[bytes, Lookup] = {group.hash_of(lookup): lookup for lookup in claims}
     found = statements.load_claims.run(group.connection, [(row[0],) for row in rows])
     taken = [
         by_hash[bytes(key_hash)]
-        for key_hash, case_id in found
+        for key_hash, case_id, _ in found
         if claims[by_hash[bytes(key_hash)]][0] != case_id
     ]
     if taken or len(found) != len(rows):

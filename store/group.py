@@ -176,7 +176,8 @@ class Collected:
 
     papers: list[tuple[PaperPlace, PaperRevision]] = field(default_factory=list)
     raws: list[RawBlob] = field(default_factory=list)
-    claims: dict[Lookup, tuple[CaseId, TenantId]] = field(default_factory=dict)
+    # The holder, its tenant, and from when on the claim lapses (None: never).
+    claims: dict[Lookup, tuple[CaseId, TenantId, int | None]] = field(default_factory=dict)
     waits: dict[CaseId, set[tuple[TenantId, str]]] = field(default_factory=dict)
     waits_over: set[CaseId] = field(default_factory=set)
     messages: list[tuple[int, MessageChange]] = field(default_factory=list)
@@ -256,6 +257,8 @@ class Group:
     now: int
     cases: dict[CaseId, CaseInWork] = field(default_factory=dict)
     holders: dict[Lookup, CaseId] = field(default_factory=dict)
+    # Claims that are stored but hold nothing any more, and since when.
+    lapsed: dict[Lookup, int] = field(default_factory=dict)
     hashes: dict[Lookup, bytes] = field(default_factory=dict)
     collected: Collected = field(default_factory=Collected)
     books: BooksInWork = field(default_factory=BooksInWork)

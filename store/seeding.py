@@ -202,7 +202,7 @@ def _references(group: Group, mould: Mould, one: Pour, name: CaseId, rows: _Rows
 
     for lookup, _, owner in changes.claims:
         mine = group.tools.keys.lookup_hash(Lookup(lookup.kind, own(lookup.value)))
-        rows.claims.append((mine, lookup.kind, name, owner))
+        rows.claims.append((mine, lookup.kind, name, owner, changes.lapses.get(lookup)))
     for before, entry in changes.reserved:
         hashed = group.tools.keys.lookup_hash(Lookup(f"buyer:{tenant}", own(mould.document)))
         account = AccountKey(tenant, hashed.hex(), before.year)

@@ -31,6 +31,7 @@ from store.access import Reading
 from store.batch import Failed, foresee
 from store.books import read_books
 from store.boxes import find_notices, keep_receipts, lease, open_receipts
+from store.claims import is_held
 from store.crypto import StoreKeys
 from store.errors import DamagedBlob
 from store.group import Job, Marks, Settled, Tools
@@ -156,7 +157,12 @@ class SQLStore:
         rows = await self._read(
             lambda connection: statement.run(connection, [(one,) for one in sorted(by_hash)])
         )
-        return {by_hash[bytes(key_hash)]: CaseId(case_id) for key_hash, case_id in rows}
+        now = self._tools.clock.now()
+        return {
+            by_hash[bytes(key_hash)]: CaseId(case_id)
+            for key_hash, case_id, lapses_at in rows
+            if is_held(lapses_at, now)
+        }
 
     async def load_books(self, view: CaseView, coming: Sequence[Paper]) -> Books:
         """The books around a case and papers that are to come, without taking part in them."""

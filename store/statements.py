@@ -113,6 +113,7 @@ class CaseStatements:
     insert_raws: Write
     load_claims: Select
     insert_claims: Write
+    delete_lapsed: Write
     delete_waits: Write
     insert_waits: Write
     insert_events: Write
@@ -246,10 +247,11 @@ def _case_statements(make: Composer) -> CaseStatements:
             ),
             or_nothing=True,
         ),
-        load_claims=make.select(claim, ("key_hash",), ("key_hash", "case_id")),
+        load_claims=make.select(claim, ("key_hash",), ("key_hash", "case_id", "lapses_at")),
         insert_claims=make.insert(
-            claim, ("key_hash", "kind", "case_id", "tenant"), or_nothing=True
+            claim, ("key_hash", "kind", "case_id", "tenant", "lapses_at"), or_nothing=True
         ),
+        delete_lapsed=make.delete(claim, ("key_hash", "lapses_at")),
         delete_waits=make.delete(wait, ("case_id",)),
         insert_waits=make.insert(wait, ("tenant", "ref", "case_id"), or_nothing=True),
         insert_events=events,

@@ -156,6 +156,8 @@ claim: Final = Table(
     id_column("kind"),
     id_column("case_id"),
     id_column("tenant"),
+    # From then on anybody may take the number; NULL: it is held for good.
+    maybe_time("lapses_at"),
     PrimaryKeyConstraint("key_hash"),
     **IN_KEY,
 )

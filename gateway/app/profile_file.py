@@ -165,6 +165,7 @@ class ProfileFile(_Part):
     filings: FilingsFile = FilingsFile()
     entrusted: list[Literal["payment", "waybill"]] = []
     cop_no_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{2,4}$")] = "CG"
+    waybill_window_days: Annotated[int, Field(ge=1, le=3660)] = 184
     waiting_s: Seconds = 72 * 3600
     waits: WaitsFile = WaitsFile()
     answer_timeout_s: Annotated[int, Field(ge=1, le=_WEEK_S)] = 900

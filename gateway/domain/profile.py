@@ -245,6 +245,8 @@ class FilingProfile:
     filings: Mapping[PaperKind, PaperFiling] = field(default_factory=dict)
     entrusted: frozenset[PaperKind] = frozenset()
     cop_no_prefix: str = "CG"
+    # For how long a carrier gives no waybill number twice; six months have 184 days at most.
+    waybill_window_days: int = 184
     waiting_s: int = 72 * 3600
     # How long what a source owes may be missing, by its name (order, payment, waybill, goods):
     # seconds from a case's first fact; what is not named here has waiting_s.

@@ -326,7 +326,7 @@ def _take_one(
         _put_beside(view, current if is_beside else None, revision)
         view.papers[kind] = revision
     if taken is None and not is_copy and item.claim not in found:
-        changes.claims.append((item.claim, view.key.case_id, view.key.tenant))
+        _claim(view, item.claim, facts.bench, changes)
     _link(view, paper, revision.revision, facts, found, changes)
     entry: dict[str, object] = {
         "kind": kind.value,
@@ -374,9 +374,16 @@ def _link(
     named = links.named_links(view.key.tenant, paper)
     for link in named:
         if link not in found:
-            changes.claims.append((link, view.key.case_id, view.key.tenant))
+            _claim(view, link, facts.bench, changes)
     if any(links.waiting_claim(link) in found for link in named):
         changes.effects.append(links.relink_effect(view.key, revision, facts.bench.now))
+
+
+def _claim(
+    view: CaseView, number: Lookup, bench: Bench, changes: Changes[list[IntakeResult]]
+) -> None:
+    changes.claims.append((number, view.key.case_id, view.key.tenant))
+    changes.lapses |= links.lapses_of([number], bench.profile, bench.now)
 
 
 def _claim_order(

@@ -3,6 +3,7 @@
 From then on the number leads to that case, also for the paper's later revisions.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -49,7 +50,8 @@ class Linker:
         profile = self.context.master.profile(tenant, key.profile_id)
         if not items or profile is None:
             return LinkOutcome.NOT_WAITING
-        if await self._claimed(tenant, case_id, link) not in (None, case_id):
+        lapses = links.lapses_of([link], profile, self.context.clock.now())
+        if await self._claimed(tenant, case_id, link, lapses) not in (None, case_id):
             return LinkOutcome.TAKEN
         # The case says where a paper is filed, not the way it came.
         results = await self.intake.take([replace(one, profile=profile) for one in items])
@@ -61,12 +63,14 @@ class Linker:
         await store.end_unlinked(ids)
         return LinkOutcome.LINKED
 
-    async def _claimed(self, tenant: TenantId, case_id: CaseId, link: Lookup) -> CaseId | None:
+    async def _claimed(
+        self, tenant: TenantId, case_id: CaseId, link: Lookup, lapses: Mapping[Lookup, int]
+    ) -> CaseId | None:
         """Let a number lead to a case; gives the case that it leads to already."""
         return await self.context.store.submit(
             Command(
                 decide=decide_link,
-                facts=(tenant, case_id, link),
+                facts=(tenant, case_id, link, lapses),
                 load=(case_id,),
                 lookups=(link,),
                 lane=case_id,
@@ -76,12 +80,13 @@ class Linker:
 
 
 def decide_link(
-    facts: tuple[TenantId, CaseId, Lookup], views: Views, found: Found
+    facts: tuple[TenantId, CaseId, Lookup, Mapping[Lookup, int]], views: Views, found: Found
 ) -> Changes[CaseId | None]:
     """Pure: claim the link unless somebody has it."""
-    tenant, case_id, link = facts
+    tenant, case_id, link, lapses = facts
     holder = found.get(link)
     changes: Changes[CaseId | None] = Changes(result=holder)
     if holder is None:
         changes.claims.append((link, case_id, tenant))
+        changes.lapses |= lapses
     return changes

@@ -4,13 +4,15 @@ An order may name its payment's transaction number and its waybill's number. A p
 nobody has named yet is kept as UNLINKED with a deadline and tried again when an order names it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from gateway.domain.case import CaseKey
 from gateway.domain.codec import paper_from_doc, paper_to_doc
 from gateway.domain.ids import EffectId, TenantId, effect_id
 from gateway.domain.papers import Order, Paper, PaperKind, PaymentSlip, Waybill, kind_of
+from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.incoming import Incoming
 from gateway.ports import (
@@ -27,11 +29,14 @@ from gateway.ports import (
 
 RELINK = "relink"
 UNLINKED = "unlinked"
+_LINK: Final = "link:"
+_WAYBILL_CLAIMS: Final = frozenset({"waybill", "export_waybill"})
+_DAY_US: Final = 86_400 * SECOND_US
 
 
 def link_of(tenant: TenantId, kind: PaperKind, number: str) -> Lookup:
     """The link under which a number of a paper leads to a case of this tenant."""
-    return Lookup(f"link:{tenant}", f"{kind.value}|{number}")
+    return Lookup(f"{_LINK}{tenant}", f"{kind.value}|{number}")
 
 
 def own_link(tenant: TenantId, paper: Paper) -> Lookup | None:
@@ -55,6 +60,26 @@ def named_links(tenant: TenantId, paper: Paper) -> list[Lookup]:
     if paper.waybill_no:
         links.append(link_of(tenant, PaperKind.WAYBILL, paper.waybill_no))
     return links
+
+
+def lapses_of(
+    numbers: Iterable[Lookup], profile: FilingProfile | None, now: int
+) -> dict[Lookup, int]:
+    """From when on those of these numbers that are claimed now and are waybills' are free again.
+
+    Carriers use their numbers again after six months (CEB511), nobody else does.
+    """
+    if profile is None:
+        return {}
+    until = now + profile.waybill_window_days * _DAY_US
+    return {one: until for one in numbers if _is_of_waybill(one)}
+
+
+def _is_of_waybill(number: Lookup) -> bool:
+    is_link = number.kind.startswith(_LINK)
+    return number.kind in _WAYBILL_CLAIMS or (
+        is_link and number.value.startswith(f"{PaperKind.WAYBILL.value}|")
+    )
 
 
 def waiting_claim(link: Lookup) -> Lookup:

@@ -36,6 +36,7 @@ from gateway.flow.around import uses_of
 from gateway.flow.clockwork import local_date
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.ingest import claim_of
+from gateway.flow.links import lapses_of
 from gateway.flow.match import Bench, settle
 from gateway.flow.normalise import composed
 from gateway.flow.preflight import WithGoods
@@ -597,6 +598,8 @@ def _corrected(
         taken = None if holder in (None, view.key.case_id) else str(holder)
         if holder is None:
             changes.claims.append((claim, view.key.case_id, view.key.tenant))
+            profile = facts.context.master.profile(view.key.tenant, view.key.profile_id)
+            changes.lapses |= lapses_of([claim], profile, facts.now)
     if taken is not None:
         entry["taken"] = taken
     if stamp is not None and stamp.earlier:

@@ -232,12 +232,16 @@ class CaseView:
 
 @dataclass(slots=True)
 class Changes(Generic[R]):
-    """What a decision wants stored beside the events on its views; all of it commits, or none."""
+    """What a decision wants stored beside the events on its views; all of it commits, or none.
+
+    ``lapses`` says from when on a claim holds nothing any more (micros); others hold for good.
+    """
 
     result: R
     papers: list[tuple[CaseId, PaperRevision]] = field(default_factory=list)
     raws: list[RawBlob] = field(default_factory=list)
     claims: list[tuple[Lookup, CaseId, TenantId]] = field(default_factory=list)
+    lapses: dict[Lookup, int] = field(default_factory=dict)
     waits: list[tuple[CaseId, TenantId, str]] = field(default_factory=list)
     waits_over: list[CaseId] = field(default_factory=list)
     messages: list[NewMessage] = field(default_factory=list)

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
 
 from gateway.api.decode import to_paper
 from gateway.api.edge import ORDER, PAYMENT, WAYBILL
@@ -15,7 +17,7 @@ from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepa
 from gateway.app.serve import running
 from gateway.domain.case import CaseStage
 from gateway.domain.ids import CaseId, TenantId
-from gateway.domain.papers import PaperKind, PaymentSlip
+from gateway.domain.papers import PaperKind, PaymentSlip, Waybill
 from gateway.flow.incoming import Incoming, IntakeResult, IntakeStatus
 from gateway.flow.linking import LinkOutcome, decide_link
 from gateway.flow.links import link_of
@@ -138,14 +140,66 @@ async def test_a_number_that_leads_elsewhere_is_not_given_away(tmp_path: Path) -
         holder = CaseId("f" * 24)
         command = Command(
             decide=decide_link,
-            facts=(TENANT, result.case_id, claimed),
+            facts=(TENANT, result.case_id, claimed, {}),
             load=(result.case_id,),
             lookups=(claimed,),
         )
-        assert decide_link((TENANT, holder, claimed), {}, {claimed: holder}).claims == []
+        assert decide_link((TENANT, holder, claimed, {}), {}, {claimed: holder}).claims == []
         assert await gateway.store.submit(command) is None
         (elsewhere,) = await gateway.ingest.take([order])
         assert elsewhere.case_id is not None
         link = gateway.web.linker.link
         outcome = await link(TENANT, elsewhere.case_id, PaperKind.PAYMENT, number)
         assert outcome is LinkOutcome.TAKEN
+
+
+async def test_a_waybill_number_is_free_again_after_six_months(tmp_path: Path) -> None:
+    """A payment's number never is; both papers of the later order find their case alone."""
+    (_, (order, payment, waybill)) = linked_papers()
+    (later,) = demo_orders(PROFILE, 1, 6, problems=False, run="E")
+    assert later.payment is not None
+    assert isinstance(waybill.paper, Waybill)
+    doc = later.order | {"waybill_no": waybill.paper.waybill_no}
+    slip = incoming(later.payment, PAYMENT)
+    async with working(tmp_path) as gateway:
+        (first,) = await gateway.ingest.take([order])
+        await gateway.ingest.take([payment, waybill])
+        (second, _, refused) = await gateway.ingest.take(
+            [incoming(doc, ORDER), slip, with_number(waybill, later)]
+        )
+        assert "CLAIM-WAYBILL" in told(refused)
+        rows = await months_pass(gateway)
+        assert {kind.partition(":")[0] for kind, _ in rows} == {"waybill", "link"}
+        now = gateway.context.clock.now()
+        days = {round((at - now) / 86_400_000_000) for _, at in rows}
+        assert days == {demo_profile().waybill_window_days}
+        # Sent again, the refused number is this order's; and it leads there, too.
+        (again,) = await gateway.ingest.take([with_number(waybill, later)])
+        assert again.status is IntakeStatus.ACCEPTED
+        assert "CLAIM-WAYBILL" not in told(again)
+        await gateway.ingest.take([incoming(doc | {"note": "again"}, ORDER)])
+        (led,) = await gateway.ingest.take([waybill])
+        (paid,) = await gateway.ingest.take([payment])
+        assert (led.case_id, paid.case_id) == (second.case_id, first.case_id)
+
+
+def with_number(waybill: Incoming, order: DemoOrder) -> Incoming:
+    """The waybill as it names an order."""
+    return replace(waybill, paper=replace(waybill.paper, order_no=order.order_no))
+
+
+def told(result: IntakeResult) -> set[str]:
+    """The rules that the verdict of a paper's case names."""
+    return set() if result.verdict is None else {one.rule for one in result.verdict.findings}
+
+
+async def months_pass(gateway: Gateway) -> list[tuple[str, int]]:
+    """Let every claim that lapses have lapsed; gives kinds and ends as they were."""
+
+    def pass_by(on: Connection) -> list[tuple[str, int]]:
+        ending = "FROM claim WHERE lapses_at IS NOT NULL"
+        rows = [tuple(row) for row in on.execute(text(f"SELECT kind, lapses_at {ending}"))]
+        on.execute(text("UPDATE claim SET lapses_at = 1 WHERE lapses_at IS NOT NULL"))
+        return rows
+
+    return await gateway.store.execute(pass_by)

@@ -65,7 +65,10 @@ class _Deployment:
     async def holders(self, lookups: Sequence[Lookup]) -> Mapping[Lookup, CaseId]:
         """Which cases hold these numbers already."""
         async with self.reader.access.read() as reading:
-            return await reading.run_sync(lambda on: find_claims(on, self.reader.keys, lookups))
+            now = self.reader.clock.now()
+            return await reading.run_sync(
+                lambda on: find_claims(on, self.reader.keys, lookups, now)
+            )
 
     async def packs(self) -> Sequence[StoredPack]:
         """The rule packs of the deployment."""

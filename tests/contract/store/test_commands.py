@@ -17,6 +17,7 @@ from store.events import GENESIS, event_hash
 from store.open import StoreLimits
 from store.writer import WriterLimits
 from tests.contract.store.support import (
+    NOW,
     TENANT,
     Bench,
     Crash,
@@ -180,6 +181,50 @@ async def test_a_reference_is_found_within_one_group(url: str) -> None:
     async with opened(url, limits=StoreLimits(lanes=1)) as bench:
         got = await bench.store.submit_all([claim(ONE), claim(TWO), claim(ONE)])
         assert got == [{}, {REFERENCE: ONE.case_id}, {REFERENCE: ONE.case_id}]
+
+
+def claim_for(key: CaseKey, seconds: int) -> Command[Found]:
+    """A claim that lapses so many seconds after the benches' first moment."""
+
+    def fill(changes: Changes[Found], views: Views, found: Found) -> None:
+        views[key.case_id].record(held())
+        if found.get(REFERENCE, key.case_id) == key.case_id:
+            changes.claims.append((REFERENCE, key.case_id, TENANT))
+            changes.lapses[REFERENCE] = NOW + seconds * 1_000_000
+
+    return changing(fill, create=(key,), lookups=(REFERENCE,), lane=key.order_no)
+
+
+async def test_a_reference_is_free_again_when_its_claim_has_lapsed(bench: Bench) -> None:
+    await bench.store.submit(claim_for(ONE, 10))
+    bench.clock.time = NOW + 10_000_000 - 1
+    assert await bench.store.submit(claim_for(TWO, 20)) == {REFERENCE: ONE.case_id}
+    assert await bench.store.find_claims([REFERENCE]) == {REFERENCE: ONE.case_id}
+    bench.clock.time += 1
+    assert await bench.store.find_claims([REFERENCE]) == {}
+    # Of two that come at once only one gets it, for a time of its own.
+    got = await bench.store.submit_all([claim_for(TWO, 20), claim_for(THREE, 20)])
+    assert got.count({}) == 1
+    assert await bench.rows("SELECT count(*), max(lapses_at) FROM claim") == [(1, NOW + 20_000_000)]
+    holder = (await bench.store.find_claims([REFERENCE]))[REFERENCE]
+    assert holder in (TWO.case_id, THREE.case_id)
+    assert await bench.store.submit(claim_for(ONE, 30)) == {REFERENCE: holder}
+
+
+@pytest.mark.needs_postgres
+async def test_processes_that_race_for_a_lapsed_reference_agree_on_a_holder(
+    postgres_url: str,
+) -> None:
+    async with opened(postgres_url) as one, opened(postgres_url) as two:
+        await one.store.submit(claim_for(ONE, 10))
+        one.clock.time = two.clock.time = NOW + 10_000_000
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(one.store.submit(claim_for(TWO, 20)))
+            second = tasks.create_task(two.store.submit(claim_for(THREE, 20)))
+        holders = await one.store.find_claims([REFERENCE])
+        winner = TWO if first.result() == {} else THREE
+        assert [first.result(), second.result()].count({}) == 1
+        assert holders == {REFERENCE: winner.case_id}
 
 
 async def test_a_claim_made_without_looking_is_refused(bench: Bench) -> None:
