@@ -76,7 +76,7 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
         return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
     events = _unwanted_release(state, declaration, fact)
     if events is None:
-        events = _word_events(declaration, fact)
+        events = _word_events(_reopened(state, declaration, fact), fact)
         if state.asked is None:
             events = [*events, *_freed(declaration, events)]
     return ReceiptDecision((*events, *_follow_up(state, declaration, events)))
@@ -199,6 +199,23 @@ def _is_older_version(
     sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
     tolerance = 0 if fact.word in _OF_ONE_TRY else EARLY_TOLERANCE_US
     return fact.returned_at_us < sent_second - tolerance
+
+
+def _reopened(
+    state: CaseState, declaration: DeclarationState, fact: ReceiptFact
+) -> DeclarationState:
+    """As sent, where only "exists already" rejected a first try and customs now speaks of it.
+
+    That answer may overtake the 2 of the very try that it is about; it proves no more than that
+    something was lodged. Whatever customs says of this copNo afterwards tells what became of it.
+    The fold keeps no returnTime of such an answer: one that has a time was rejected in earnest.
+    """
+    is_doubtful = declaration.stage is _S.REJECTED and declaration.returned_at is None
+    if not is_doubtful or state.declaration(declaration.kind) is not declaration:
+        return declaration
+    if fact.word not in DECLARATION[declaration.kind]:
+        return declaration
+    return declaration._replace(stage=_S.SENT)
 
 
 def _word_events(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:

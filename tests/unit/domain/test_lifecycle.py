@@ -299,6 +299,24 @@ def test_a_duplicate_answer_proves_at_most_that_the_first_try_arrived() -> None:
     assert stage(lodged) is DeclarationStage.ACCEPTED
 
 
+def test_what_only_exists_already_rejected_goes_on_when_customs_speaks_of_it() -> None:
+    doubled = received(inventory_sent(), fact(Word.DUPLICATE, 2, status="-621004"))
+    assert stage(doubled) is DeclarationStage.REJECTED
+    # The 2 of the same try was overtaken; nothing is said twice, nothing alarms.
+    lodged = received(doubled, fact(Word.LODGED, 1))
+    assert stage(lodged) is DeclarationStage.LODGED
+    assert "answer_after_rejection" not in lodged.alarms
+    released = received(lodged, fact(Word.ACCEPTED, 3), fact(Word.RELEASED, 4))
+    assert stage(released) is DeclarationStage.RELEASED
+    # A release without its siblings still waits for them.
+    assert stage(received(doubled, fact(Word.RELEASED, 4))) is DeclarationStage.REJECTED
+    # Customs' own rejection is final, before and after it.
+    refused = received(doubled, fact(Word.REJECTED, 3))
+    assert stage(received(refused, fact(Word.ACCEPTED, 5))) is DeclarationStage.REJECTED
+    # Neither does another failure of that try reopen anything.
+    assert stage(received(doubled, fact(Word.FAILED_SYSTEM, 3))) is DeclarationStage.REJECTED
+
+
 def test_negative_answers_by_class() -> None:
     assert stage(received(inventory_sent(), fact(Word.FAILED, 2))) is DeclarationStage.REJECTED
     signature = received(inventory_sent(), fact(Word.FAILED_SIGNATURE, 2))
