@@ -363,6 +363,12 @@ class StageOut(Out):
     stage: CaseStage
 
 
+class ReportedOut(Out):
+    """Where each case of a report stands: a report moves none of them."""
+
+    cases: list[StageOut]
+
+
 class RepairItemOut(Out):
     """One case of a repair; a personal value is masked, ``stage`` is the case's after it."""
 

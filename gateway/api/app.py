@@ -253,6 +253,16 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
             Body.OBJECT, edge.DeliveryIn, answers.StageOut,
         ),
         Route(
+            "POST", "/v1/site-arrivals", cases.arrived,
+            "Exported parcels of a bill reached the supervised site: the report (507) is filed",
+            ARRIVALS, Body.OBJECT, edge.SiteArrivalIn, answers.ReportedOut,
+        ),
+        Route(
+            "POST", "/v1/departures", cases.departed,
+            "Exported parcels of a bill left the country: the carrier's report (509) is filed",
+            WAYBILL_SENDERS, Body.OBJECT, edge.DepartureIn, answers.ReportedOut,
+        ),
+        Route(
             "POST", "/v1/preflight", preflights.foresee,
             "What would become of the papers of an order; nothing is stored", SENDERS,
             Body.OBJECT, edge.PreflightIn, answers.ForeseenOut,

@@ -1,7 +1,7 @@
 """Routes about cases: lists, one case with everything on it, commands, exact bytes."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import orjson
 
 from gateway.api.call import XML_TYPE, Answer, Call
 from gateway.api.decode import decode
-from gateway.api.edge import ACKS, ASK, DELIVERY, ENDPOINT, HOLD
+from gateway.api.edge import ACKS, ASK, DELIVERY, DEPARTURE, ENDPOINT, HOLD, SITE_ARRIVAL
 from gateway.api.faults import Fault
 from gateway.api.notices import made_view
 from gateway.api.problems import P, Problem, Refusal, refuse
@@ -21,6 +21,7 @@ from gateway.api.views import detail_view, endpoint_view, reply_view, row_view, 
 from gateway.domain.asking import REASONS, Answered, Ask
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import to_micros
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
 from gateway.flow.desk import Reply
@@ -122,10 +123,34 @@ class Cases:
         try:
             stage = await desk.delivered(call.tenant, case_id, at, _by(call))
         except InvalidValue as error:
-            raise Refusal(Problem(P.INVALID_FIELDS, (value_fault(error),))) from None
+            raise _not_fitting(error) from None
         if stage is None:
             raise refuse(P.NOT_FOUND)
         return _json(stage_view(case_id, stage))
+
+    async def arrived(self, call: Call) -> Answer:
+        """Exported parcels reached the supervised site; said again it changes nothing."""
+        given = decode(SITE_ARRIVAL, call.body)
+        facts = {"vehicle_no": given.vehicle_no}
+        return await self._report(call, DeclarationKind.SITE_ARRIVAL, given.cases, facts)
+
+    async def departed(self, call: Call) -> Answer:
+        """Exported parcels left the country; said again it changes nothing."""
+        given = decode(DEPARTURE, call.body)
+        said = {"transport_no": given.transport_no, "voyage_no": given.voyage_no}
+        facts = {name: value for name, value in said.items() if value is not None}
+        facts["left_at"] = given.left_at.isoformat()
+        return await self._report(call, DeclarationKind.DEPARTURE, given.cases, facts)
+
+    async def _report(
+        self, call: Call, kind: DeclarationKind, cases: Sequence[str], facts: Mapping[str, str]
+    ) -> Answer:
+        named = [CaseId(one) for one in cases]
+        try:
+            stages = await self._services.desk.report(kind, call.tenant, named, facts)
+        except InvalidValue as error:
+            raise _not_fitting(error) from None
+        return _json({"cases": [stage_view(one, stage) for one, stage in stages.items()]})
 
     async def _command(
         self,
@@ -197,6 +222,10 @@ class Cases:
             with_ed25519=given.ed25519,
         )
         return Answer(orjson.dumps(made_view(made)), 201)
+
+
+def _not_fitting(error: InvalidValue) -> Refusal:
+    return Refusal(Problem(P.INVALID_FIELDS, (value_fault(error),)))
 
 
 def _json(doc: Any) -> Answer:

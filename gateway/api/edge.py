@@ -453,6 +453,28 @@ class DeliveryIn(Edge):
     at: Moment
 
 
+class _ReportIn(Edge):
+    """Something that became of parcels of one bill: up to 1,000 cases, which go into one record."""
+
+    cases: Annotated[list[Annotated[str, _reference(64)]], Field(min_length=1, max_length=1000)]
+
+
+class SiteArrivalIn(_ReportIn):
+    """Parcels of one bill reached the supervised site, on which vehicle (its plate)."""
+
+    vehicle_no: Annotated[str, _reference(100)]
+
+
+class DepartureIn(_ReportIn):
+    """Parcels of one bill left the country. What the waybills say of ship, flight and voyage need
+    not be said again.
+    """
+
+    left_at: Moment
+    transport_no: Annotated[str, _reference(100)] | None = None
+    voyage_no: Annotated[str, _reference(32)] | None = None
+
+
 class SignatureIn(Edge):
     """What is to be signed, as base64: a whole ``document``, or ``data``, a SignedInfo built over
     one. ``key`` names a key ring that was offered to you.
@@ -623,6 +645,8 @@ PACK: Final[TypeAdapter[PackIn]] = TypeAdapter(PackIn)
 PACK_MOVE: Final[TypeAdapter[PackMoveIn]] = TypeAdapter(PackMoveIn)
 PACK_TRIAL: Final[TypeAdapter[PackTrialIn]] = TypeAdapter(PackTrialIn)
 PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
+SITE_ARRIVAL: Final[TypeAdapter[SiteArrivalIn]] = TypeAdapter(SiteArrivalIn)
+DEPARTURE: Final[TypeAdapter[DepartureIn]] = TypeAdapter(DepartureIn)
 DELIVERY: Final[TypeAdapter[DeliveryIn]] = TypeAdapter(DeliveryIn)
 HOLD: Final[TypeAdapter[HoldIn]] = TypeAdapter(HoldIn)
 ROTATION: Final[TypeAdapter[RotationIn]] = TypeAdapter(RotationIn)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
+from gateway.domain.declaration import DeclarationKind
 from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, EndpointId, KeyId, TenantId
@@ -132,6 +133,16 @@ class Desk(Protocol):
         self, tenant: TenantId, case_id: CaseId, at: datetime, by: str
     ) -> CaseStage | None:
         """File that the parcel of a case was delivered; None when there is no such case."""
+        ...
+
+    async def report(
+        self,
+        kind: DeclarationKind,
+        tenant: TenantId,
+        cases: Sequence[CaseId],
+        facts: Mapping[str, str],
+    ) -> Mapping[CaseId, CaseStage]:
+        """File what became of exported parcels of one bill, for all of them or for none."""
         ...
 
     async def record_download(

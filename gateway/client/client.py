@@ -35,6 +35,7 @@ from gateway.client.values import (
     PaperTaken,
     RepairLine,
     Replayed,
+    Reported,
     Stage,
     TenantLine,
 )
@@ -220,6 +221,22 @@ class ClearanceClient:
     ) -> Asked:
         """Whether it can still be stopped: ``what`` is change, redeclare, cancel or return."""
         return cast(Asked, await self._command(case_id, what, {"reason": reason}, version))
+
+    async def report_arrival(self, cases: Sequence[str], *, vehicle_no: str) -> Reported:
+        """File that exported parcels of one bill reached the supervised site (507)."""
+        doc = {"cases": list(cases), "vehicle_no": vehicle_no}
+        return cast(Reported, await self._post("/v1/site-arrivals", doc))
+
+    async def report_departure(
+        self, cases: Sequence[str], left_at: str, **conveyance: str
+    ) -> Reported:
+        """File that exported parcels of one bill left the country (509).
+
+        ``left_at`` is ISO 8601 with its zone; ``transport_no`` and ``voyage_no`` where the waybills
+        do not name them.
+        """
+        doc = {"cases": list(cases), "left_at": left_at, **conveyance}
+        return cast(Reported, await self._post("/v1/departures", doc))
 
     async def _command(
         self, case_id: str, name: str, doc: JSON | None, version: int | None

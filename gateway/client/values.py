@@ -117,6 +117,12 @@ class Stage(TypedDict):
     stage: str
 
 
+class Reported(TypedDict):
+    """Where each case of a report stands: a report moves none of them."""
+
+    cases: list[Stage]
+
+
 class Foreseen(TypedDict):
     """What would become of papers; nothing was stored."""
 

@@ -43,12 +43,18 @@ class DeclarationKind(StrEnum):
     @property
     def is_list(self) -> bool:
         """Whether one record of it lists parcels of a consignment, each a case of its own."""
-        return self in (DeclarationKind.ENTRY_LIST, DeclarationKind.MASTER_LIST)
+        return self in (DeclarationKind.ENTRY_LIST, DeclarationKind.MASTER_LIST) or self.is_report
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it says what became of a consignment; filed when somebody reports it."""
+        return self in (DeclarationKind.SITE_ARRIVAL, DeclarationKind.DEPARTURE)
 
     @property
     def is_of_papers(self) -> bool:
         """Whether who files the papers files it too: a paper, or what becomes of its parcel."""
-        return self.is_paper or self is DeclarationKind.WAYBILL_STATUS
+        told = (DeclarationKind.WAYBILL_STATUS, DeclarationKind.DEPARTURE)
+        return self.is_paper or self in told
 
     @property
     def is_inventory(self) -> bool:

@@ -73,7 +73,7 @@ def _listed(
     if not is_numbered or state.asked is not None:
         return []
     return [
-        _requested(state, key, kind, inventory, profile, {})
+        requested_event(state, key, kind, inventory, profile, {})
         for kind in consigning.files
         if not any(
             one.kind is kind
@@ -108,10 +108,10 @@ def _cancellation(state: CaseState, key: CaseKey, profile: FilingProfile) -> Eve
         for one in earlier
     ):
         return None
-    return _requested(state, key, kind, inventory, profile, {"reason": state.asked.reason})
+    return requested_event(state, key, kind, inventory, profile, {"reason": state.asked.reason})
 
 
-def _requested(
+def requested_event(
     state: CaseState,
     key: CaseKey,
     kind: DeclarationKind,
@@ -163,7 +163,7 @@ def return_event(
         "value": plain(share.value),
         "tax": plain(share.tax),
     }
-    return _requested(state, key, DeclarationKind.RETURN, inventory, profile, asked)
+    return requested_event(state, key, DeclarationKind.RETURN, inventory, profile, asked)
 
 
 def delivery_event(state: CaseState, key: CaseKey, profile: FilingProfile, at: str) -> Event | None:

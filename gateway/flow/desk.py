@@ -29,6 +29,7 @@ from gateway.flow.context import Context
 from gateway.flow.match import Bench, declare_effect, plan, record_planned, settle
 from gateway.flow.notify import Ack, acknowledge_command
 from gateway.flow.remedies import Settled, Settlement, settle_command
+from gateway.flow.reports import Report, Stages, report_command
 from gateway.flow.return_watch import watch_return
 from gateway.flow.status import stage_notices
 from gateway.ports import CaseView, Changes, Command, Decide, Found, Views
@@ -156,6 +157,21 @@ class Desk:
         """
         asked = self._asked(Action.RECHECK, tenant, case_id, by, "", None)
         return await self._run(decide_delivered, replace(asked, at=at))
+
+    async def report(
+        self,
+        kind: DeclarationKind,
+        tenant: TenantId,
+        cases: Sequence[CaseId],
+        facts: Mapping[str, str],
+    ) -> Stages:
+        """File what became of parcels of one bill (507, 509), for all of them or for none.
+
+        Saying it again changes nothing. Raises ``InvalidValue`` naming a case by its place.
+        """
+        now = self.context.clock.now()
+        asked = Report(kind, tenant, tuple(dict.fromkeys(cases)), facts, self.context, now)
+        return await self.context.store.submit(report_command(asked))
 
     async def record_download(
         self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str

@@ -14,6 +14,7 @@ from gateway.domain.ids import CaseId, TenantId, effect_id
 from gateway.domain.papers import Order, PaperKind, PaperRevision
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import FilingProfile
+from gateway.domain.reports import report_key
 from gateway.flow.around import circumstances, reserve
 from gateway.flow.clockwork import local_date
 from gateway.flow.filing_plan import plan_filings
@@ -153,13 +154,17 @@ def record_planned(view: CaseView, changes: Changes[Any], bench: Bench, event: E
 
 
 def _list_effect(view: CaseView, bench: Bench, kind: DeclarationKind, version: int) -> Effect:
-    """The outbox row of a parcel that is gathered with the others of its bill."""
+    """The outbox row of a parcel that is gathered with the others of its bill; what is reported
+    together is filed at once, and apart from what was reported otherwise.
+    """
     consigning, waybill = bench.profile.consigning, view.state.paper(PaperKind.WAYBILL)
     assert consigning is not None
     assert waybill is not None
     effect = declare_effect(view.key, bench.profile, kind, version, bench.now)
-    due_at = consigning.due_after(bench.now)
-    return replace(effect, group=f"{effect.group}/{waybill.bill}", due_at=due_at)
+    group = f"{effect.group}/{waybill.bill}"
+    if kind.is_report:
+        return replace(effect, group=f"{group}/{report_key(view.state.declarations[-1])}")
+    return replace(effect, group=group, due_at=consigning.due_after(bench.now))
 
 
 def declare_effect(

@@ -1,10 +1,12 @@
-"""Lists of parcels: the entry list (711) of an import, the master list (607) of an export.
+"""Lists of parcels: the entry list (711) of an import, the master list (607) of an export; what
+reached the site (507) and what left the country (509).
 
 One record lists everything that was gathered under one bill with one carrier; each parcel is a case
 of its own and stands in it by its waybill, in a 607 also by its inventory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -17,16 +19,24 @@ from adapters.customs.ceb.follow_ups import carrier_of, stamp_of, text_of
 from adapters.customs.ceb.inventory import rounded
 from adapters.customs.ceb.records import FieldFault, RecordFaults, write_or_fault
 from gateway.domain.declaration import DeclarationKind
-from gateway.domain.documents import Conveyance, EntryList, ListedParcel, MasterList
+from gateway.domain.documents import (
+    Conveyance,
+    Departure,
+    EntryList,
+    ListedParcel,
+    MasterList,
+    SiteArrival,
+)
 from gateway.domain.papers import Waybill
-from gateway.domain.profile import FilingProfile
+from gateway.domain.profile import FilingProfile, Party
 from gateway.ports import DeclarationInput
 from schemas.plan import MessagePlan
 from schemas.writer import MessageWriter, compile_writer
 
 _ARGUMENTS: Final = ("it", "rows", "part", "parts")
 _ZERO: Final = Decimal(0)
-_Make = Callable[[Sequence[DeclarationInput], FilingProfile], EntryList | MasterList]
+_Listed = EntryList | MasterList | SiteArrival | Departure
+_Make = Callable[[Sequence[DeclarationInput], FilingProfile], _Listed]
 
 
 class ListRecords:
@@ -55,11 +65,16 @@ def records(kind: DeclarationKind) -> Callable[[MessagePlan, FilingProfile], Lis
     return partial(ListRecords, kind=kind)
 
 
-def _entry_list(given: Sequence[DeclarationInput], profile: FilingProfile) -> EntryList:
-    first, waybills = given[0], _waybills(given)
+def _operator(profile: FilingProfile, head: str) -> Party:
     operator = profile.consigning.operator if profile.consigning is not None else None
     if operator is None:
-        raise RecordFaults([FieldFault("DeliveryHead/operatorCode", "is of the filing profile")])
+        raise RecordFaults([FieldFault(f"{head}/operatorCode", "is of the filing profile")])
+    return operator
+
+
+def _entry_list(given: Sequence[DeclarationInput], profile: FilingProfile) -> EntryList:
+    first, waybills = given[0], _waybills(given)
+    operator = _operator(profile, "DeliveryHead")
     return EntryList(
         stamp=stamp_of(first),
         cop_no=first.declaration.cop_no,
@@ -90,6 +105,43 @@ def _master_list(given: Sequence[DeclarationInput], profile: FilingProfile) -> M
     )
 
 
+def _site_arrival(given: Sequence[DeclarationInput], profile: FilingProfile) -> SiteArrival:
+    first, waybills = given[0], _waybills(given)
+    return SiteArrival(
+        stamp=stamp_of(first),
+        cop_no=first.declaration.cop_no,
+        customs_code=profile.customs_code,
+        operator=_operator(profile, "ArrivalHead"),
+        carrier=carrier_of(profile, waybills[0]),
+        conveyance=_conveyance(profile, waybills),
+        domestic_transport_no=text_of(first.declaration, "vehicle_no") or "",
+        parcels=[ListedParcel(one.waybill_no) for one in waybills],
+        loct_no=profile.loct_no,
+    )
+
+
+def _departure(given: Sequence[DeclarationInput], profile: FilingProfile) -> Departure:
+    first, waybills = given[0], _waybills(given)
+    left_at = text_of(first.declaration, "left_at")
+    if left_at is None:
+        raise RecordFaults([FieldFault("DepartureHead/leaveTime", "needs the time of departure")])
+    known = _conveyance(profile, waybills)
+    return Departure(
+        stamp=stamp_of(first),
+        cop_no=first.declaration.cop_no,
+        customs_code=profile.customs_code,
+        carrier=carrier_of(profile, waybills[0]),
+        conveyance=Conveyance(
+            known.mode,
+            text_of(first.declaration, "transport_no") or known.name,
+            text_of(first.declaration, "voyage_no") or known.voyage_no,
+            known.bill_no,
+        ),
+        left_at=datetime.fromisoformat(left_at),
+        parcels=[ListedParcel(one.waybill_no) for one in waybills],
+    )
+
+
 def _waybills(given: Sequence[DeclarationInput]) -> list[Waybill]:
     found = [one.waybill for one in given if one.waybill is not None]
     if len(found) != len(given):
@@ -110,9 +162,13 @@ def _conveyance(profile: FilingProfile, waybills: Sequence[Waybill]) -> Conveyan
 _MAKES: Final[Mapping[DeclarationKind, _Make]] = {
     DeclarationKind.ENTRY_LIST: _entry_list,
     DeclarationKind.MASTER_LIST: _master_list,
+    DeclarationKind.SITE_ARRIVAL: _site_arrival,
+    DeclarationKind.DEPARTURE: _departure,
 }
 MAPPED: Final[Mapping[DeclarationKind, Mapped]] = {
     DeclarationKind.ENTRY_LIST: documents.ENTRY_LIST,
     DeclarationKind.MASTER_LIST: documents.MASTER_LIST,
+    DeclarationKind.SITE_ARRIVAL: documents.SITE_ARRIVAL,
+    DeclarationKind.DEPARTURE: documents.DEPARTURE,
 }
 """How each kind of list is written."""

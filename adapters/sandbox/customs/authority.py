@@ -55,6 +55,8 @@ _WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: ("-623008", "-623017"),
         Kind.ENTRY_LIST: ("-800006", "-800001"),
         Kind.MASTER_LIST: ("-800006", "-800001"),
+        Kind.SITE_ARRIVAL: ("-800006", "-800001"),
+        Kind.DEPARTURE: ("-800006", "-800001"),
     }
 )
 _REQUESTED: Final = (
@@ -79,6 +81,10 @@ _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: ("agentCode", "copNo", "preNo", "invtNo"),
         Kind.ENTRY_LIST: ("customsCode", "operatorCode", "copNo", "preNo"),
         Kind.MASTER_LIST: ("agentCode", "logisticsCode", "copNo", "preNo", "billNo", "msgSeqNo"),
+        Kind.SITE_ARRIVAL: (
+            *("operatorCode", "logisticsCode", "preNo", "copNo", "billNo", "msgSeqNo"),
+        ),
+        Kind.DEPARTURE: ("logisticsCode", "copNo", "preNo", "msgSeqNo"),
     }
 )
 
@@ -264,6 +270,8 @@ class CustomsAuthority:
         filing.last_time = now
         get = paper.head.get
         fields = {name: get(name, "") for name in _REPEATED[filing.kind]}
+        if filing.kind.is_report:
+            fields["preNo"] = filing.pre_no
         if filing.kind.is_inventory:
             fields["preNo"] = filing.pre_no
             fields["invtNo"] = filing.invt_no

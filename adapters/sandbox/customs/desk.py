@@ -51,6 +51,8 @@ _KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: ("agentCode", "copNo"),
         Kind.ENTRY_LIST: ("operatorCode", "copNo"),
         Kind.MASTER_LIST: ("agentCode", "copNo"),
+        Kind.SITE_ARRIVAL: ("operatorCode", "copNo"),
+        Kind.DEPARTURE: ("logisticsCode", "copNo"),
     }
 )
 # Exists already; nothing to change; its inventory is declared; older than what is held. The error
@@ -65,6 +67,8 @@ _COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
         Kind.EXPORT_WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
         Kind.ENTRY_LIST: ("-800003", "-800001", "-800001", "-800005"),
         Kind.MASTER_LIST: ("-800003", "-800001", "-800001", "-800005"),
+        Kind.SITE_ARRIVAL: ("-800003", "-800001", "-800001", "-800005"),
+        Kind.DEPARTURE: ("-800003", "-800001", "-800001", "-800005"),
     }
 )
 # No such inventory; it stands where this cannot be asked; asked already.
@@ -99,6 +103,8 @@ _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: "-623026",
         Kind.ENTRY_LIST: "-800001",
         Kind.MASTER_LIST: "-800001",
+        Kind.SITE_ARRIVAL: "-800001",
+        Kind.DEPARTURE: "-800001",
     }
 )
 _PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = MappingProxyType(
@@ -334,6 +340,8 @@ class Desk:
         if filing is None:
             scenario = self._scenario(kind, paper)
             filing = Filing(kind, key, scenario, submission.sender, paper)
+            if kind.is_report:
+                filing.pre_no = self._pre_no(submission.now)
             books.requests[kind, *key] = filing
         return filing
 
@@ -510,6 +518,8 @@ class Desk:
             return eport("-800000")
         if paper.get("appStatus") != "2" or len(set(numbers)) != len(numbers):
             return eport("-800001", "logisticsNo")
+        if kind.is_report:
+            return self._report_fault(kind, paper)
         books = self._ledger.side(kind)
         for line in paper.lines:
             if not line.get("invtNo"):
@@ -519,6 +529,18 @@ class Desk:
                 return eport("-800001", "invtNo")
             if inventory.paper.get("logisticsNo") != line.get("logisticsNo"):
                 return eport("-800001", "invtNo")
+        return None
+
+    def _report_fault(self, kind: Kind, paper: Paper) -> Refusal | None:
+        """Check a report: an inventory lives for each parcel; who leaves was released."""
+        books = self._ledger.side(kind)
+        for line in paper.lines:
+            parcel = paper.get("logisticsCode"), line.get("logisticsNo", "")
+            declared = [one for one in books.by_waybill.get(parcel, ()) if one.live]
+            if kind is Kind.DEPARTURE:
+                declared = [one for one in declared if "800" in one.trail]
+            if not declared:
+                return eport("-800001", "logisticsNo")
         return None
 
     def _enterprise(self, sender: str) -> Enterprise:

@@ -39,11 +39,18 @@ class Kind(StrEnum):
     EXPORT_CANCELLATION = "CEB605Message"
     ENTRY_LIST = "CEB711Message"
     MASTER_LIST = "CEB607Message"
+    SITE_ARRIVAL = "CEB507Message"
+    DEPARTURE = "CEB509Message"
 
     @property
     def is_list(self) -> bool:
         """Whether it lists the parcels of a consignment."""
-        return self in (Kind.ENTRY_LIST, Kind.MASTER_LIST)
+        return self in (Kind.ENTRY_LIST, Kind.MASTER_LIST) or self.is_report
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it tells what became of parcels that were declared."""
+        return self in (Kind.SITE_ARRIVAL, Kind.DEPARTURE)
 
     @property
     def is_inventory(self) -> bool:
@@ -79,6 +86,8 @@ _EXPORTS: Final = frozenset(
         Kind.EXPORT_INVENTORY,
         Kind.EXPORT_CANCELLATION,
         Kind.MASTER_LIST,
+        Kind.SITE_ARRIVAL,
+        Kind.DEPARTURE,
     }
 )
 # Records without a head of their own and without lines.
@@ -201,6 +210,8 @@ _RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: "InvtCancel",
         Kind.ENTRY_LIST: "Delivery",
         Kind.MASTER_LIST: "WayBill",
+        Kind.SITE_ARRIVAL: "Arrival",
+        Kind.DEPARTURE: "Departure",
     }
 )
 _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -212,6 +223,8 @@ _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_INVENTORY: "InventoryList",
         Kind.ENTRY_LIST: "DeliveryList",
         Kind.MASTER_LIST: "WayBillList",
+        Kind.SITE_ARRIVAL: "ArrivalList",
+        Kind.DEPARTURE: "DepartureList",
     }
 )
 
@@ -321,6 +334,20 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
             (
                 *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo", "agentCode"),
                 *("billNo", "logisticsCode", "msgSeqNo"),
+            ),
+        ),
+        Kind.SITE_ARRIVAL: (
+            "ArrivalHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo"),
+                *("operatorCode", "billNo", "logisticsCode", "msgSeqNo"),
+            ),
+        ),
+        Kind.DEPARTURE: (
+            "DepartureHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo"),
+                *("logisticsCode", "billNo", "msgSeqNo"),
             ),
         ),
     }

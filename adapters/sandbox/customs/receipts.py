@@ -73,6 +73,8 @@ _LISTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: "InvtCancelReturn",
         Kind.ENTRY_LIST: "DeliveryReturn",
         Kind.MASTER_LIST: "WayBillReturn",
+        Kind.SITE_ARRIVAL: "ArrivalReturn",
+        Kind.DEPARTURE: "DepartureReturn",
     }
 )
 

@@ -113,6 +113,8 @@ _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
         Kind.EXPORT_INVENTORY: frozenset({ScenarioName.SILENT, ScenarioName.LOST}),
         Kind.ENTRY_LIST: frozenset({ScenarioName.LISTLOST}),
         Kind.MASTER_LIST: frozenset({ScenarioName.LISTLOST}),
+        Kind.SITE_ARRIVAL: frozenset({ScenarioName.LISTLOST}),
+        Kind.DEPARTURE: frozenset({ScenarioName.LISTLOST}),
     }
 )
 _SILENT: Final = frozenset({ScenarioName.SILENT, ScenarioName.ORDERSILENT})
@@ -161,6 +163,10 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return _PARCELS.get(scenario.name, _PARCEL)
     if kind is Kind.PAYMENT and scenario.name is ScenarioName.PAYSEVERAL:
         return ("-401003",)
+    if kind.is_report:
+        # What is reported ends with 399, and has no 120 (508, 510).
+        told = _LISTS.get(scenario.name, _ORDER)
+        return tuple("399" if status == "120" else status for status in told)
     if kind.is_list:
         return _LISTS.get(scenario.name, _ORDER)
     if kind is Kind.FUNDS_RECEIPT:

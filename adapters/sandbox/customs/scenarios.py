@@ -311,16 +311,16 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
             "出口运单永无回执", "the waybill of the export is never answered"
         ),
         ScenarioName.LISTREFUSE: ScenarioText(
-            "提运单号为此编号的清单总分单或入库明细单退单（608、712 = 100）",
-            "the list (607, 711) of a bill with this number is refused: 100",
+            "提运单号为此编号的总分单、入库明细单、运抵单、离境单退单（回执 = 100）",
+            "the list or report (607, 711, 507, 509) of a bill with this number is refused: 100",
         ),
         ScenarioName.LISTSENT: ScenarioText(
-            "提运单号为此编号的清单总分单或入库明细单发送海关成功（2、3、120）",
-            "the list (607, 711) of a bill with this number gets 2, 3, 120",
+            "提运单号为此编号的总分单、入库明细单（2、3、120）、运抵单、离境单（2、3、399）",
+            "the list (607, 711) of a bill with this number gets 2, 3, 120; a 507, 509: 2, 3, 399",
         ),
         ScenarioName.LISTLOST: ScenarioText(
-            "提运单号为此编号的清单总分单或入库明细单永无回执",
-            "the list (607, 711) of a bill with this number is never answered",
+            "提运单号为此编号的总分单、入库明细单、运抵单、离境单永无回执",
+            "the list or report (607, 711, 507, 509) of a bill with this number is never answered",
         ),
         ScenarioName.OUTAGE: ScenarioText(
             "回执通道中断一段时间，恢复后补送全部回执",

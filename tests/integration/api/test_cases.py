@@ -12,6 +12,7 @@ from gateway.api.answers import (
     EndpointList,
     EndpointMade,
     EventPage,
+    ReportedOut,
     StageOut,
 )
 from gateway.domain.case import CaseStage
@@ -133,6 +134,25 @@ async def test_a_delivery_is_told_with_its_time(api: API) -> None:
     problem(await api.post(path, {"at": "yesterday"}), 422, "API-102")
     problem(
         await api.post(path, {"at": "2026-11-12T10:00:00+08:00"}, key="alpha-clerk"), 403, "API-202"
+    )
+
+
+async def test_what_became_of_a_bill_is_reported_for_all_its_cases(api: API) -> None:
+    case, theirs = api.world.case_ids[ALPHA], api.world.case_ids[BETA]
+    arrival, left = {"vehicle_no": "浙A1"}, {"left_at": "2026-11-12T10:00:00+08:00"}
+    for path, facts, key in (
+        ("/v1/site-arrivals", arrival, "alpha-warehouse"),
+        ("/v1/departures", left, "alpha-seller"),
+    ):
+        reply = await api.post(path, {"cases": [case], **facts}, key=key)
+        assert ReportedOut.model_validate_json(reply.body).cases[0].stage == "released"
+        doc = problem(await api.post(path, {"cases": [case, theirs], **facts}), 422, "API-102")
+        assert doc["errors"][0]["path"] == "cases"
+        problem(await api.post(path, {"cases": [], **facts}), 422, "API-102")
+    problem(
+        await api.post("/v1/departures", {"cases": [case], **left}, key="alpha-clerk"),
+        403,
+        "API-202",
     )
 
 

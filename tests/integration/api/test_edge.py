@@ -48,6 +48,9 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/payments", payment_doc(), {"seller", "operator"}),
     ("POST", "/v1/waybills", waybill_doc(), {"seller", "operator", "warehouse"}),
     ("POST", "/v1/goods", goods_doc(), {"seller", "operator"}),
+    ("POST", "/v1/export-orders", {}, {"seller", "operator"}),
+    ("POST", "/v1/funds-receipts", {}, {"seller", "operator"}),
+    ("POST", "/v1/export-waybills", {}, {"seller", "operator", "warehouse"}),
     ("POST", "/v1/batches", None, {"seller", "operator"}),
     ("GET", "/v1/cases", None, READERS),
     ("GET", "/v1/cases/{case}", None, READERS),
@@ -61,6 +64,10 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("GET", "/v1/endpoints", None, OWNERS),
     ("POST", "/v1/endpoints", HOOK, OWNERS),
     *(("POST", f"/v1/cases/{{case}}/{ask}", WHY, DESK) for ask in ASKS),
+    ("POST", "/v1/cases/{case}/returns/1/arrival", None, DESK | {"warehouse"}),
+    ("POST", "/v1/cases/{case}/delivery", {}, {"seller", "operator", "warehouse"}),
+    ("POST", "/v1/site-arrivals", {}, DESK | {"warehouse"}),
+    ("POST", "/v1/departures", {}, {"seller", "operator", "warehouse"}),
     ("POST", "/v1/preflight", {}, {"seller", "operator"}),
     ("GET", "/v1/findings", None, READERS),
     ("POST", "/v1/findings/resolutions", {}, DESK),
@@ -135,6 +142,7 @@ async def test_the_list_of_routes_above_is_complete(api: API) -> None:
             .replace("MSG-alpha", "{message_id}")
             .replace("rcpalpha", "{receipt_id}")
             .replace("endpoints/none/", "endpoints/{endpoint_id}/")
+            .replace("returns/1/", "returns/{number}/")
             .replace("packs/none", "packs/{label}")
             .replace("repairs/none", "repairs/{repair_id}"),
         )

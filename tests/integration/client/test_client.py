@@ -315,6 +315,7 @@ def schemas() -> dict[str, Any]:
         (values.FindingLine, "FindingLine"),
         (values.Asked, "AskedOut"),
         (values.Stage, "StageOut"),
+        (values.Reported, "ReportedOut"),
         (values.Foreseen, "ForeseenOut"),
         (values.TenantLine, "TenantOut"),
         (values.PackLine, "PackOut"),

@@ -35,6 +35,8 @@ class ExportDraft(Draft):
 _SHAPES = {
     "303": ("Order", "OrderList"),
     "603": ("Inventory", "InventoryList"),
+    "507": ("Arrival", "ArrivalList"),
+    "509": ("Departure", "DepartureList"),
     "607": ("WayBill", "WayBillList"),
     "711": ("Delivery", "DeliveryList"),
     "411": ("Payment", ""),
@@ -43,7 +45,7 @@ _FLAT = {"403": "Receipts", "505": "Logistics", "605": "InvtCancel"}
 
 
 def _row(kind: str, row: dict[str, str]) -> dict[str, str]:
-    if kind in ("607", "711"):
+    if kind in ("507", "509", "607", "711"):
         return {name: value for name, value in row.items() if value}
     if kind == "303":
         return {
@@ -136,6 +138,28 @@ def entry_list(bill: str, *parcels: str, **fields: str) -> ExportDraft:
         for number, waybill_no in enumerate(parcels, 1)
     )
     return ExportDraft("711", {**head, **fields}, rows)
+
+
+def report(kind: str, bill: str, *parcels: str, **fields: str) -> ExportDraft:
+    """A 507 or a 509 of parcels by their waybill numbers."""
+    operator = {
+        "operatorCode": "1100000007", "operatorName": "监管场所", "ieFlag": "E", "trafMode": "5",
+        "billNo": bill, "domesticTrafNo": "浙A12345", **CARRIER,
+    }  # fmt: skip
+    carrier = {
+        **CARRIER, "trafMode": "5", "trafName": "CK001", "voyageNo": "CK001", "billNo": bill,
+        "leaveTime": "20261111110000",
+    }  # fmt: skip
+    head = {
+        **STAMP, "appTime": "20261111120000", "appStatus": "2", "customsCode": "0100",
+        "copNo": "GW0000000009", **(operator if kind == "507" else carrier), "msgCount": "1",
+        "msgSeqNo": "1",
+    }  # fmt: skip
+    rows = tuple(
+        {"gnum": str(number), "logisticsNo": waybill_no}
+        for number, waybill_no in enumerate(parcels, 1)
+    )
+    return ExportDraft(kind, {**head, **fields}, rows)
 
 
 def payment(order_no: str, **fields: str) -> ExportDraft:

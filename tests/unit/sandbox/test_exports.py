@@ -18,6 +18,7 @@ from tests.unit.sandbox.export_wire import (
     inventory,
     master_list,
     order,
+    report,
     waybill,
 )
 from tests.unit.sandbox.port import Port
@@ -159,6 +160,38 @@ def test_lists_of_both_directions_are_taken_by_their_bill(
     if answers:
         port.send(entry_list(bill, "W3").set(appTime="20261111130000"))
         assert port.statuses(HOUR)[0] == ("-800003" if answers[-1] == "120" else "2")
+
+
+@pytest.mark.parametrize(
+    "bill, answers",
+    [
+        ("180-1", ["2", "399"]),
+        ("SIM-LISTSENT-1", ["2", "3", "399"]),
+        ("SIM-LISTREFUSE-1", ["2", "100"]),
+        ("SIM-LISTLOST-1", []),
+    ],
+)
+def test_what_became_of_parcels_is_taken_by_their_bill(
+    signer: wire.Signer, bill: str, answers: list[str]
+) -> None:
+    port = new_port(signer)
+    for draft in filed("SIM-PENDING-E1"):
+        port.send(draft)
+    port.collect(HOUR)
+    # It may arrive before its release, but not leave.
+    port.send(report("507", bill, "SIM-PENDING-E1-W"))
+    assert port.statuses(HOUR) == answers
+    port.send(report("509", "180-1", "SIM-PENDING-E1-W"))
+    assert port.statuses(HOUR) == ["-800001"]
+    other = new_port(signer)
+    for kind in ("507", "509"):
+        other.send(report(kind, "180-1", "EX-1-W"))
+        assert other.statuses(HOUR) == ["-800001"]
+    for draft in filed("EX-1"):
+        other.send(draft)
+    other.collect(HOUR)
+    other.send(report("509", bill, "EX-1-W", copNo="GW0000000010"))
+    assert other.statuses(HOUR) == answers
 
 
 def test_a_list_names_each_parcel_once_and_live_inventories(signer: wire.Signer) -> None:
