@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from gateway.api import answers, edge
 from gateway.api.answers_around import LineageOut, QuotaOut
 from gateway.api.answers_packs import DifferencesOut, PackChecked, PackFull, PackList, PackOut
+from gateway.api.answers_report import ReportOut
 from gateway.api.around import AroundRoutes
 from gateway.api.call import XML_TYPE, Answer, Body, Call, Route
 from gateway.api.cases import Cases
@@ -265,7 +266,8 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
         Route(
             "POST", "/v1/preflight", preflights.foresee,
             "What would become of the papers of an order; nothing is stored", SENDERS,
-            Body.OBJECT, edge.PreflightIn, answers.ForeseenOut,
+            Body.PAPERS, edge.PreflightIn, answers.ForeseenOut, ReportOut,
+            query=(("profile", "Of customs' XML: under which profile, where several fit"),),
         ),
         Route(
             "GET", "/v1/findings", findings.listing, "The findings that stand", READERS,

@@ -23,6 +23,7 @@ class Body(Enum):
 
     NONE = frozenset[str]()
     OBJECT = frozenset({JSON_TYPE})
+    PAPERS = frozenset({JSON_TYPE, XML_TYPE})
     BATCH = frozenset({NDJSON_TYPE, "application/ndjson", "application/jsonl"})
 
 
@@ -81,8 +82,9 @@ Handle = Callable[[Call], Awaitable[Answer]]
 class Route:
     """One route: ``roles`` who may call it (None: everybody, without a key), and what it does.
 
-    ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document, ``query`` its
-    parameters with their meaning, ``problems`` statuses beyond those that follow from the rest,
+    ``takes`` and ``gives`` name the types of its bodies for the OpenAPI document (``gives_else``
+    what customs' XML is answered with), ``query`` its parameters with their meaning,
+    ``problems`` statuses beyond those that follow from the rest,
     ``other_media`` what it can also answer in. What ``is_about_key`` needs no tenant to be named;
     what ``is_intake`` is refused while too much is in hand.
     """
@@ -95,6 +97,7 @@ class Route:
     body: Body = Body.NONE
     takes: Any = None
     gives: Any = None
+    gives_else: Any = None
     status: tuple[int, ...] = (200,)
     query: tuple[tuple[str, str], ...] = ()
     media: str = JSON_TYPE

@@ -24,6 +24,10 @@ _BATCH: Final = (
     "Lines of JSON objects, each with its type: order, payment, waybill or goods; at most 5,000"
     " lines and 10 MiB after decompression. Ask for application/x-ndjson to get one result a line."
 )
+_MESSAGE: Final = (
+    "Customs' XML: a CEB311, CEB411, CEB511 or CEB621 message, or several below one root; at most"
+    " 100 records. The answer is then a report over all orders in it."
+)
 
 
 def document(routes: Sequence[Route], version: str) -> Doc:
@@ -50,7 +54,8 @@ def document(routes: Sequence[Route], version: str) -> Doc:
 
 def _schemas(routes: Sequence[Route]) -> Doc:
     taken = {route.takes for route in routes if _is_model(route.takes)}
-    given = {route.gives for route in routes if _is_model(route.gives)} | {ProblemOut}
+    given = {kind for one in routes for kind in (one.gives, one.gives_else) if _is_model(kind)}
+    given |= {ProblemOut}
     wanted = [(model, "validation") for model in taken]
     wanted += [(model, "serialization") for model in given]
     wanted.sort(key=lambda pair: pair[0].__name__)
@@ -81,8 +86,10 @@ def _operation(route: Route) -> Doc:
     ]
     if parameters:
         operation["parameters"] = parameters
-    if route.body is Body.OBJECT:
+    if route.body in (Body.OBJECT, Body.PAPERS):
         content = {JSON_TYPE: {"schema": _ref(route.takes)}}
+        if route.body is Body.PAPERS:
+            content[XML_TYPE] = {"schema": {"type": "string", "description": _MESSAGE}}
         operation["requestBody"] = {"required": True, "content": content}
     elif route.body is Body.BATCH:
         content = {NDJSON_TYPE: {"schema": {"type": "string", "description": _BATCH}}}
@@ -106,6 +113,8 @@ def _headers(route: Route) -> Iterator[tuple[str, str]]:
 
 def _responses(route: Route) -> Doc:
     schema = _ref(route.gives) if _is_model(route.gives) else {"type": "string"}
+    if _is_model(route.gives_else):
+        schema = {"oneOf": [schema, _ref(route.gives_else)]}
     content: Doc = {route.media: {"schema": schema}}
     content |= {media: {"schema": {"type": "string"}} for media in route.other_media}
     good = {"description": route.summary, "content": content}

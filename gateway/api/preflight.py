@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 
 from gateway.api.around import standing_view
-from gateway.api.call import Answer, Call
+from gateway.api.call import XML_TYPE, Answer, Call
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import PREFLIGHT, PreflightIn
 from gateway.api.faults import Fault, InvalidFields
@@ -29,7 +29,14 @@ class Preflights:
         self._services = services
 
     async def foresee(self, call: Call) -> Answer:
-        """What would become of these papers: each one's answer, the verdict, what is declared."""
+        """What would become of these papers: each one's answer, the verdict, what is declared.
+
+        Customs' XML holds papers of many orders, so it is answered with a report over all of them.
+        """
+        if call.request.content_type == XML_TYPE:
+            wanted = call.request.query.get("profile")
+            report = await self._services.messages.foresee(call.tenant, call.body, wanted)
+            return Answer(orjson.dumps(report))
         items, records = read_papers(self._services, call, decode(PREFLIGHT, call.body))
         foreseen = await self._services.preflight.foresee(items, records)
         return Answer(orjson.dumps(self._doc(foreseen, items)))

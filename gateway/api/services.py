@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -285,6 +285,20 @@ class OffersSigning(Protocol):
         ...
 
 
+class ForeseesMessages(Protocol):
+    """Tells what is wrong with papers that come as customs' XML."""
+
+    async def foresee(
+        self, tenant: TenantId, body: bytes, profile: str | None
+    ) -> dict[str, Any]:  # Any: JSON
+        """A report over all orders of a message (``answers_report.ReportOut``); nothing is stored.
+
+        Raises ``InvalidFields`` for what is no message of papers, holds too many of them, or fits
+        several profiles when none is named.
+        """
+        ...
+
+
 async def _always_ready() -> Mapping[str, bool]:
     return {}
 
@@ -306,6 +320,7 @@ class Services:
     mailbox: Mailbox
     answers: AnswerBook
     preflight: Foresees
+    messages: ForeseesMessages
     around: LooksAround
     findings: FindingLists
     repairs: Repairs

@@ -22,6 +22,7 @@ from gateway.app.notifier import WebhookNotifier, egress_policy
 from gateway.app.offering import offered
 from gateway.app.packs import builtin_matcher
 from gateway.app.partners import configured_partners
+from gateway.app.preflight_api import MessagePreflight
 from gateway.app.process_names import process_name
 from gateway.app.pulling import source_policy
 from gateway.app.regimes import customs_regime
@@ -196,6 +197,7 @@ async def assemble(
         mailbox=FullMailbox(context, SqlMailbox(store, clock)),
         answers=KeptAnswers(store, store.keys, clock, rng, store.process),
         preflight=Preflight(context, reads),
+        messages=MessagePreflight(context, reads, cache, explain),
         around=Neighbours(store, cache, live, clock, reads),
         findings=repairs.findings,
         repairs=repairs,
@@ -213,8 +215,7 @@ async def assemble(
         services = replace(services, ready=ready)
     return Gateway(
         settings=settings, store=store, cache=cache, keys=keys, admin=admin, reads=reads,
-        context=context, engine=engine, ingest=ingest, desk=desk,
-        services=services,
+        context=context, engine=engine, ingest=ingest, desk=desk, services=services,
         pauses=pauses, aside_keys=aside, packs=packs,
         web=build_console(settings, store, services, context, admin, sign_on),
     )  # fmt: skip

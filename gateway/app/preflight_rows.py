@@ -18,7 +18,7 @@ import orjson
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import BATCH_LINE, read_moment
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
-from gateway.app.ceb_rows import CEBFile, CEBRecord, docs_of, read_messages
+from gateway.app.ceb_rows import CEBFile, CEBRecord, docs_of, read_messages, schema_faults
 from gateway.app.import_columns import columns_of
 from gateway.app.import_files import open_rows
 from gateway.app.import_rows import FileKind, Item, RowFaulty, UnusableFile
@@ -39,6 +39,7 @@ from gateway.domain.papers import (
     as_sent,
 )
 from schemas.errors import SchemaError
+from schemas.explain import Fault as SchemaFault
 
 UNNAMED_PROFILE: Final = "unnamed-profile"
 MOST_ROWS: Final = 200_000
@@ -75,10 +76,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """The rows of a file; ``messages`` are those of customs' XML."""
+    """The rows of a file; ``messages`` are those of customs' XML, ``schema`` what each breaks."""
 
     rows: tuple[Given, ...]
     messages: tuple[CEBFile, ...] = ()
+    schema: tuple[tuple[SchemaFault, ...], ...] = ()
 
 
 def read_rows(path: Path, kind: FileKind | None) -> GivenFile:
@@ -166,10 +168,10 @@ def _read_xml(path: Path) -> GivenFile:
     return read_xml(path.name, path.read_bytes())
 
 
-def read_xml(name: str, data: bytes) -> GivenFile:
+def read_xml(name: str, data: bytes, most_records: int | None = None) -> GivenFile:
     """The rows of customs' XML; ``name`` is for what is told of it.
 
-    Raises ``UnusableFile`` when it is no message of papers.
+    Raises ``UnusableFile`` when it is no message of papers, or has more records than it may.
     """
     try:
         messages = read_messages(data)
@@ -180,6 +182,8 @@ def read_xml(name: str, data: bytes) -> GivenFile:
         raise UnusableFile(
             f"{name}: holds no order, payment, waybill or inventory (it is a {names})"
         )
+    if most_records is not None and sum(len(one.records) for one in messages) > most_records:
+        raise UnusableFile(f"{name}: holds more than {most_records} records; send it in parts")
     rows = [
         replace(given_of(place, doc), head=record.head, is_inventory=record.is_inventory)
         for message in messages
@@ -187,7 +191,7 @@ def read_xml(name: str, data: bytes) -> GivenFile:
         for place in [_place(record, message.name if len(messages) > 1 else "")]
         for doc in docs_of(record)
     ]
-    return GivenFile(tuple(rows), messages)
+    return GivenFile(tuple(rows), messages, tuple(schema_faults(one) for one in messages))
 
 
 def _place(record: CEBRecord, message: str) -> str:

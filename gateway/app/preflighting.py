@@ -13,7 +13,7 @@ from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
 from gateway.api.reasons import value_fault
 from gateway.api.views import Explain, finding_view
-from gateway.app.ceb_rows import CEBFile, leaves_of, schema_faults
+from gateway.app.ceb_rows import CEBFile, leaves_of
 from gateway.app.import_rows import UnusableFile
 from gateway.app.preflight_rows import UNNAMED_PROFILE, Given, GivenFile
 from gateway.domain.errors import InvalidValue
@@ -35,6 +35,7 @@ from gateway.flow.trial import (
     with_order_numbers,
 )
 from gateway.ports import Lookup, Matcher
+from schemas.explain import Fault as SchemaFault
 
 Doc = dict[str, Any]  # Any: a JSON object
 _NOBODY: Final = TenantId("preflight")
@@ -298,8 +299,8 @@ async def preflight_files(
     told = _told(trial)
     run.faults = _unexplained(run, told)
     for name, file in files.items():
-        for message in file.messages:
-            run.faults += _schema_faults(name, message, told)
+        for message, faults in zip(file.messages, file.schema, strict=True):
+            run.faults += _schema_faults(name, message, faults, told)
     return Report(list(files), rows, trial, run.faults, run.assumed)
 
 
@@ -465,10 +466,12 @@ def leaf_of(path: str) -> str:
 _FRAMES: Final = frozenset({"order", "payment", "waybill", "lines"})
 
 
-def _schema_faults(name: str, message: CEBFile, told: Mapping[str, set[str]]) -> Iterator[RowFault]:
+def _schema_faults(
+    name: str, message: CEBFile, faults: Sequence[SchemaFault], told: Mapping[str, set[str]]
+) -> Iterator[RowFault]:
     """What the schema says of a message, without what a rule has said of the same field."""
     orders = {record.number: record.head.get("orderNo") for record in message.records}
-    for one in schema_faults(message):
+    for one in faults:
         order_no = orders.get(one.record or 0)
         element = one.path.rpartition("/")[2].partition("[")[0]
         if told.get(order_no or "", set()) & leaves_of(element):

@@ -28,6 +28,7 @@ from gateway.client.values import (
     Foreseen,
     GoodsTaken,
     MandateLine,
+    MessageReport,
     NoticeLine,
     PackChecked,
     PackFull,
@@ -43,6 +44,7 @@ from gateway.client.values import (
 BATCH_LINES: Final = 5000
 _JSON: Final = "application/json"
 _NDJSON: Final = "application/x-ndjson"
+_XML: Final = "application/xml"
 _SSE: Final = "text/event-stream"
 _REASON: Final = "Clearance-Reason"
 _OVERLOADED: Final = "API-503"
@@ -178,6 +180,17 @@ class ClearanceClient:
         papers = {"order": order, "payment": payment, "waybill": waybill}
         doc = {name: paper for name, paper in papers.items() if paper is not None}
         return cast(Foreseen, await self._post("/v1/preflight", {**doc, "goods": list(goods)}))
+
+    async def preflight_message(
+        self, message: bytes, *, profile: str | None = None
+    ) -> MessageReport:
+        """What is wrong with the papers of customs' XML (CEB311, 411, 511, 621), order by order.
+
+        ``profile`` is needed where several fit; nothing is stored.
+        """
+        query = {} if profile is None else {"profile": profile}
+        doc = await self._asked("POST", "/v1/preflight", message, _XML, key=_new_key(), query=query)
+        return cast(MessageReport, doc)
 
     async def tenants(self) -> list[TenantLine]:
         """The tenants that the key may work for today."""

@@ -136,6 +136,21 @@ class Foreseen(TypedDict):
     verdict: JSON | None
 
 
+class MessageReport(TypedDict):
+    """What is wrong with the papers of customs' XML, order by order; nothing was stored."""
+
+    files: list[str]
+    rows: int
+    orders: int
+    clean: int
+    blocked: int
+    profile: JSON | None
+    by_rule: dict[str, int]
+    results: list[JSON]
+    row_faults: list[JSON]
+    unlinked: list[str]
+
+
 class TenantLine(TypedDict):
     """A tenant that the key may work for."""
 

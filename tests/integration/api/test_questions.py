@@ -23,6 +23,7 @@ from gateway.api.answers import (
     ProblemOut,
     SettledList,
 )
+from gateway.api.answers_report import ReportOut
 from gateway.api.app import create_app, serving
 from gateway.api.settings import APISettings, Quota
 from gateway.domain.asking import REASONS, TABLE
@@ -231,6 +232,23 @@ async def test_preflight_answers_for_each_paper(api: API) -> None:
     assert [paper.type for paper in found.papers] == ["order", "payment", "waybill"]
     assert found.declares == ["order"]
     assert api.world.taker.taken == []
+
+
+async def in_pieces(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 1000):
+        yield b" " * 1000
+
+
+async def test_preflight_takes_the_xml_of_customs(api: API) -> None:
+    xml = {"Content-Type": "application/xml; charset=utf-8"}
+    reply = await api.call("POST", "/v1/preflight?profile=p", data=b"<a/>", headers=xml)
+    found = ReportOut.model_validate_json(reply.body)
+    # The caller's tenant, the bytes as they came, and the profile that the address names.
+    assert (found.files, found.rows, found.unlinked) == (["alpha"], 4, ["p"])
+    refused = await api.call("POST", "/v1/orders", data=b"<a/>", headers=xml)
+    assert (refused.status, code(refused)) == (415, "API-403")
+    large = await api.call("POST", "/v1/preflight", data=in_pieces(2_000_000), headers=xml)
+    assert large.status == 413
 
 
 @pytest.mark.parametrize(

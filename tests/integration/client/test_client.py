@@ -7,6 +7,7 @@ import base64
 import json
 import types
 import typing
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -32,6 +33,8 @@ from gateway.client import (
 from tests.integration.client.conftest import QUICK, Live, good_order
 from tests.unit.api.fakes import world
 
+SAMPLES = Path(__file__).parents[2] / "samples"
+
 
 async def test_an_order_goes_its_way_and_is_read_back(live: Live) -> None:
     demo = good_order()
@@ -42,6 +45,9 @@ async def test_an_order_goes_its_way_and_is_read_back(live: Live) -> None:
     assert foreseen["is_new"]
     assert foreseen["verdict"] is not None
     assert (foreseen["verdict"]["kind"], foreseen["declares"]) == ("matched", ["order"])
+    xml = (SAMPLES / "customs" / "order_full.xml").read_bytes()
+    report = await live.client.preflight_message(xml, profile=demo.order["profile"])
+    assert (report["rows"], report["orders"], report["profile"]) == (1, 1, None)
     assert [one async for one in live.client.cases()] == []
     taken = await live.client.send_order(demo.order)
     assert taken["status"] == "accepted"
@@ -317,6 +323,7 @@ def schemas() -> dict[str, Any]:
         (values.Stage, "StageOut"),
         (values.Reported, "ReportedOut"),
         (values.Foreseen, "ForeseenOut"),
+        (values.MessageReport, "ReportOut"),
         (values.TenantLine, "TenantOut"),
         (values.PackLine, "PackOut"),
         (values.PackChecked, "PackChecked"),

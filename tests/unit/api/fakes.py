@@ -66,6 +66,7 @@ from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from tests.unit.api.around import Around
 from tests.unit.api.packs import NoLessons, NoRepairs, Packs
+from tests.unit.api.reports import Reporter
 
 NOON = 1_793_700_000_000_000
 ALPHA, BETA = TenantId("alpha"), TenantId("beta")
@@ -684,6 +685,7 @@ def world() -> World:
         mailbox=Box(),
         answers=book,
         preflight=Foresight(taker),
+        messages=Reporter(),
         around=Around(reads.details),
         findings=Findings(reads),
         lessons=NoLessons(),
