@@ -206,6 +206,25 @@ def _listen(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
         connection.exec_driver_sql(begin)
 
 
+def sqlite_readers(address: URL, busy_timeout_ms: int = 10_000, **options: Any) -> AsyncEngine:
+    """Connections that only read a database file, each transaction one picture of it.
+
+    Left to itself the driver begins none for a SELECT: what a writer commits between two of them
+    would show in the second (Any: options of SQLAlchemy).
+    """
+    readers = create_async_engine(
+        address.set(
+            drivername="sqlite+aiosqlite",
+            database=f"file:{address.database}",
+            query={"mode": "ro", "uri": "true"},
+        ),
+        **options,
+    )
+    busy = f"PRAGMA busy_timeout = {busy_timeout_ms}"
+    _listen(readers.sync_engine, "BEGIN", (busy, "PRAGMA query_only = ON", *_PRAGMAS[2:6]))
+    return readers
+
+
 def memory_engine() -> Engine:
     """A new in-memory database on one connection; it lives until the engine is disposed of."""
     return _sqlite_engine(
@@ -247,16 +266,9 @@ async def _open_file(
     thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="store-writer"))
     stack.callback(engine.dispose)
     await asyncio.get_running_loop().run_in_executor(thread, _prepare_file, engine, tools.keys)
-    readers = create_async_engine(
-        address.set(
-            drivername="sqlite+aiosqlite",
-            database=f"file:{address.database}",
-            query={"mode": "ro", "uri": "true"},
-        ),
-        pool_size=limits.readers,
-        max_overflow=0,
+    readers = sqlite_readers(
+        address, limits.busy_timeout_ms, pool_size=limits.readers, max_overflow=0
     )
-    _listen(readers.sync_engine, "BEGIN", (busy, "PRAGMA query_only = ON", *_PRAGMAS[2:6]))
     stack.push_async_callback(readers.dispose)
     return _Opened([ThreadRunner(engine, tools, thread)], _pooled(readers))
 

@@ -39,7 +39,7 @@ from store.errors import WrongMasterKey
 from store.group import Tools
 from store.keys import KeyDirectory
 from store.master_cache import MasterCache
-from store.open import Surroundings, open_store
+from store.open import Surroundings, open_store, sqlite_readers
 from store.papers import PaperCache
 from store.pauses import PauseBook
 from store.read_models import SqlReadModels
@@ -196,11 +196,7 @@ def _must_exist(url: URL) -> None:
 
 def _read_only_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == _SQLITE:
-        database = f"file:{url.database}"
-        query = {"mode": "ro", "uri": "true"}
-        return create_async_engine(
-            url.set(drivername="sqlite+aiosqlite", database=database, query=query)
-        )
+        return sqlite_readers(url)
     settings = {"default_transaction_read_only": "on", "jit": "off", "timezone": "UTC"}
     return create_async_engine(url, connect_args={"server_settings": settings})
 
