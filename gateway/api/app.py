@@ -266,7 +266,7 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
         Route(
             "POST", "/v1/preflight", preflights.foresee,
             "What would become of the papers of an order; nothing is stored", SENDERS,
-            Body.PAPERS, edge.PreflightIn, answers.ForeseenOut, ReportOut,
+            Body.PAPERS, edge.PreflightIn, answers.ForeseenOut, gives_else=ReportOut,
             query=(("profile", "Of customs' XML: under which profile, where several fit"),),
         ),
         Route(

@@ -97,7 +97,6 @@ class Route:
     body: Body = Body.NONE
     takes: Any = None
     gives: Any = None
-    gives_else: Any = None
     status: tuple[int, ...] = (200,)
     query: tuple[tuple[str, str], ...] = ()
     media: str = JSON_TYPE
@@ -105,3 +104,4 @@ class Route:
     other_media: tuple[str, ...] = ()
     is_about_key: bool = False
     is_intake: bool = False
+    gives_else: Any = None
