@@ -35,6 +35,7 @@ _REACHED_CUSTOMS = frozenset({CaseStage.RELEASED, CaseStage.CLOSED})
 # Customs' refusal of the whole message ended it, whatever the hand-over came to.
 _ENDED_WHOLE = (MessageStage.SPLIT.value, MessageStage.REFUSED.value)
 _CANARIES = ("110101199003070003", "310104198512240009", "张示例", "王演示", "西湖区")
+_REQUESTS = (DeclarationKind.CANCELLATION, DeclarationKind.RETURN)
 _KINDS = {
     PaperType.ORDER: PaperKind.ORDER,
     PaperType.PAYMENT: PaperKind.PAYMENT,
@@ -73,6 +74,7 @@ async def check_world(world: World, gateway: Gateway) -> list[str]:
         found += await _bytes_kept(gateway, one, detail)
     for each in seen:
         found += _ledger(each)
+        found += _requests(world, each)
         found += _fold(each)
         found += _sums(each)
         found += _quiescent(each)
@@ -149,7 +151,7 @@ def _ledger(seen: Seen) -> Iterator[str]:
     live = [filing for filing in seen.inventories if filing.live]
     if len(live) > 1:
         yield f"{name}: {len(live)} live inventories at customs"
-    if len(seen.inventories) > 1:
+    if len(seen.inventories) > seen.planned.inventories:
         yield f"{name}: inventories under {len(seen.inventories)} copNos"
     for filing in (*seen.inventories, *([seen.order] if seen.order else [])):
         yield from _accepted_once(name, filing)
@@ -161,6 +163,24 @@ def _ledger(seen: Seen) -> Iterator[str]:
     told = not is_odd and seen.planned.scenario not in UNANSWERED
     if released_there and not released_here and told:
         yield f"{name}: released by customs, {seen.detail.row.stage} here"
+
+
+def _requests(world: World, seen: Seen) -> Iterator[str]:
+    """What was asked was filed once, customs has no other, and each came to its end."""
+    name, wanted = seen.planned.order_no, seen.planned.requests
+    ours = tuple(
+        f"{one.kind} {one.stage}" for one in seen.detail.state.declarations if one.kind in _REQUESTS
+    )
+    if ours != wanted:
+        yield f"{name}: requests {ours}, expected {wanted}; {_story(seen.detail.state)}"
+    numbers = {filing.invt_no for filing in seen.inventories} - {""}
+    theirs = [
+        filing.key
+        for filing in world.wire.authority.ledger.requests.values()
+        if filing.paper.get("invtNo") in numbers and any(one.taken for one in filing.versions)
+    ]
+    if len(theirs) != len(wanted):
+        yield f"{name}: customs took the requests {theirs}, expected {wanted}"
 
 
 def _accepted_once(name: str, filing: Filing) -> Iterator[str]:

@@ -49,6 +49,9 @@ EXPECTED: Final[Mapping[str, CaseStage]] = {
     "LOST": _S.SENT,
     "ORDERLOST": _S.WAITING_FILINGS,
 }
+ENDS: Final[Mapping[str, CaseStage]] = {**EXPECTED, "PENDING": _S.ACCEPTED, "NOCANCEL": _S.ACCEPTED}
+"""The same with what is only there to be asked about: it is never drawn."""
+
 CORRECTABLE: Final = frozenset({"REJECT1327", "REJECT1320", "ORDERREJECT"})
 UNANSWERED: Final = frozenset({"LOST", "ORDERLOST"})
 SILENT: Final = frozenset({"SILENT", "ORDERSILENT"})
@@ -86,8 +89,10 @@ class Planned:
     """One order of a world.
 
     ``correction`` is a better order to send once customs refused the first one, ``goods_come``
-    tells that the missing goods record will be imported. ``acknowledged`` holds the bytes of the
-    last line of each paper that the gateway answered as taken.
+    tells that the missing goods record will be imported, ``inventories`` how many are filed one
+    after the other, ``requests`` each request to cancel or return with its end, in order.
+    ``acknowledged`` holds the bytes of the last line of each paper that the gateway answered as
+    taken.
     """
 
     order_no: str
@@ -98,6 +103,8 @@ class Planned:
     correction: bytes | None = None
     missing_sku: str | None = None
     goods_come: bool = False
+    inventories: int = 1
+    requests: tuple[str, ...] = ()
     acknowledged: dict[PaperType, bytes] = field(default_factory=dict)
 
 
@@ -146,7 +153,7 @@ def _exports(
         scenario = scenarios[number] if number < len(scenarios) else rng.choice(EXPORTED)
         order_no = f"SIM-{scenario}-S{seed % 100_000:05d}{number:04d}"
         made = {PaperType(kind): line for kind, line in lines(order_no, number).items()}
-        planned.append(Planned(order_no, scenario, None, made, EXPECTED[scenario]))
+        planned.append(Planned(order_no, scenario, None, made, ENDS[scenario]))
     return planned
 
 
@@ -154,7 +161,7 @@ def _planned(
     order: DemoOrder, scenario: str, problem: str | None, number: int, rng: random.Random
 ) -> Planned:
     lines = {PaperType(line["type"]): orjson.dumps(line) for line in order.lines()}
-    expected = EXPECTED[scenario] if problem is None else EXPECTED_OF_PROBLEM[problem]
+    expected = ENDS[scenario] if problem is None else EXPECTED_OF_PROBLEM[problem]
     planned = Planned(order.order_no, scenario, problem, lines, expected)
     if problem is None and scenario in CORRECTABLE and rng.random() < _CORRECTED_SHARE:
         planned.correction = orjson.dumps(_other_phone(order, number))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,6 +15,10 @@ from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, case_id
 from gateway.domain.profile import Consigning, FilingProfile
 from tests.support import exports
+
+if TYPE_CHECKING:
+    from tests.sim.orders import Planned
+    from tests.sim.world import World
 
 _TYPES = ("export_order", "funds_receipt", "export_waybill")
 _BILLS = 3
@@ -32,11 +37,15 @@ def _quick(profile: FilingProfile) -> FilingProfile:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """Whose papers a world is about, and how an export's are made (None: the demo's imports)."""
+    """Whose papers a world is about, and how an export's are made (None: the demo's imports).
+
+    ``people`` is what somebody asks of an order once its papers are on their way.
+    """
 
     profile: FilingProfile
     goods: Sequence[GoodsRecord]
     lines: Callable[[str, int], Mapping[str, bytes]] | None = None
+    people: Callable[[World, Planned], Coroutine[Any, Any, None]] | None = None
 
     def case_of(self, order_no: str) -> CaseId:
         """The case of one of our orders."""

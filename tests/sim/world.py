@@ -58,10 +58,14 @@ _ANSWERED: Final = frozenset({IntakeStatus.ACCEPTED, IntakeStatus.UNCHANGED})
 
 @dataclass(frozen=True, slots=True)
 class CrashPlan:
-    """Kill at these passings of one point (1 is the first); nothing else kills."""
+    """Kill at these passings of one point (1 is the first); nothing else kills.
+
+    With ``is_of_people`` the passings are counted from when somebody first asks something.
+    """
 
     point: str
     passings: frozenset[int]
+    is_of_people: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +96,7 @@ class World:
     lives: int = 0
     is_furnished: bool = False
     is_quiet: bool = False
+    passed_before: Counter[str] | None = None
     _life: Life | None = None
     _is_over: bool = False
     _birth: asyncio.Event = field(default_factory=asyncio.Event)
@@ -123,12 +128,23 @@ class World:
         if plan is None:
             is_hit = self.crashes.total() < _MOST_CRASHES and self.faults.strikes(Fault.CRASH)
         else:
-            is_hit = plan.point == point and self.passed[point] in plan.passings
+            is_hit = plan.point == point and self._number_of_passing(plan) in plan.passings
             self.faults.hits[Fault.CRASH] += is_hit
         if is_hit:
             self.crashes[point] += 1
             self.trace.add(self.now_us(), "crash", point)
         return is_hit
+
+    def _number_of_passing(self, plan: CrashPlan) -> int:
+        if not plan.is_of_people:
+            return self.passed[plan.point]
+        before = self.passed_before
+        return 0 if before is None else self.passed[plan.point] - before[plan.point]
+
+    def somebody_asks(self) -> None:
+        """From here on the passings of a plan of people are counted."""
+        if self.passed_before is None:
+            self.passed_before = self.passed.copy()
 
     def born(self, life: Life) -> None:
         """A gateway is ready for work."""
@@ -177,6 +193,8 @@ class World:
             async with asyncio.TaskGroup() as scenario:
                 sending = scenario.create_task(self._send_papers())
                 for one in self.planned:
+                    if self.trade.people is not None:
+                        scenario.create_task(self.trade.people(self, one))
                     if one.correction is not None:
                         scenario.create_task(self._correct(one, sending))
                     if one.goods_come:

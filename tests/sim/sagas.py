@@ -1,0 +1,161 @@
+"""What somebody asks of a case that customs has: to cancel, to declare anew, to take goods back.
+
+A client that got no answer asks again. It asks at the version that it saw, so that an answer that
+was lost on its way is not taken for a second wish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from gateway.app.container import Gateway
+from gateway.app.demo_world import TENANT
+from gateway.domain.asking import Ask
+from gateway.domain.case import CaseStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.errors import VersionMoved
+from gateway.domain.events import EventKind
+from gateway.domain.papers import Order, PaperKind
+from gateway.ports import CaseDetail
+from tests.sim.orders import Planned
+from tests.sim.trade import Trade, imports
+from tests.sim.world import World
+
+_S: Final = CaseStage
+_LOOKS: Final = 600
+_LOOK_S: Final = 0.5
+Saga = Callable[[World, Planned], Coroutine[Any, Any, None]]
+
+
+async def _cancel(world: World, one: Planned) -> None:
+    one.expected, one.requests = _S.CANCELLED, ("cancellation approved",)
+    await _until(world, one, _S.ACCEPTED)
+    await _ask(world, one, Ask.CANCEL)
+
+
+async def _cancel_early(world: World, one: Planned) -> None:
+    """Asked before customs has decided: it waits for the acceptance."""
+    one.expected, one.requests = _S.CANCELLED, ("cancellation approved",)
+    await _until(world, one, _S.SENT, _S.LODGED, _S.ACCEPTED)
+    await _ask(world, one, Ask.CANCEL)
+
+
+async def _cancel_in_vain(world: World, one: Planned) -> None:
+    one.requests = ("cancellation rejected",)
+    await _until(world, one, _S.ACCEPTED)
+    await _ask(world, one, Ask.CANCEL)
+
+
+async def _declare_anew(world: World, one: Planned) -> None:
+    one.inventories, one.requests = 2, ("cancellation approved",)
+    await _until(world, one, _S.ACCEPTED)
+    await _ask(world, one, Ask.REDECLARE)
+
+
+async def _take_back_in_parts(world: World, one: Planned) -> None:
+    """One piece of the first line, then the rest of the order, if there is any."""
+    await _until(world, one, _S.RELEASED)
+    seen = await _case(world, one)
+    assert seen is not None
+    order = seen.papers[PaperKind.ORDER].paper
+    assert isinstance(order, Order)
+    parts = [part for part in ({order.lines[0].line_no: Decimal(1)}, _rest(order)) if part]
+    one.requests = ("return approved",) * len(parts)
+    for part in parts:
+        await _ask(world, one, Ask.RETURN, part)
+        await _until_approved(world, one)
+
+
+def _rest(order: Order) -> Mapping[int, Decimal]:
+    first, *others = order.lines
+    left = {line.line_no: line.quantity for line in others}
+    return left | ({first.line_no: first.quantity - 1} if first.quantity > 1 else {})
+
+
+_SAGAS: Final[tuple[tuple[str, Saga], ...]] = (
+    ("PENDING", _cancel),
+    ("PENDING", _cancel_early),
+    ("NOCANCEL", _cancel_in_vain),
+    ("PENDING", _declare_anew),
+    ("RELEASE", _take_back_in_parts),
+)
+SCENARIOS: Final = tuple(scenario for scenario, _ in _SAGAS)
+"""What customs plays of each order of a world of sagas, one after the other."""
+
+
+def asked_about() -> Trade:
+    """Imports of which somebody asks something, each another thing."""
+
+    async def ask(world: World, one: Planned) -> None:
+        number = world.planned.index(one)
+        _, saga = _SAGAS[number % len(_SAGAS)]
+        await saga(world, one)
+
+    return replace(imports(), people=ask)
+
+
+async def _case(world: World, one: Planned) -> CaseDetail | None:
+    async def read(gateway: Gateway) -> CaseDetail | None:
+        return await gateway.reads.case(TENANT, world.trade.case_of(one.order_no))
+
+    return await world.ask(read)
+
+
+async def _until(world: World, one: Planned, *stages: CaseStage) -> None:
+    for _ in range(_LOOKS):
+        if await world.stage_of(one) in stages:
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise AssertionError(f"{one.order_no} never came to {stages}")
+
+
+async def _until_approved(world: World, one: Planned) -> None:
+    """Until customs has granted the newest return."""
+    for _ in range(_LOOKS):
+        seen = await _case(world, one)
+        newest = None if seen is None else seen.state.declaration(DeclarationKind.RETURN)
+        if newest is not None and newest.stage is DeclarationStage.APPROVED:
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise AssertionError(f"{one.order_no}: customs never granted the return")
+
+
+async def _ask(
+    world: World,
+    one: Planned,
+    ask: Ask,
+    lines: Mapping[int, Decimal] | None = None,
+) -> None:
+    """Ask until it is known to have been heard."""
+    case_id = world.trade.case_of(one.order_no)
+    seen = await _case(world, one)
+    assert seen is not None
+    before = _heard(seen)
+    world.somebody_asks()
+    for _ in range(_LOOKS):
+        version = seen.row.version
+
+        async def put(gateway: Gateway, version: int = version) -> None:
+            await gateway.desk.ask(ask, TENANT, case_id, "clerk", "sim", version, lines)
+
+        try:
+            await world.ask(put)
+        except VersionMoved:
+            pass
+        again = await _case(world, one)
+        assert again is not None
+        if _heard(again) > before:
+            return
+        seen = again
+        await asyncio.sleep(_LOOK_S)
+    raise AssertionError(f"{one.order_no}: nobody heard {ask}")
+
+
+def _heard(seen: CaseDetail) -> int:
+    """How many wishes and returns the case knows of."""
+    returns = [one for one in seen.state.declarations if one.kind is DeclarationKind.RETURN]
+    return len(returns) + sum(one.event.kind is EventKind.CASE_ASKED for one in seen.events)

@@ -1,0 +1,35 @@
+"""Kill the gateway at each point of cancellations, corrections and returns: none is left half."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.flow.crash import POINTS
+from tests.sim.sagas import SCENARIOS, asked_about
+from tests.sim.simulate import simulate
+from tests.sim.world import CrashPlan
+
+pytestmark = pytest.mark.sim
+# Papers are taken in before anybody asks anything of their case.
+OF_SAGAS = [point for point in POINTS if not point.startswith(("ingest.", "normalise."))]
+
+
+def test_each_saga_ends_without_faults() -> None:
+    report = simulate(
+        1, len(SCENARIOS), faults=frozenset(), scenarios=SCENARIOS, trade=asked_about()
+    )
+    assert report.violations == ()
+    assert report.lives == 1
+
+
+@pytest.mark.parametrize("point", OF_SAGAS)
+def test_a_kill_at_each_point_leaves_no_saga_half(point: str) -> None:
+    plan = CrashPlan(point, frozenset({1, 2, 4, 7, 11}), is_of_people=True)
+    report = simulate(
+        OF_SAGAS.index(point), len(SCENARIOS), faults=frozenset(), crash=plan,
+        scenarios=SCENARIOS, trade=asked_about(),
+    )  # fmt: skip
+    assert report.violations == ()
+    if point != "match.decided":
+        assert report.crashes[point] >= 1
+    assert report.lives == 1 + report.crashes.get(point, 0)
