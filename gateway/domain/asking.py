@@ -120,6 +120,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "The days for returns after release have passed: customs takes no return any more.",
         "放行后的退货申请期限已过，海关不再受理退货。",
     ),
+    "return_on_its_way": (
+        "An earlier return of this order has not come to customs yet; ask for the next one then.",
+        "该单前一项退货申请尚未送达海关，请待海关收到后再申请。",
+    ),
     "nothing_left_to_return": (
         "Everything of this order has been returned or asked back already.",
         "该单商品已全部退回或已申请退货。",
@@ -246,14 +250,17 @@ def standing(ask: Ask, state: CaseState) -> Standing:
     return _EXPORT_RETURN if is_export and answer is _RETURN else answer
 
 
-def return_standing(today: date, apply_until: date | None, *, is_anything_left: bool) -> Standing:
+def return_standing(
+    today: date, apply_until: date | None, *, is_anything_left: bool, is_one_on_its_way: bool
+) -> Standing:
     """The answer to a return of what customs released, ``today`` by customs' calendar.
 
-    Asked for by a day that counts from release (announcement 2020 no. 45); as many at a time as
-    there are goods left to return (DOMAIN 1).
+    Asked for by a day that counts from release (announcement 2020 no. 45); several may be under
+    way as long as there are goods left to return (DOMAIN 1), the next one once customs has those
+    before it: what is still to be sent of a kind of declaration is its newest version.
     """
     if apply_until is not None and today > apply_until:
         return Standing(_LATE, "return_window_over")
     if not is_anything_left:
         return Standing(_LATE, "nothing_left_to_return")
-    return _RETURN
+    return Standing(_EARLY, "return_on_its_way") if is_one_on_its_way else _RETURN

@@ -102,6 +102,11 @@ def standing_returns(state: CaseState) -> list[DeclarationState]:
     ]
 
 
+def is_on_its_way(state: CaseState) -> bool:
+    """Whether a return of the case has not come to customs yet."""
+    return any(one.stage in _NOT_LODGED for one in standing_returns(state))
+
+
 def quantities_back(returns: Sequence[DeclarationState]) -> dict[int, Decimal]:
     """How much of each order line these returns ask back."""
     back: dict[int, Decimal] = {}

@@ -21,7 +21,13 @@ from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.planning import delivery_event, return_event, returnable, to_refile
 from gateway.domain.receipts import released_events
-from gateway.domain.returns import GivenBack, is_back, return_days, share_of_lines
+from gateway.domain.returns import (
+    GivenBack,
+    is_back,
+    is_on_its_way,
+    return_days,
+    share_of_lines,
+)
 from gateway.domain.tax import tax_of
 from gateway.flow.around import dutiable
 from gateway.flow.clockwork import local_date
@@ -293,7 +299,9 @@ def _take_back(view: CaseView, changes: Changes[Any], facts: _Asked) -> Standing
     left, bench = returnable(view.state, order.paper), _bench(view, facts)
     days, today = return_days(view.state, bench.profile), local_date(facts.now)
     until = None if days is None else days.apply_until
-    answer = return_standing(today, until, is_anything_left=bool(left))
+    answer = return_standing(
+        today, until, is_anything_left=bool(left), is_one_on_its_way=is_on_its_way(view.state)
+    )
     if not answer.files:
         return answer
     wanted = left if facts.lines is None else facts.lines

@@ -122,6 +122,12 @@ async def taxed_and_returned(desk: Desk, row: CaseRow) -> None:
     )
     assert reply is not None
     assert reply.standing.reason == "return_filed"
+    # Another one waits until customs has this one: what is sent of a kind is its newest version.
+    early = await gateway.desk.ask(
+        Ask.RETURN, TENANT, key.case_id, "clerk", "size", lines={1: Decimal(1)}
+    )
+    assert early is not None
+    assert early.standing.reason == "return_on_its_way"
     request = await sent(gateway, row, RETURN)
     before = await used_of(gateway, row)
     assert before > given_back(request).value > 0

@@ -358,21 +358,28 @@ def test_each_return_answers_to_its_own_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "day, is_anything_left, answered, reason",
+    "day, is_anything_left, is_one_on_its_way, answered, reason",
     [
-        (date(2026, 11, 12), True, Answered.STOPPABLE, "return_filed"),
-        (date(2026, 12, 11), True, Answered.STOPPABLE, "return_filed"),
-        (date(2026, 12, 12), True, Answered.TOO_LATE, "return_window_over"),
-        (date(2026, 11, 12), False, Answered.TOO_LATE, "nothing_left_to_return"),
+        (date(2026, 11, 12), True, False, Answered.STOPPABLE, "return_filed"),
+        (date(2026, 12, 11), True, False, Answered.STOPPABLE, "return_filed"),
+        (date(2026, 12, 12), True, False, Answered.TOO_LATE, "return_window_over"),
+        (date(2026, 11, 12), False, False, Answered.TOO_LATE, "nothing_left_to_return"),
+        (date(2026, 11, 12), True, True, Answered.TOO_EARLY, "return_on_its_way"),
+        (date(2026, 12, 12), True, True, Answered.TOO_LATE, "return_window_over"),
     ],
 )
 def test_a_return_has_thirty_days_unless_the_profile_says_otherwise(
-    day: date, is_anything_left: bool, answered: Answered, reason: str
+    day: date, is_anything_left: bool, is_one_on_its_way: bool, answered: Answered, reason: str
 ) -> None:
     days = return_days(released(), profile())
     assert days is not None
     assert days == (date(2026, 12, 11), date(2026, 12, 26))
-    answer = return_standing(day, days.apply_until, is_anything_left=is_anything_left)
+    answer = return_standing(
+        day,
+        days.apply_until,
+        is_anything_left=is_anything_left,
+        is_one_on_its_way=is_one_on_its_way,
+    )
     assert (answer.answered, answer.reason) == (answered, reason)
     shorter = profile(return_apply_days=3, return_back_days=7)
     assert return_days(released(), shorter) == (date(2026, 11, 14), date(2026, 11, 18))

@@ -27,7 +27,12 @@ def test_every_cell_has_an_answer_with_both_texts() -> None:
         for cell in row.values():
             assert all(REASONS[cell.reason])
     used = {cell.reason for row in TABLE.values() for cell in row.values()}
-    elsewhere = {"export_return_by_hand", "return_window_over", "nothing_left_to_return"}
+    elsewhere = {
+        "export_return_by_hand",
+        "return_window_over",
+        "nothing_left_to_return",
+        "return_on_its_way",
+    }
     assert used == set(REASONS) - elsewhere
 
 
