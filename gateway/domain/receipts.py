@@ -237,12 +237,7 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
             return [_recorded(declaration, fact, "deferred")]
     newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
     if has_ended(declaration):
-        if not newer or target is declaration.stage:
-            return [_recorded(declaration, fact, "no_effect")]
-        return [
-            _recorded(declaration, fact, "no_effect"),
-            _alarm(declaration, _LATE_ALARMS[_end(declaration)]),
-        ]
+        return _after_the_end(declaration, fact, target, is_newer=newer)
     here, there = LEVEL[declaration.stage], LEVEL[target]
     if target is _S.CLOSED and here < _RELEASED_LEVEL:
         # Closed is no release: it waits for the 800 that it must have overtaken.
@@ -257,6 +252,25 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     if here >= _RELEASED_LEVEL and newer and target in (_S.INSPECTION, _S.DETAINED):
         return _contradiction(declaration, fact)
     return [_recorded(declaration, fact, "no_effect")]
+
+
+def _after_the_end(
+    declaration: DeclarationState, fact: ReceiptFact, target: DeclarationStage, *, is_newer: bool
+) -> list[Event]:
+    """What comes after customs' last word moves nothing; what speaks against it calls a person.
+
+    A release of before a rejection is the same contradiction as a rejection after the release,
+    whichever of the two comes first.
+    """
+    was_turned_down = declaration.stage in (_S.REJECTED, _S.RETURNED_ABROAD)
+    if was_turned_down and not is_newer and LEVEL.get(target, 0) >= _RELEASED_LEVEL:
+        return _contradiction(declaration, fact)
+    if not is_newer or target is declaration.stage:
+        return [_recorded(declaration, fact, "no_effect")]
+    return [
+        _recorded(declaration, fact, "no_effect"),
+        _alarm(declaration, _LATE_ALARMS[_end(declaration)]),
+    ]
 
 
 def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:

@@ -234,6 +234,18 @@ def test_a_contradiction_after_release_is_an_alarm_and_a_hold(word: Word) -> Non
     assert earlier.hold is None
 
 
+@pytest.mark.parametrize("word", [Word.REJECTED, Word.RETURNED_ABROAD])
+@pytest.mark.parametrize("release", [Word.RELEASED, Word.CLOSED])
+def test_a_release_that_a_rejection_overtook_is_the_same_contradiction(
+    word: Word, release: Word
+) -> None:
+    state = received(inventory_sent(), fact(Word.ACCEPTED, 2), fact(word, 4), fact(release, 3))
+    assert stage(state) in (DeclarationStage.REJECTED, DeclarationStage.RETURNED_ABROAD)
+    assert state.alarms == ("contradiction_after_release",)
+    assert state.hold == Hold("gateway", "contradiction_after_release")
+    assert state.release_sequence == 0
+
+
 FORGED: list[tuple[str, ReceiptFact]] = [
     ("agent_differs", fact(Word.RELEASED, 5, checks={"agent": "X", "merchant": None})),
     ("unknown_status", fact(Word.UNKNOWN, 5)),
