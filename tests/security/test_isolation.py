@@ -57,6 +57,8 @@ BODIES: Mapping[str, Any] = {
     "POST /v1/cases/{case_id}/redeclare": WHY,
     "POST /v1/cases/{case_id}/cancel": WHY,
     "POST /v1/cases/{case_id}/return": WHY,
+    "POST /v1/cases/{case_id}/returns/{number}/arrival": None,
+    "POST /v1/cases/{case_id}/delivery": {"at": "2026-11-01T00:00:00Z"},
     "GET /v1/messages/{message_id}": None,
     "GET /v1/receipts/{receipt_id}": None,
     "POST /v1/endpoints/{endpoint_id}/rotations": {"overlap_hours": 0},
@@ -267,7 +269,7 @@ async def _try_every_path(estate: Estate) -> None:
         method, path = route.split(" ")
         parameter = path[path.index("{") + 1 : path.index("}")]
         for name in estate.ids[parameter][:3]:
-            address = path.replace("{" + parameter + "}", name)
+            address = path.replace("{" + parameter + "}", name).replace("{number}", "1")
             for role, token in estate.keys.items():
                 status, answer = await estate.call(method, address, token, body)
                 assert status in ABSENT, (route, role, status, answer)
@@ -330,6 +332,14 @@ async def _try_every_body(estate: Estate) -> None:
         wanted = {"case": case_id, "finding": "0" * 20, "path": "order.paid", "reason": "mine"}
         for path in ("/v1/repairs", "/v1/repairs/questions"):
             assert (await estate.call("POST", path, token, wanted))[0] == 422
+        for path, told in (
+            ("/v1/site-arrivals", {"cases": [case_id], "vehicle_no": "A1"}),
+            ("/v1/departures", {"cases": [case_id], "left_at": "2026-11-11T02:00:00Z"}),
+        ):
+            status, answer = await estate.call("POST", path, token, told)
+            assert status in (403, 422), (path, status)
+            assert not _leaked(estate, answer, but={case_id}), answer
+            assert status == 403 or b"cases.0" in answer or b"cases[0]" in answer, answer
 
 
 def _leaked(estate: Estate, answer: bytes, but: set[str] | None = None) -> list[str]:

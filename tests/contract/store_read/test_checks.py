@@ -331,6 +331,7 @@ BREAKS = (
         "stands in message M2",
         ONE,
         WIRE,
+        APART,  # the other message is of another tenant
     ),
     _a("declaration gone", _run(delete(declaration)), "stands in no message", ONE, WIRE),
     _a(

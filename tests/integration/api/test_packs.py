@@ -71,7 +71,10 @@ async def test_who_proposed_a_version_does_not_put_it_in_force(api: API) -> None
 
 
 async def test_the_packs_that_come_with_the_gateway_can_be_read(api: API) -> None:
-    assert (await api.get("/v1/packs")).doc == {"packs": [], "builtin": ["import-default"]}
+    assert (await api.get("/v1/packs")).doc == {
+        "packs": [],
+        "builtin": ["export-default", "import-default"],
+    }
     full = (await api.get("/v1/packs/import-default")).doc
     assert full["version"] is None
     assert "[rules" in full["text"]
