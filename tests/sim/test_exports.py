@@ -10,7 +10,10 @@ from tests.sim.trade import EXPORTED, exported
 from tests.sim.world import CrashPlan
 
 pytestmark = pytest.mark.sim
-SEEDS = range(1, 13)
+SEEDS = range(1, 5)
+# What differs from imports is what is planned and in which order: a kill after each stage's commit.
+# The points between are the same code, tried one by one with imports.
+COMMITS = [point for point in POINTS if point.endswith(".committed")]
 SCENARIOS = ("RELEASE", "RELEASE", "INSPECT", "SILENT", "REORDER", "RELEASE", "NEGATIVE", "EARLY")
 
 
@@ -29,8 +32,8 @@ def test_faulty_worlds_of_exports_keep_every_promise(seed: int) -> None:
     assert report.faults
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_kill_at_each_point_loses_and_doubles_no_export(point: str) -> None:
+@pytest.mark.parametrize("point", COMMITS)
+def test_a_kill_after_each_commit_loses_and_doubles_no_export(point: str) -> None:
     """The passings are late ones too, so that lists of parcels are on their way."""
     plan = CrashPlan(point, frozenset({1, 3, 6, 9}))
     report = simulate(
