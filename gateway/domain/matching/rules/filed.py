@@ -112,22 +112,8 @@ def _differs(
 
 def address(facts: Facts) -> Faults:
     """The consignee's address is that of the filed order, spaces and punctuation aside."""
-    filed = _filed_order(facts)
-    if filed is None:
-        return HOLDS
-    ours, theirs = facts.order.consignee.address, filed.consignee.address
-    if not ours or not theirs or isinstance(ours, Masked) or isinstance(theirs, Masked):
-        return unknown("order.consignee.address", "filed.order.consignee.address")
-    if normal_address(ours) == normal_address(theirs):
-        return HOLDS
-    path = "order.consignee.address"
-    one, other = hidden(ours), hidden(theirs)
-    return (
-        Fault(
-            paths={path: one, f"filed.{path}": other},
-            params={"one": one or "-", "other": other or "-"},
-            fixes=(fact_fix(path, Owner.SELLER, other),),
-        ),
+    return _person(
+        facts, "consignee.address", lambda order: order.consignee.address, hidden, normal_address
     )
 
 
@@ -184,17 +170,22 @@ def costs(facts: Facts) -> Faults:
 
 
 def _person(
-    facts: Facts, name: str, pick: Callable[[Order], Value], hide: Callable[[Value], str | None]
+    facts: Facts,
+    name: str,
+    pick: Callable[[Order], Value],
+    hide: Callable[[Value], str | None],
+    normal: Callable[[str], str] = str,
 ) -> Faults:
+    """Hold one thing said of a person against the filed order, both in their ``normal`` form."""
     filed = _filed_order(facts)
     if filed is None:
         return HOLDS
+    path = f"order.{name}"
     ours, theirs = pick(facts.order), pick(filed)
     if not ours or not theirs or isinstance(ours, Masked) or isinstance(theirs, Masked):
-        return unknown(f"order.buyer.{name}", f"filed.order.buyer.{name}")
-    if ours == theirs:
+        return unknown(path, f"filed.{path}")
+    if normal(ours) == normal(theirs):
         return HOLDS
-    path = f"order.buyer.{name}"
     one, other = hide(ours), hide(theirs)
     return (
         Fault(
@@ -207,17 +198,17 @@ def _person(
 
 def buyer_name(facts: Facts) -> Faults:
     """The buyer's name is spelled as in the filed order."""
-    return _person(facts, "name", lambda order: order.buyer.name, hidden_name)
+    return _person(facts, "buyer.name", lambda order: order.buyer.name, hidden_name)
 
 
 def buyer_phone(facts: Facts) -> Faults:
     """The buyer's phone is that of the filed order."""
-    return _person(facts, "phone", lambda order: order.buyer.phone, hidden)
+    return _person(facts, "buyer.phone", lambda order: order.buyer.phone, hidden)
 
 
 def buyer_id(facts: Facts) -> Faults:
     """The buyer's identity number is that of the filed order."""
-    return _person(facts, "id_number", lambda order: order.buyer.id_number, hidden)
+    return _person(facts, "buyer.id_number", lambda order: order.buyer.id_number, hidden)
 
 
 def payment(facts: Facts) -> Faults:
