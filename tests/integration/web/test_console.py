@@ -367,8 +367,10 @@ async def test_a_signed_export_of_the_audit_verifies_with_openssl_alone(
     assert manifest["asked"]["kind"] == "papers_received"
     events = [orjson.loads(line) for line in (tmp_path / "events.ndjson").read_bytes().splitlines()]
     assert {one["kind"] for one in events} == {"papers_received"}
-    assert manifest["events"] == len(events) == 100
-    changed = (tmp_path / "manifest.json").read_bytes().replace(b'"events": 100', b'"events": 99')
+    assert manifest["events"] == len(events) >= 100  # and what other tests of the house brought
+    original = (tmp_path / "manifest.json").read_bytes()
+    changed = original.replace(b'"events": %d' % len(events), b'"events": 99')
+    assert changed != original
     (tmp_path / "manifest.json").write_bytes(changed)
     assert await _ran(tmp_path, *verify) != 0
     entries = await house.run(
