@@ -197,11 +197,12 @@ def _message_rows(case_id: CaseId, connection: Connection) -> list[tuple[Message
 
 
 def _receipt_rows(case_id: CaseId, connection: Connection) -> list[tuple[ReceiptId, int]]:
-    """The receipt files with a record about the case."""
-    payloads = _payloads(case_id, (EventKind.RECEIPT_RECORDED,), connection)
+    """The receipt files with a record about the case, or that refused a message of it alone."""
+    kinds = (EventKind.RECEIPT_RECORDED, EventKind.DECLARATION_REFUSED)
+    payloads = _payloads(case_id, kinds, connection)
     rows = connection.execute(
         select(inbox.c.receipt_id, inbox.c.received_at)
-        .where(inbox.c.receipt_id.in_([payload["receipt"] for payload in payloads]))
+        .where(inbox.c.receipt_id.in_([one["receipt"] for one in payloads if "receipt" in one]))
         .order_by(inbox.c.received_at, inbox.c.receipt_id)
     )
     return [(ReceiptId(row.receipt_id), row.received_at) for row in rows]

@@ -35,6 +35,35 @@ class EventKind(StrEnum):
     BYTES_DOWNLOADED = "bytes_downloaded"
 
 
+class Alarm(StrEnum):
+    """What a person is called for; a case raises each once."""
+
+    ANSWER_AFTER_CANCELLATION = "answer_after_cancellation"
+    ANSWER_AFTER_REJECTION = "answer_after_rejection"
+    CANCELLED_AFTER_RELEASE = "cancelled_after_release"
+    CONTRADICTION_AFTER_RELEASE = "contradiction_after_release"
+    EXISTS_ALREADY = "exists_already"
+    FAILED_AFTER_LODGED = "failed_after_lodged"
+    FILING_OVERDUE = "filing_overdue"
+    FILING_REFUSED = "filing_refused"
+    FILING_UNSERVED = "filing_unserved"
+    LATE_REJECTION = "late_rejection"
+    LIST_REFUSED = "list_refused"
+    NO_ANSWER = "no_answer"
+    NO_OUTCOME = "no_outcome"
+    ODD_STATUS = "odd_status"
+    ORDER_UNCONFIRMED = "order_unconfirmed"
+    PAPERS_OVERDUE = "papers_overdue"
+    PAYMENT_UNCONFIRMED = "payment_unconfirmed"
+    REJECTED_AFTER_APPROVAL = "rejected_after_approval"
+    RELEASE_WITHOUT_SIBLINGS = "release_without_siblings"
+    RELEASED_WHILE_CANCELLING = "released_while_cancelling"
+    RETURN_APPLY_ENDS = "return_apply_ends"
+    RETURN_GOODS_MISSING = "return_goods_missing"
+    SIGNATURE_REFUSED = "signature_refused"
+    WAYBILL_UNCONFIRMED = "waybill_unconfirmed"
+
+
 class Event(NamedTuple):
     """One thing that happened to one case; the payload is JSON (Any: its members vary by kind)."""
 

@@ -41,7 +41,6 @@ _S: Final = DeclarationStage
 
 INVENTORY_DECLARED: Final = "inventory_declared"
 
-SIGNATURE_REFUSED: Final = "signature_refused"
 """The alarm of a declaration whose signature customs refuses: its key is in doubt, not the case."""
 
 # Partial order of the stages that customs' answers lead to; within a level the newest returnTime

@@ -21,9 +21,9 @@ from gateway.domain.declaration import (
     SummaryFact,
     Word,
 )
-from gateway.domain.events import Event, EventKind
+from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.findings import Finding, Severity
-from gateway.domain.lifecycle import DECLARATION, ENDED, LEVEL, REQUESTS, SIGNATURE_REFUSED
+from gateway.domain.lifecycle import DECLARATION, ENDED, LEVEL, REQUESTS
 
 _S: Final = DeclarationStage
 
@@ -86,7 +86,7 @@ def _refused_list(declaration: DeclarationState, events: list[Event]) -> list[Ev
     """A list that customs refused moves no case by itself, so a person is told."""
     if not declaration.kind.is_list or events[0].payload.get("stage") != _S.REJECTED.value:
         return []
-    return [_alarm(declaration, "list_refused")]
+    return [_alarm(declaration, Alarm.LIST_REFUSED)]
 
 
 def _unwanted_release(
@@ -105,7 +105,7 @@ def _unwanted_release(
     effect = "deferred" if fact.word is Word.RELEASED else "no_effect"
     return [
         _recorded(declaration, fact, effect),
-        *_stop(declaration, "released_while_cancelling"),
+        *_stop(declaration, Alarm.RELEASED_WHILE_CANCELLING),
     ]
 
 
@@ -229,7 +229,7 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     if target is None:
         return [
             _recorded(declaration, fact, "not_for_this_kind"),
-            _alarm(declaration, "odd_status"),
+            _alarm(declaration, Alarm.ODD_STATUS),
         ]
     if target is _S.RELEASED and LEVEL.get(declaration.stage, 1) < 1:
         # A closing that waits is a sibling too; a second release is none.
@@ -279,7 +279,7 @@ def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     if target is None:
         return [
             _recorded(declaration, fact, "not_for_this_kind"),
-            _alarm(declaration, "odd_status"),
+            _alarm(declaration, Alarm.ODD_STATUS),
         ]
     if has_ended(declaration):
         if declaration.stage is not _S.APPROVED or fact.returned_at < (
@@ -288,7 +288,7 @@ def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
             return [_recorded(declaration, fact, "no_effect")]
         return [
             _recorded(declaration, fact, "no_effect"),
-            _alarm(declaration, "rejected_after_approval"),
+            _alarm(declaration, Alarm.REJECTED_AFTER_APPROVAL),
         ]
     here = LEVEL.get(declaration.stage)
     if here is None:
@@ -298,15 +298,21 @@ def _against(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
             return [_recorded(declaration, fact, "no_effect")]
         return _contradiction(declaration, fact)
     if fact.returned_at < (declaration.returned_at or ""):
-        return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "late_rejection")]
+        return [
+            _recorded(declaration, fact, "no_effect"),
+            _alarm(declaration, Alarm.LATE_REJECTION),
+        ]
     return [_recorded(declaration, fact, "applied", target)]
 
 
 def _contradiction(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     return [
         _recorded(declaration, fact, "no_effect"),
-        _alarm(declaration, "contradiction_after_release"),
-        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": "contradiction_after_release"}),
+        _alarm(declaration, Alarm.CONTRADICTION_AFTER_RELEASE),
+        Event(
+            EventKind.CASE_HELD,
+            {"by": "gateway", "reason": Alarm.CONTRADICTION_AFTER_RELEASE.value},
+        ),
     ]
 
 
@@ -327,22 +333,25 @@ def _end(declaration: DeclarationState) -> DeclarationStage:
     return declaration.stage if declaration.stage is _S.CANCELLED else _S.REJECTED
 
 
-_LATE_ALARMS: Final[Mapping[DeclarationStage, str]] = {
-    _S.CANCELLED: "answer_after_cancellation",
-    _S.REJECTED: "answer_after_rejection",
+_LATE_ALARMS: Final[Mapping[DeclarationStage, Alarm]] = {
+    _S.CANCELLED: Alarm.ANSWER_AFTER_CANCELLATION,
+    _S.REJECTED: Alarm.ANSWER_AFTER_REJECTION,
 }
 
 
 def _failed_signature(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     """A signature refusal speaks of the key, not of the case."""
-    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, SIGNATURE_REFUSED)]
+    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, Alarm.SIGNATURE_REFUSED)]
 
 
 def _failed(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     """A negative answer: it rejects only what customs never confirmed."""
     if LEVEL.get(declaration.stage, 9) == 0:
         return [_recorded(declaration, fact, "applied", _S.REJECTED)]
-    return [_recorded(declaration, fact, "no_effect"), _alarm(declaration, "failed_after_lodged")]
+    return [
+        _recorded(declaration, fact, "no_effect"),
+        _alarm(declaration, Alarm.FAILED_AFTER_LODGED),
+    ]
 
 
 def _duplicate(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
@@ -353,7 +362,7 @@ def _duplicate(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
         return [_recorded(declaration, fact, "applied", _S.LODGED)]
     return [
         _recorded(declaration, fact, "applied", _S.REJECTED),
-        _alarm(declaration, "exists_already"),
+        _alarm(declaration, Alarm.EXISTS_ALREADY),
     ]
 
 
@@ -435,10 +444,10 @@ def tolerated(notes: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def _alarm(declaration: DeclarationState, alarm: str) -> Event:
+def _alarm(declaration: DeclarationState, alarm: Alarm) -> Event:
     return Event(
         EventKind.ALARM_RAISED,
-        {"alarm": alarm, "kind": declaration.kind.value, "version": declaration.version},
+        {"alarm": alarm.value, "kind": declaration.kind.value, "version": declaration.version},
     )
 
 
@@ -459,15 +468,15 @@ def _follow_up(state: CaseState, declaration: DeclarationState, events: list[Eve
     if found is None or found.stage in ENDED:
         return []
     if LEVEL.get(found.stage, 0) >= _RELEASED_LEVEL:
-        return _stop(declaration, "cancelled_after_release")
+        return _stop(declaration, Alarm.CANCELLED_AFTER_RELEASE)
     payload = {"kind": subject.value, "version": found.version, "by": declaration.version}
     return [Event(EventKind.DECLARATION_CANCELLED, payload)]
 
 
-def _stop(declaration: DeclarationState, alarm: str) -> list[Event]:
+def _stop(declaration: DeclarationState, alarm: Alarm) -> list[Event]:
     return [
         _alarm(declaration, alarm),
-        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": alarm}),
+        Event(EventKind.CASE_HELD, {"by": "gateway", "reason": alarm.value}),
     ]
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
+from gateway.domain.events import Alarm
 from gateway.domain.profile import FilingProfile
 
 _SECOND_US: Final = 1_000_000
 _ENOUGH: Final = 20
 _TIMES_USUAL: Final = 3
-_NO_ANSWER: Final = "no_answer"
 _S: Final = DeclarationStage
 _SILENT: Final = frozenset({_S.SENT, _S.UNKNOWN})
 WATCHED: Final = frozenset(
@@ -115,7 +115,7 @@ def find_stuck(
     since = last.sent_at if last.stage in _SILENT else None
     waits_us = moment.now - (moment.changed_at if since is None else since)
     limit = max(profile.answer_timeout_s * _SECOND_US, usual * _TIMES_USUAL)
-    is_lost = last.stage in _SILENT and _NO_ANSWER in alarms
+    is_lost = last.stage in _SILENT and Alarm.NO_ANSWER in alarms
     if waits_us <= limit and not is_lost:
         return None
     return Stuck(last, waits_us, limit, is_lost)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.case import CaseKey
-from gateway.domain.events import Event, EventKind
+from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.filing import FILING, FINAL, FilingStage, PartnerFiling
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.papers import Order, PaperKind, kind_of
@@ -112,7 +112,7 @@ def decide_begin(facts: _BeginFacts, views: Views, found: Found) -> Changes[_Ste
     partner = _partner(facts.context, view.key, profile, request)
     if partner is None:
         if "filing_unserved" not in view.state.alarms:
-            view.record(_alarm("filing_unserved", facts.kind))
+            view.record(_alarm(Alarm.FILING_UNSERVED, facts.kind))
     elif _sends(filing, partner) and view.state.hold is None:
         view.record(filing_recorded(facts.kind, facts.number, _S.SENDING, facts.now))
     changes.result = _Step(view.key, profile, filing, request, is_held=view.state.hold is not None)
@@ -133,8 +133,8 @@ def _goods(
     return context.master.goods(profile.tenant, profile.goods_scope, skus, local_date(now))
 
 
-def _alarm(alarm: str, kind: PaperKind) -> Event:
-    return Event(EventKind.ALARM_RAISED, {"alarm": alarm, "paper": kind.value})
+def _alarm(alarm: Alarm, kind: PaperKind) -> Event:
+    return Event(EventKind.ALARM_RAISED, {"alarm": alarm.value, "paper": kind.value})
 
 
 async def _asked(partner: Partner, step: _Step) -> FilingAnswer:
@@ -221,12 +221,12 @@ def decide_end(facts: _EndFacts, views: Views, found: Found) -> Changes[FilingSt
     if filing.stage in FINAL:
         changes.effects_done.append(facts.effect.effect_id)
         if filing.stage is _S.REFUSED:
-            view.record(_alarm("filing_refused", kind))
+            view.record(_alarm(Alarm.FILING_REFUSED, kind))
         else:
             settle(view, changes, facts.bench)
         return changes
     if now - filing.since > facts.alarm_after_us and "filing_overdue" not in view.state.alarms:
-        view.record(_alarm("filing_overdue", kind))
+        view.record(_alarm(Alarm.FILING_OVERDUE, kind))
     changes.result = filing.stage
     return changes
 

@@ -20,9 +20,8 @@ from gateway.domain.declaration import (
     ReceiptFact,
     Word,
 )
-from gateway.domain.events import Event, EventKind
+from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
-from gateway.domain.lifecycle import SIGNATURE_REFUSED
 from gateway.domain.profile import FilingProfile
 from gateway.domain.quota import QuotaMove, QuotaStep, step_of, told_by_customs
 from gateway.domain.receipts import EARLY_TOLERANCE_US, record_events, subject
@@ -201,7 +200,10 @@ class _Doubt:
 
 
 def _doubts_key(event: Event) -> bool:
-    return event.kind is EventKind.ALARM_RAISED and event.payload.get("alarm") == SIGNATURE_REFUSED
+    return (
+        event.kind is EventKind.ALARM_RAISED
+        and event.payload.get("alarm") == Alarm.SIGNATURE_REFUSED
+    )
 
 
 def _record_command(
@@ -479,6 +481,6 @@ async def _apply_refusal(context: Context, item: InboxItem, read: ReadFile) -> l
         return []
     split: list[StoredMessage] = []
     if read.retry == "never":
-        split = await split_refused(context, message, read.code)
+        split = await split_refused(context, message, read.code, item.receipt_id)
     await _finish(context, item, read)
     return split

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gateway.domain.codec import to_micros
 from gateway.domain.declaration import DeclarationKind, DeclarationState
-from gateway.domain.events import Event, EventKind
+from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import CaseId, effect_id
 from gateway.domain.lifecycle import OVER
 from gateway.domain.papers import Order, PaperKind
@@ -24,9 +24,9 @@ from gateway.flow.status import return_notice
 from gateway.ports import CaseView, Changes, Command, Effect, EffectKind, Found, Views
 
 RETURNS: Final = "returns"
-APPLY: Final = "return_apply_ends"
+APPLY: Final = Alarm.RETURN_APPLY_ENDS.value
 """The alarm of a return that customs does not have, shortly before it takes none any more."""
-BACK: Final = "return_goods_missing"
+BACK: Final = Alarm.RETURN_GOODS_MISSING.value
 """The alarm of a return whose goods are not back, shortly before they are too late."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.declaration import DeclarationStage
-from gateway.domain.events import Event, EventKind
+from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import effect_id
 from gateway.domain.lifecycle import case_stage, filed_paper
 from gateway.domain.papers import PaperKind
@@ -43,7 +43,7 @@ EVENT_TYPES: Final = frozenset(
     {RELEASE, REVOKE, ENDPOINT_DISABLED, REPAIR_ASKED, RETURN_DUE}
     | {_STAGE_PREFIX + stage for stage in _TOLD}
 )
-_REVOKING: Final = frozenset({"contradiction_after_release", "cancelled_after_release"})
+_REVOKING: Final = frozenset({Alarm.CONTRADICTION_AFTER_RELEASE, Alarm.CANCELLED_AFTER_RELEASE})
 
 
 def stage_notices(

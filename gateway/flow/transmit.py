@@ -9,12 +9,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
-from gateway.domain.events import Event, EventKind
-from gateway.domain.ids import CaseId, MessageId, effect_id, list_no
-from gateway.domain.lifecycle import SIGNATURE_REFUSED
+from gateway.domain.events import Alarm, Event, EventKind
+from gateway.domain.ids import CaseId, MessageId, ReceiptId, effect_id, list_no
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import (
@@ -215,12 +214,13 @@ def decide_closed(facts: _ClosedFacts, views: Views, found: Found) -> Changes[No
     )
     if facts.outcome in NOT_SENT:
         return changes
-    wait_s = facts.profile.answer_timeout_s
+    again_at = facts.now + facts.profile.resend_gap_s * SECOND_US
+    due_at = facts.now + facts.profile.answer_timeout_s * SECOND_US
     if facts.outcome is SendOutcome.UNKNOWN:
-        wait_s = facts.profile.resend_gap_s
+        due_at = again_at
         _record_unanswered(message, views)
     changes.effects_done.append(send_effect(message.message_id, "", 0, message.attempt).effect_id)
-    changes.effects.append(answer_effect(message, facts.now + wait_s * SECOND_US))
+    changes.effects.append(answer_effect(message, due_at, Looking(again_at)))
     return changes
 
 
@@ -245,21 +245,35 @@ def _record_unanswered(message: StoredMessage, views: Views) -> list[StoredMembe
     return silent
 
 
-def answer_effect(message: StoredMessage, due_at: int, look: int = 0, key_wait: int = 0) -> Effect:
-    """The timer that looks whether a message was answered; ``look`` counts the later looks after
-    records of which customs has said no more than that they are lodged, ``key_wait`` those for a
-    key that may sign what customs refused.
+class Looking(NamedTuple):
+    """What a look for an answer has to know of those before it.
+
+    ``again_at`` (UTC microseconds) is when the port's gap after the last attempt ends: the same
+    bytes do not go again before it. ``look`` counts the later looks after records of which customs
+    has said no more than that they are lodged, ``waits`` how often a look was put off: until that
+    gap ends, or until a key may sign what customs refused.
     """
-    parts = (message.attempt, look) if look or key_wait else (message.attempt,)
-    parts = (*parts, key_wait) if key_wait else parts
+
+    again_at: int = 0
+    look: int = 0
+    waits: int = 0
+
+
+def answer_effect(message: StoredMessage, due_at: int, looking: Looking) -> Effect:
+    """The timer that looks whether a message was answered."""
+    counts = (looking.look, looking.waits) if looking.look or looking.waits else ()
     return Effect(
-        effect_id=effect_id(CaseId(message.message_id), "answer", *parts),
+        effect_id=effect_id(CaseId(message.message_id), "answer", message.attempt, *counts),
         kind=EffectKind.ANSWER,
         group="answer",
         due_at=due_at,
         ref=message.message_id,
-        payload={"attempt": message.attempt, "look": look, "key_wait": key_wait},
+        payload={"attempt": message.attempt, **looking._asdict()},
     )
+
+
+def _looking(timer: Effect) -> Looking:
+    return Looking(*(int(timer.payload.get(name, 0)) for name in Looking._fields))
 
 
 # --- no answer ---------------------------------------------------------------------------------
@@ -341,11 +355,8 @@ def decide_overdue(
         return changes
     refused = _refused_signatures(message, views) if facts.signer is not _Signer.WELL else []
     if refused and facts.signer is _Signer.AWAITED:
-        waits = int(facts.timer.payload.get("key_wait", 0)) + 1
-        look = int(facts.timer.payload.get("look", 0))
         due_at = facts.now + min(_KEY_WAIT_S, facts.profile.resend_gap_s) * SECOND_US
-        changes.effects.append(answer_effect(message, due_at, look, waits))
-        return changes
+        return _put_off(facts, due_at, changes)
     silent = _record_unanswered(message, views)
     changes.effects += overdue_gates(message, facts.profile, views)
     if refused:
@@ -353,9 +364,11 @@ def decide_overdue(
         return changes
     tries = max((_tries(views, member, message.kind) for member in silent), default=0)
     if not silent or tries > facts.profile.resend_limit:
-        _raise_alarm("no_answer", message, silent, views)
+        _raise_alarm(Alarm.NO_ANSWER, message, silent, views)
         _follow_lodged(facts, views, changes)
         return changes
+    if facts.now < (again_at := _looking(facts.timer).again_at):
+        return _put_off(facts, again_at, changes)
     if any(_is_corrected(views, member, message.kind) for member in message.members):
         changes.result = _moved_again(facts, views, silent, "resend", changes)
         return changes
@@ -371,13 +384,21 @@ def decide_overdue(
     return changes
 
 
+def _put_off(facts: _OverdueFacts, due_at: int, changes: Changes[Any]) -> Changes[Any]:
+    """Look once more, no sooner than ``due_at``; it uses up no try."""
+    looking = _looking(facts.timer)
+    looking = looking._replace(waits=looking.waits + 1)
+    changes.effects.append(answer_effect(facts.message, due_at, looking))
+    return changes
+
+
 def _refused_signatures(message: StoredMessage, views: Views) -> list[StoredMember]:
     """The records of a message that wait because customs refuses its signature."""
     return [
         member
         for member in message.members
         if _is_waiting(views, member, message.kind, message.message_id)
-        and SIGNATURE_REFUSED in views[member.key.case_id].state.alarms
+        and Alarm.SIGNATURE_REFUSED in views[member.key.case_id].state.alarms
     ]
 
 
@@ -419,12 +440,12 @@ def _follow_lodged(
     ]
     if not lodged:
         return
-    look = int(facts.timer.payload.get("look", 0)) + 1
+    look = _looking(facts.timer).look + 1
     if look > _LODGED_LOOKS:
-        _raise_alarm("no_outcome", message, lodged, views)
+        _raise_alarm(Alarm.NO_OUTCOME, message, lodged, views)
         return
     wait_us = (facts.profile.answer_timeout_s << look) * SECOND_US
-    changes.effects.append(answer_effect(message, facts.now + wait_us, look))
+    changes.effects.append(answer_effect(message, facts.now + wait_us, Looking(look=look)))
 
 
 def _stands_at(
@@ -440,14 +461,14 @@ def _stands_at(
 
 
 def _raise_alarm(
-    alarm: str, message: StoredMessage, members: Sequence[StoredMember], views: Views
+    alarm: Alarm, message: StoredMessage, members: Sequence[StoredMember], views: Views
 ) -> None:
     for member in members:
         views[member.key.case_id].record(
             Event(
                 EventKind.ALARM_RAISED,
                 {
-                    "alarm": alarm,
+                    "alarm": alarm.value,
                     "kind": message.kind.value,
                     "version": member.declaration.version,
                 },
@@ -464,14 +485,18 @@ class _RefusedFacts:
     profile: FilingProfile
     master: MasterData
     code: str
+    receipt: ReceiptId
     ids: tuple[tuple[MessageId, str], tuple[MessageId, str]]
     now: int
 
 
-async def split_refused(context: Context, message: StoredMessage, code: str) -> list[StoredMessage]:
+async def split_refused(
+    context: Context, message: StoredMessage, code: str, receipt: ReceiptId
+) -> list[StoredMessage]:
     """Customs refused a whole message: halve it until the bad record stands alone.
 
-    Gives the two new messages to deliver; none when one record was refused by itself.
+    ``receipt`` is the file that says so. Gives the two new messages to deliver; none when one
+    record was refused by itself.
     """
     rng = context.rng
     ids = (
@@ -479,8 +504,9 @@ async def split_refused(context: Context, message: StoredMessage, code: str) -> 
         (MessageId(rng.guid()), rng.guid()),
     )
     facts = _RefusedFacts(
-        message, profile_of(context, message), context.master, code, ids, context.clock.now()
-    )
+        message, profile_of(context, message), context.master, code, receipt, ids,
+        context.clock.now(),
+    )  # fmt: skip
     return await context.store.submit(
         Command(
             decide=decide_refused,
@@ -548,6 +574,7 @@ def _refuse_alone(
                 "kind": facts.message.kind.value,
                 "version": member.declaration.version,
                 "code": facts.code,
+                "receipt": facts.receipt,
             },
         )
     )

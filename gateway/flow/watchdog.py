@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.case import CaseKey, VerdictKind
-from gateway.domain.events import Event, EventKind
+from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import CaseId, effect_id
 from gateway.flow.context import Context
 from gateway.ports import CaseView, Changes, Command, Effect, EffectKind, Found, Views
@@ -59,7 +59,9 @@ def decide_deadline(facts: _DeadlineFacts, views: Views, found: Found) -> Change
         return changes
     if view.state.verdict.kind is VerdictKind.WAITING:
         missing = ",".join(view.state.verdict.missing)
-        view.record(Event(EventKind.ALARM_RAISED, {"alarm": "papers_overdue", "missing": missing}))
+        view.record(
+            Event(EventKind.ALARM_RAISED, {"alarm": Alarm.PAPERS_OVERDUE.value, "missing": missing})
+        )
     return changes
 
 
@@ -72,7 +74,7 @@ def _alarm_lonely_release(view: CaseView) -> None:
             Event(
                 EventKind.ALARM_RAISED,
                 {
-                    "alarm": "release_without_siblings",
+                    "alarm": Alarm.RELEASE_WITHOUT_SIBLINGS.value,
                     "kind": inventory.kind.value,
                     "version": inventory.version,
                 },

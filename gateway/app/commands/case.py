@@ -32,11 +32,15 @@ from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import explain, explain_missing
 from gateway.flow.neighbours import Neighbours
 from gateway.ports import CaseFilter
+from gateway.web.language import translations
+from gateway.web.words import ALARMS
 from store.packs import StoredPacks
 
 _SHOWN = 20
 # What else of a receipt tells why it counted or not.
 _REASONS = ("stage", "returned_at", "reason")
+# Told already, or a number for machines.
+_TOLD = frozenset({"kind", "version", "at"})
 
 
 def case(
@@ -147,7 +151,8 @@ def _show(doc: Doc) -> None:
     if held:
         console.print(f"暂停 held   {held['by']}: {held['reason']}", markup=False)
     for alarm in doc["alarms"]:
-        console.print(f"告警 alarm  {alarm}", markup=False)
+        zh, en = (translations(one).gettext(ALARMS[alarm]) for one in ("zh-CN", "en"))
+        console.print(f"告警 alarm  {alarm}: {zh} / {en}", markup=False)
     console.print()
     _show_verdict(console, doc["verdict"])
     for kind, revision in doc["papers"].items():
@@ -160,7 +165,7 @@ def _show(doc: Doc) -> None:
     show_table(
         "历史 Timeline",
         ("#", "时间 at", "事件 event", "说明 detail"),
-        [(one["seq"], one["at"], one["type"], receipt_text(one)) for one in doc["timeline"]],
+        [(one["seq"], one["at"], one["type"], event_text(one)) for one in doc["timeline"]],
     )
     console.print()
     show_table(
@@ -285,11 +290,23 @@ def _show_declarations(doc: Doc) -> None:
     out().print()
 
 
-def receipt_text(event: Doc) -> str:
-    """What a receipt said and did, so that one sees why it moved nothing; other events: nothing."""
-    if event["type"] != EventKind.RECEIPT_RECORDED.value:
-        return ""
+def event_text(event: Doc) -> str:
+    """What an event was about; of a receipt what it said and did, so that one sees why it moved
+    nothing.
+    """
     data = event["data"]
+    if event["type"] == EventKind.RECEIPT_RECORDED.value:
+        return _receipt_text(data)
+    about = [f"{data['kind']} v{data['version']}"] if "kind" in data and "version" in data else []
+    said = [
+        f"{name} {'yes' if value is True else value}"
+        for name, value in data.items()
+        if name not in _TOLD and isinstance(value, str | int) and value != "" and value is not False
+    ]
+    return "; ".join(about + said)
+
+
+def _receipt_text(data: Doc) -> str:
     said = [f"{data['kind']} v{data['version']}", f"status {data['status']} ({data['word']})"]
     said.append(f"effect {data['effect']}")
     said += [f"{name} {data[name]}" for name in _REASONS if data.get(name)]

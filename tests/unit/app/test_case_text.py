@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.app.commands.case import receipt_text
+from gateway.app.commands.case import event_text
 
 
 def event(**data: Any) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def event(**data: Any) -> dict[str, Any]:
 
 
 def test_a_receipt_that_moved_nothing_says_so() -> None:
-    told = receipt_text(
+    told = event_text(
         event(status="-621012", word="failed", returned_at="20260101120000000", codes=["13", "22"])
     )
     assert told == (
@@ -25,9 +25,15 @@ def test_a_receipt_that_moved_nothing_says_so() -> None:
 
 
 def test_a_receipt_that_counted_names_the_stage() -> None:
-    told = receipt_text(event(status="800", word="released", effect="applied", stage="released"))
+    told = event_text(event(status="800", word="released", effect="applied", stage="released"))
     assert told == "inventory v2; status 800 (released); effect applied; stage released"
 
 
-def test_other_events_have_no_detail() -> None:
-    assert receipt_text({"type": "case_matched", "data": {}}) == ""
+def test_other_events_tell_what_they_hold() -> None:
+    refused = {"kind": "order", "version": 1, "code": "-1", "receipt": "9f"}
+    assert event_text({"type": "declaration_refused", "data": refused}) == (
+        "order v1; code -1; receipt 9f"
+    )
+    raised = {"alarm": "no_answer", "kind": "order", "version": 2, "at": 17}
+    assert event_text({"type": "alarm_raised", "data": raised}) == "order v2; alarm no_answer"
+    assert event_text({"type": "case_matched", "data": {"findings": []}}) == ""

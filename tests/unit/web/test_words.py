@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, Word
-from gateway.domain.events import EventKind
+from gateway.domain.events import Alarm, EventKind
 from gateway.domain.findings import Severity
 from gateway.domain.papers import PaperKind
 from gateway.flow.incoming import IntakeStatus
@@ -67,6 +67,7 @@ def test_chinese_is_not_english() -> None:
         (words.DECLARATION_STAGES, DeclarationStage),
         (words.DECLARATIONS, DeclarationKind),
         (words.EVENTS, EventKind),
+        (words.ALARMS, Alarm),
         (words.SEVERITIES, Severity),
         (words.PAPERS, PaperKind),
         (words.MESSAGE_STAGES, MessageStage),
