@@ -236,7 +236,7 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
 
         return Route(
             "POST", f"/v1/cases/{{case_id}}/{ask.value}", put, summary, DESK,
-            Body.OBJECT, edge.AskIn, answers.AskedOut, problems=(404, 409, 412, 501),
+            Body.OBJECT, edge.AskIn, answers.AskedOut, problems=(404, 409, 412),
         )  # fmt: skip
 
     return (
@@ -247,6 +247,11 @@ def _question_routes(cases: Cases, preflights: Preflights, findings: Findings) -
         Route(
             "POST", "/v1/cases/{case_id}/returns/{number}/arrival", cases.goods_back,
             "The goods of a return are back", ARRIVALS, gives=answers.StageOut,
+        ),
+        Route(
+            "POST", "/v1/cases/{case_id}/returns/{number}/tally", cases.tallied,
+            "The site counted the exported goods of a return: its report (215) is filed", ARRIVALS,
+            Body.OBJECT, edge.TallyIn, answers.StageOut,
         ),
         Route(
             "POST", "/v1/cases/{case_id}/delivery", cases.delivered,

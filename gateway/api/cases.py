@@ -9,7 +9,7 @@ import orjson
 
 from gateway.api.call import XML_TYPE, Answer, Call
 from gateway.api.decode import decode
-from gateway.api.edge import ACKS, ASK, DELIVERY, DEPARTURE, ENDPOINT, HOLD, SITE_ARRIVAL
+from gateway.api.edge import ACKS, ASK, DELIVERY, DEPARTURE, ENDPOINT, HOLD, SITE_ARRIVAL, TALLY
 from gateway.api.faults import Fault
 from gateway.api.notices import made_view
 from gateway.api.problems import P, Problem, Refusal, refuse
@@ -24,6 +24,7 @@ from gateway.domain.codec import to_micros
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
+from gateway.domain.returns import Journey
 from gateway.flow.desk import Reply
 from gateway.flow.notify import Ack
 
@@ -87,31 +88,43 @@ class Cases:
         """May it still be changed, redeclared, cancelled, returned? What can be stopped, is."""
         given = decode(ASK, call.body)
         lines = {one.line_no: Decimal(one.quantity) for one in given.lines} or None
+        journey = None if given.journey is None else Journey(**given.journey.model_dump())
         case_id, version = CaseId(_id(call, "case_id")), _if_match(call)
         desk, by = self._services.desk, _by(call)
         try:
-            reply = await desk.ask(ask, call.tenant, case_id, by, given.reason, version, lines)
+            reply = await desk.ask(
+                ask, call.tenant, case_id, by, given.reason, version, lines, journey=journey
+            )
         except VersionMoved:
             raise refuse(P.MOVED) from None
         except InvalidValue as error:
-            fault = Fault(error.path, error.reason, "可退数量不足，请减少退货数量")
-            raise Refusal(Problem(P.INVALID_FIELDS, (fault,))) from None
+            raise _not_fitting(error) from None
         if reply is None:
             raise refuse(P.NOT_FOUND)
         return _reply(case_id, reply)
 
     async def goods_back(self, call: Call) -> Answer:
         """The goods of a return are back; said again it changes nothing."""
-        number = call.request.match_info["number"]
-        if not number.isascii() or not number.isdigit() or len(number) > _NUMBER_LIMIT:
-            raise refuse(P.NOT_FOUND)
-        case_id = CaseId(_id(call, "case_id"))
+        case_id, number = CaseId(_id(call, "case_id")), _number(call)
         desk = self._services.desk
         try:
-            stage = await desk.goods_back(call.tenant, case_id, int(number), _by(call))
+            stage = await desk.goods_back(call.tenant, case_id, number, _by(call))
         except InvalidValue as error:
             fault = Fault("path.number", error.reason, reason_zh(error.reason))
             raise Refusal(Problem(P.INVALID_FIELDS, (fault,))) from None
+        if stage is None:
+            raise refuse(P.NOT_FOUND)
+        return _json(stage_view(case_id, stage))
+
+    async def tallied(self, call: Call) -> Answer:
+        """The site counted the exported goods of a return; said again it changes nothing."""
+        location = decode(TALLY, call.body).location
+        case_id, number = CaseId(_id(call, "case_id")), _number(call)
+        desk = self._services.desk
+        try:
+            stage = await desk.tallied(call.tenant, case_id, number, _by(call), location)
+        except InvalidValue as error:
+            raise _not_fitting(error) from None
         if stage is None:
             raise refuse(P.NOT_FOUND)
         return _json(stage_view(case_id, stage))
@@ -147,7 +160,7 @@ class Cases:
     ) -> Answer:
         named = [CaseId(one) for one in cases]
         try:
-            stages = await self._services.desk.report(kind, call.tenant, named, facts)
+            stages = await self._services.desk.report(kind, call.tenant, named, facts, _by(call))
         except InvalidValue as error:
             raise _not_fitting(error) from None
         return _json({"cases": [stage_view(one, stage) for one, stage in stages.items()]})
@@ -241,8 +254,6 @@ def _reply(case_id: CaseId, reply: Reply) -> Answer:
             return _json(reply_view(case_id, reply))
         case Answered.TOO_EARLY:
             raise Refusal(Problem(P.TOO_EARLY, extra=extra, detail=REASONS[standing.reason]))
-        case Answered.NOT_POSSIBLE:
-            raise Refusal(Problem(P.NOT_POSSIBLE, extra=extra, detail=REASONS[standing.reason]))
 
 
 def _if_match(call: Call) -> int | None:
@@ -261,6 +272,14 @@ def _if_match(call: Call) -> int | None:
 def _by(call: Call) -> str:
     """Who acts, as histories name them."""
     return f"{call.caller.role}:{call.caller.key_id}"
+
+
+def _number(call: Call) -> int:
+    """Which return of a case is meant, counted from 1."""
+    number = call.request.match_info["number"]
+    if not number.isascii() or not number.isdigit() or len(number) > _NUMBER_LIMIT:
+        raise refuse(P.NOT_FOUND)
+    return int(number)
 
 
 def _id(call: Call, name: str) -> str:

@@ -475,6 +475,12 @@ class DepartureIn(_ReportIn):
     voyage_no: Annotated[str, _reference(32)] | None = None
 
 
+class TallyIn(Edge):
+    """The exported goods of a return are back and counted; ``location`` is where they stand."""
+
+    location: Annotated[str, _text(250)] | None = None
+
+
 class SignatureIn(Edge):
     """What is to be signed, as base64: a whole ``document``, or ``data``, a SignedInfo built over
     one. ``key`` names a key ring that was offered to you.
@@ -492,14 +498,29 @@ class ReturnLineIn(Edge):
     quantity: Amount
 
 
+class JourneyIn(Edge):
+    """What exported goods come home on: flight, vessel or vehicle, its number and the bill.
+
+    ``mode`` is a customs code of transport, the profile's where it is left out; goods that come by
+    mail (6) have no bill.
+    """
+
+    transport_no: Annotated[str, _reference(100)]
+    voyage_no: Annotated[str, _reference(32)]
+    bill_no: Annotated[str, _reference(37)] | None = None
+    mode: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]$")] | None = None
+
+
 class AskIn(Edge):
     """Why it is asked; stands in the history of the case, so it must not name persons.
 
-    ``lines`` matter to a return alone: without them everything comes back.
+    ``lines`` matter to a return alone: without them everything comes back. The return of exported
+    goods (213) also names the ``journey`` home.
     """
 
     reason: Annotated[str, _text(180)]
     lines: Annotated[list[ReturnLineIn], Field(max_length=999)] = []
+    journey: JourneyIn | None = None
 
 
 class ResolutionIn(Edge):
@@ -645,6 +666,7 @@ PACK: Final[TypeAdapter[PackIn]] = TypeAdapter(PackIn)
 PACK_MOVE: Final[TypeAdapter[PackMoveIn]] = TypeAdapter(PackMoveIn)
 PACK_TRIAL: Final[TypeAdapter[PackTrialIn]] = TypeAdapter(PackTrialIn)
 PREFLIGHT: Final[TypeAdapter[PreflightIn]] = TypeAdapter(PreflightIn)
+TALLY: Final[TypeAdapter[TallyIn]] = TypeAdapter(TallyIn)
 SITE_ARRIVAL: Final[TypeAdapter[SiteArrivalIn]] = TypeAdapter(SiteArrivalIn)
 DEPARTURE: Final[TypeAdapter[DepartureIn]] = TypeAdapter(DepartureIn)
 DELIVERY: Final[TypeAdapter[DeliveryIn]] = TypeAdapter(DeliveryIn)

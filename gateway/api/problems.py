@@ -174,12 +174,6 @@ class P(Enum):
         "Something went wrong on our side. Ask again, and tell us the request id if it stays.",
         "网关出现内部错误。请重试；如仍失败，请告知 request_id。",
     )  # fmt: skip
-    NOT_POSSIBLE = Kind(
-        "API-502", "not-possible", 501, "Not possible here yet", "暂不支持",
-        "The gateway cannot do this in the state the case is in. Nothing was changed; the reason"
-        " says who can.",
-        "在该单当前状态下网关尚不能执行此操作，未作任何更改；reason 说明应由谁处理。",
-    )  # fmt: skip
     OVERLOADED = Kind(
         "API-503", "overloaded", 503, "Busy", "系统繁忙",
         "The gateway is busy. Nothing was stored; send it again after the time in Retry-After.",

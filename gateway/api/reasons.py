@@ -34,6 +34,13 @@ _TEXTS: Final = {
     "was reported otherwise, and customs has not refused that": "已按其他内容申报，海关未退回",
     "must not lie in the future": "不得晚于现在",
     "customs refused this return": "海关未批准该退货申请",
+    "belongs to the return of an export alone": "仅出口退货需要填写",
+    "is required: what the exported goods come home on (213)":
+        "必须填写：出口退货申请（213）须说明退运的运输工具、航次和提运单",
+    "is required: only mail travels under no bill": "必须填写：只有邮件没有提运单",
+    "is of no export: only exported goods are counted (215)":
+        "不是出口退货，无需申报理货明细（215）",
+    "the tally before it has not come to customs yet": "前一份理货明细尚未送达海关",
     "bonded goods travel under no bill": "保税货物没有提运单",
     "does not exist": "不存在",
     "files the entry list (711): name it": "入库明细单（711）由其报送，必须填写",

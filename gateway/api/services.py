@@ -16,6 +16,7 @@ from gateway.domain.findings import Finding
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, EndpointId, KeyId, TenantId
 from gateway.domain.profile import Enterprise, Mandate
+from gateway.domain.returns import Journey
 from gateway.flow.admission import Admission
 from gateway.flow.desk import Reply
 from gateway.flow.ingest import Incoming, IntakeResult
@@ -116,10 +117,13 @@ class Desk(Protocol):
         reason: str,
         version: int | None = None,
         lines: Mapping[int, Decimal] | None = None,
+        *,
+        journey: Journey | None = None,
     ) -> Reply | None:
         """Whether a case can still be stopped; when it can, it is, in the same commit.
 
-        ``lines`` says of which order lines how much comes back.
+        ``lines`` says of which order lines how much comes back, ``journey`` on what exported goods
+        come home.
         """
         ...
 
@@ -127,6 +131,12 @@ class Desk(Protocol):
         self, tenant: TenantId, case_id: CaseId, number: int, by: str
     ) -> CaseStage | None:
         """Record that the goods of a return are back; None when there is no such return."""
+        ...
+
+    async def tallied(
+        self, tenant: TenantId, case_id: CaseId, number: int, by: str, location: str | None = None
+    ) -> CaseStage | None:
+        """File that the site counted a return's goods; None when there is no such return."""
         ...
 
     async def delivered(
@@ -141,6 +151,7 @@ class Desk(Protocol):
         tenant: TenantId,
         cases: Sequence[CaseId],
         facts: Mapping[str, str],
+        by: str,
     ) -> Mapping[CaseId, CaseStage]:
         """File what became of exported parcels of one bill, for all of them or for none."""
         ...

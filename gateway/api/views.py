@@ -14,7 +14,7 @@ from gateway.api.services import KeyRole
 from gateway.domain.asking import REASONS
 from gateway.domain.case import CaseStage, Verdict
 from gateway.domain.codec import finding_from_doc, finding_to_doc, from_micros
-from gateway.domain.declaration import DeclarationKind, DeclarationState
+from gateway.domain.declaration import DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.evidence import bases
 from gateway.domain.findings import Finding, finding_id
@@ -243,7 +243,7 @@ def declaration_view(one: DeclarationState) -> Doc:
 
 
 def _returns(one: DeclarationState) -> Doc | None:
-    if one.kind is not DeclarationKind.RETURN:
+    if not one.kind.is_return:
         return None
     back = given_back(one)
     lines = {str(number): plain(value) for number, value in quantities_back([one]).items()}

@@ -102,6 +102,7 @@ class ExportFile(_Part):
     destination_port: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{3,4}$")]
     is_summarised: bool = False
     producer: PartyFile | None = None
+    return_days: Annotated[int, Field(ge=1, le=730)] = 365
 
 
 class ConsigningFile(_Part):

@@ -230,10 +230,21 @@ class ClearanceClient:
         return cast(Stage, await self._command(case_id, "recheck", None, version))
 
     async def ask(
-        self, case_id: str, what: str, reason: str, *, version: int | None = None
+        self, case_id: str, what: str, reason: str, *, version: int | None = None, **more: Any
     ) -> Asked:
-        """Whether it can still be stopped: ``what`` is change, redeclare, cancel or return."""
-        return cast(Asked, await self._command(case_id, what, {"reason": reason}, version))
+        """Whether it can still be stopped: ``what`` is change, redeclare, cancel or return.
+
+        ``more`` is of a return: ``lines``, and the ``journey`` home of exported goods (Any: JSON).
+        """
+        doc = {"reason": reason, **more}
+        return cast(Asked, await self._command(case_id, what, doc, version))
+
+    async def report_tally(
+        self, case_id: str, number: int, *, location: str | None = None
+    ) -> Stage:
+        """File that the site counted the exported goods of the case's N-th return (215)."""
+        doc = {"location": location}
+        return cast(Stage, await self._command(case_id, f"returns/{number}/tally", doc, None))
 
     async def report_arrival(self, cases: Sequence[str], *, vehicle_no: str) -> Reported:
         """File that exported parcels of one bill reached the supervised site (507)."""
@@ -254,7 +265,7 @@ class ClearanceClient:
     async def _command(
         self, case_id: str, name: str, doc: JSON | None, version: int | None
     ) -> JSON:
-        path = f"/v1/cases/{quote(case_id, safe='')}/{quote(name, safe='')}"
+        path = f"/v1/cases/{quote(case_id, safe='')}/{quote(name)}"
         body = None if doc is None else json.dumps(doc).encode()
         match = {} if version is None else {"If-Match": f'"{version}"'}
         return await self._asked("POST", path, body, _JSON, key=_new_key(), headers=match)

@@ -11,7 +11,6 @@
         ├── NotFound           404
         ├── Conflict           409: frozen, too late, too early, taken
         ├── Moved              412: the case changed meanwhile
-        ├── NotPossible        501: ``extra["reason"]`` says why
         └── Busy               408, 429, 503 and other 5xx: tried again, in vain
 """
 
@@ -84,10 +83,6 @@ class Moved(Refused):
     """The case is no longer at the version that was given."""
 
 
-class NotPossible(Refused):
-    """The gateway cannot do this in the state the case is in."""
-
-
 class Busy(Refused):
     """The gateway was too busy, or failed, at every try."""
 
@@ -104,7 +99,6 @@ _BY_STATUS: Mapping[int, type[Refused]] = {
     422: InvalidRequest,
     408: Busy,
     429: Busy,
-    501: NotPossible,
 }
 
 

@@ -29,12 +29,11 @@ class Ask(StrEnum):
 
 
 class Answered(StrEnum):
-    """The kinds of answer; ``not_possible`` is what the gateway itself cannot do."""
+    """The kinds of answer."""
 
     STOPPABLE = "STOPPABLE"
     TOO_LATE = "TOO_LATE"
     TOO_EARLY = "TOO_EARLY"
-    NOT_POSSIBLE = "NOT_POSSIBLE"
 
 
 class Place(StrEnum):
@@ -116,6 +115,11 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         " date that the case names.",
         "现提交退货申请（625）。须经海关批准，货物应在该单所示日期前退回。",
     ),
+    "export_return_filed": (
+        "The return of exported goods (213) is filed now. Customs must approve it; the site reports"
+        " the goods (215) once they are back.",
+        "现提交出口退货申请（213）。须经海关批准；货物退回后由监管场所申报理货明细（215）。",
+    ),
     "return_window_over": (
         "The days for returns after release have passed: customs takes no return any more.",
         "放行后的退货申请期限已过，海关不再受理退货。",
@@ -135,11 +139,6 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "cancelled": (
         "Customs cancelled it; nothing of it is declared any more.",
         "海关已撤销该清单，不再有有效申报。",
-    ),
-    "export_return_by_hand": (
-        "The return of exported goods (213) names the flight or vessel and the bill that they come"
-        " back on, which nobody has told the gateway: the declarant agent files it.",
-        "出口退货申请（213）须填报退运的运输工具、航次和提运单号，网关没有这些资料，须由申报单位提交。",
     ),
     "returned_abroad": (
         "The goods go back abroad.",
@@ -235,7 +234,7 @@ _PLACES: Final[Mapping[DeclarationStage, Place]] = {
 }
 
 
-_EXPORT_RETURN: Final = Standing(Answered.NOT_POSSIBLE, "export_return_by_hand")
+_EXPORT_RETURN: Final = Standing(_STOP, "export_return_filed", files=True)
 
 
 def standing(ask: Ask, state: CaseState) -> Standing:
@@ -246,21 +245,33 @@ def standing(ask: Ask, state: CaseState) -> Standing:
     if place is Place.NOT_SENT and order is not None and order.stage in (_S.REJECTED, _S.REFUSED):
         place = Place.REJECTED
     answer = TABLE[place][ask]
-    is_export = inventory is not None and inventory.kind is DeclarationKind.EXPORT_INVENTORY
-    return _EXPORT_RETURN if is_export and answer is _RETURN else answer
+    return _filed(state) if answer is _RETURN else answer
+
+
+def _filed(state: CaseState) -> Standing:
+    """That a return is filed, of goods of which direction."""
+    is_export = state.declaration(DeclarationKind.EXPORT_INVENTORY) is not None
+    return _EXPORT_RETURN if is_export else _RETURN
 
 
 def return_standing(
-    today: date, apply_until: date | None, *, is_anything_left: bool, is_one_on_its_way: bool
+    state: CaseState,
+    today: date,
+    apply_until: date | None,
+    *,
+    is_anything_left: bool,
+    is_one_on_its_way: bool,
 ) -> Standing:
     """The answer to a return of what customs released, ``today`` by customs' calendar.
 
-    Asked for by a day that counts from release (announcement 2020 no. 45); several may be under
-    way as long as there are goods left to return (DOMAIN 1), the next one once customs has those
-    before it: what is still to be sent of a kind of declaration is its newest version.
+    Asked for by a day that counts from release (announcements 2020 no. 44 and 45); several may be
+    under way as long as there are goods left to return (DOMAIN 1), the next one once customs has
+    those before it: what is still to be sent of a kind of declaration is its newest version.
     """
     if apply_until is not None and today > apply_until:
         return Standing(_LATE, "return_window_over")
     if not is_anything_left:
         return Standing(_LATE, "nothing_left_to_return")
-    return Standing(_EARLY, "return_on_its_way") if is_one_on_its_way else _RETURN
+    if is_one_on_its_way:
+        return Standing(_EARLY, "return_on_its_way")
+    return _filed(state)

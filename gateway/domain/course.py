@@ -1,6 +1,7 @@
-"""The course of a case by its direction: as what papers, inventory and cancellation are declared.
+"""The course of a case by its direction: as what papers, inventory, cancellation and return are
+declared.
 
-Import: 311, 411, 511, 621, then 623. Export: 303, 403, 505, 603, then 605.
+Import: 311, 411, 511, 621, then 623, 625. Export: 303, 403, 505, 603, then 605, 213.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ class Course(NamedTuple):
     papers: Mapping[PaperKind, DeclarationKind]
     inventory: DeclarationKind
     cancellation: DeclarationKind
+    taking_back: DeclarationKind
 
 
 COURSES: Final[Mapping[Direction, Course]] = {
@@ -30,6 +32,7 @@ COURSES: Final[Mapping[Direction, Course]] = {
         },
         _K.INVENTORY,
         _K.CANCELLATION,
+        _K.RETURN,
     ),
     Direction.EXPORT: Course(
         {
@@ -39,6 +42,7 @@ COURSES: Final[Mapping[Direction, Course]] = {
         },
         _K.EXPORT_INVENTORY,
         _K.EXPORT_CANCELLATION,
+        _K.EXPORT_RETURN,
     ),
 }
 """The courses of both directions."""

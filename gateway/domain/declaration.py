@@ -62,6 +62,11 @@ class DeclarationKind(StrEnum):
         return self in (DeclarationKind.INVENTORY, DeclarationKind.EXPORT_INVENTORY)
 
     @property
+    def is_return(self) -> bool:
+        """Whether it asks customs to let released goods come back, of either direction."""
+        return self in (DeclarationKind.RETURN, DeclarationKind.EXPORT_RETURN)
+
+    @property
     def cancels(self) -> "DeclarationKind | None":
         """The kind that it asks customs to cancel, None for what cancels nothing."""
         if self is DeclarationKind.CANCELLATION:

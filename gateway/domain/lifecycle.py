@@ -427,7 +427,7 @@ def _fold_cancelled(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
 
 def _fold_arrived(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     """The goods of a return are back: once, and only of one that customs may still approve."""
-    found = _of(state, {**payload, "kind": DeclarationKind.RETURN})
+    found = _of(state, {"kind": DeclarationKind.RETURN, **payload})
     if found.stage in OVER or "arrived" in found.request:
         raise IllegalTransition("these goods cannot come back")
     return _put(state, found, {"request": {**found.request, "arrived": payload["at"]}})

@@ -149,10 +149,12 @@ def return_event(
     reason: str,
     lines: Mapping[int, Decimal],
     share: GivenBack,
+    journey: Mapping[str, str] | None = None,
 ) -> Event:
     """The request to take released goods back: of ``lines``, line number → quantity.
 
-    ``share`` is what is given back once customs approves it.
+    ``share`` is what is given back once customs approves it, ``journey`` what exported goods come
+    home on.
     """
     inventory = state.inventory()
     assert inventory is not None
@@ -162,8 +164,10 @@ def return_event(
         "lines": {str(line_no): plain(quantity) for line_no, quantity in lines.items()},
         "value": plain(share.value),
         "tax": plain(share.tax),
+        **(journey or {}),
     }
-    return requested_event(state, key, DeclarationKind.RETURN, inventory, profile, asked)
+    kind = course_of(inventory.kind).taking_back
+    return requested_event(state, key, kind, inventory, profile, asked)
 
 
 def delivery_event(state: CaseState, key: CaseKey, profile: FilingProfile, at: str) -> Event | None:

@@ -194,12 +194,14 @@ class ExportTerms:
     """What an export's inventory (603) states beside papers and goods records.
 
     ``destination_port`` is POD. ``is_summarised``: rolled into a general declaration later
-    (statisticsFlag B). Without a ``producer`` the merchant is named.
+    (statisticsFlag B). Without a ``producer`` the merchant is named. Goods may come home within
+    ``return_days`` of their release (announcement 2020 no. 44: a year).
     """
 
     destination_port: str
     is_summarised: bool = False
     producer: Party | None = None
+    return_days: int = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +359,8 @@ class FilingProfile:
             return
         if self.export is None:
             raise InvalidValue("export", "an export states its destination_port (POD)")
+        if self.export.return_days < 1:
+            raise InvalidValue("export.return_days", "must be at least 1")
         if self.rule_pack == "import-default":
             raise InvalidValue("rule_pack", "judges imports; of exports it is export-default")
         if not self.wrap_type:

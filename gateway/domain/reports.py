@@ -1,8 +1,9 @@
 """Reports of what became of an exported consignment: it reached the supervised site (507), it left
-the country (509). One record names every parcel of a bill that was reported together.
+the country (509). One record names every parcel of a bill that was reported together. What came
+back is counted by the site, return by return (215).
 
-Sources: field tables of 507 and 509. A 507 comes from the site's operator, a 509 from the carrier;
-the usual order is 603, 507, release, 509.
+Sources: field tables of 507, 509 and 215. A 507 and a 215 come from the site's operator, a 509 from
+the carrier; the usual order is 603, 507, release, 509.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from gateway.domain.planning import requested_event
 from gateway.domain.profile import FiledBy, FilingProfile
 
 _ACCEPTED_LEVEL: Final = LEVEL[DeclarationStage.ACCEPTED]
+_WAY_HOME: Final = ("transport_mode", "transport_no", "voyage_no", "bill_no")
 _NUMBERS: Final = frozenset({"of", "invt_no", "pre_no"})
 
 
@@ -54,6 +56,44 @@ def report_event(
     if facts_of(last) != dict(facts):
         raise InvalidValue("cases", "was reported otherwise, and customs has not refused that")
     return None
+
+
+def tally_event(
+    state: CaseState,
+    key: CaseKey,
+    profile: FilingProfile,
+    returned: DeclarationState,
+    location: str,
+) -> Event | None:
+    """The event that plans the tally of one return's goods (215), on the way that its 213 named.
+
+    ``location`` is where they are stacked, empty where nobody says. None when the same was filed
+    and not refused. Raises :class:`InvalidValue` when it is not ours to file, or cannot be true.
+    """
+    if returned.kind is not DeclarationKind.EXPORT_RETURN:
+        raise InvalidValue("return", "is of no export: only exported goods are counted (215)")
+    if profile.consigning is None or profile.consigning.operator is None:
+        raise InvalidValue("return", "its profile names no operator of the site")
+    if returned.stage in OVER:
+        raise InvalidValue("return", "customs refused this return")
+    if LEVEL.get(returned.stage, 0) < 1:
+        raise InvalidValue("return", "customs does not hold it yet")
+    tallies = [one for one in state.declarations if one.kind is DeclarationKind.RETURN_TALLY]
+    standing = [one for one in tallies if one.stage not in OVER]
+    same = next((one for one in standing if one.request["return"] == returned.version), None)
+    if same is not None:
+        if same.request["location"] != location:
+            reason = "was reported otherwise, and customs has not refused that"
+            raise InvalidValue("location", reason)
+        return None
+    # What is still to be sent of a kind of declaration is its newest version.
+    if any(LEVEL.get(one.stage, 0) < 1 for one in standing):
+        raise InvalidValue("return", "the tally before it has not come to customs yet")
+    inventory = state.inventory()
+    assert inventory is not None
+    said = {name: returned.request[name] for name in _WAY_HOME if name in returned.request}
+    asked = {"return": returned.version, "location": location, **said}
+    return requested_event(state, key, DeclarationKind.RETURN_TALLY, inventory, profile, asked)
 
 
 def _require_right(profile: FilingProfile, kind: DeclarationKind) -> None:

@@ -1,17 +1,20 @@
-"""What a return of released goods gives back: its share of the annual limit and of the tax.
+"""Returns of released goods: their ledger, their days, and what they give back of limit and tax.
 
 Tax on returned goods is not levied and the buyer's annual sum is corrected by them (announcement
 2020 no. 45). Both are known per order only, so each line carries its share, freight and insurance
-included; whatever comes back in however many returns, the shares add up to the whole.
+included; whatever comes back in however many returns, the shares add up to the whole. Exported
+goods that come home (213) give nothing back, and have a year (announcement 2020 no. 44).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
 from gateway.domain.case import CaseState
-from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
+from gateway.domain.declaration import DeclarationStage, DeclarationState
+from gateway.domain.errors import InvalidValue
 from gateway.domain.lifecycle import OVER
 from gateway.domain.papers import Order
 from gateway.domain.profile import FilingProfile
@@ -19,6 +22,7 @@ from gateway.domain.tax import TaxSum
 
 _ZERO: Final = Decimal(0)
 _FEN: Final = Decimal("0.01")
+_MAIL: Final = "6"
 _S: Final = DeclarationStage
 _NOT_LODGED: Final = frozenset({_S.PLANNED, _S.CLAIMED, _S.SENT, _S.UNKNOWN})
 
@@ -37,6 +41,32 @@ class ReturnDays(NamedTuple):
     back_until: date
 
 
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What exported goods come home on, and under which bill: a 213 and its 215 name it.
+
+    ``mode`` is a customs code of transport, the profile's where it is not said. Goods that come by
+    mail have no bill.
+    """
+
+    transport_no: str
+    voyage_no: str
+    bill_no: str | None = None
+    mode: str | None = None
+
+    def to_request(self, usual_mode: str) -> dict[str, str]:
+        """What a request to customs says of it. Raises :class:`InvalidValue`."""
+        mode = self.mode or usual_mode
+        if not self.bill_no and mode != _MAIL:
+            raise InvalidValue("journey.bill_no", "is required: only mail travels under no bill")
+        return {
+            "transport_mode": mode,
+            "transport_no": self.transport_no,
+            "voyage_no": self.voyage_no,
+            "bill_no": self.bill_no or "",
+        }
+
+
 class ReturnedLine(NamedTuple):
     """One line of an order in the ledger of its returns; ``left`` may still be asked back.
 
@@ -52,12 +82,15 @@ class ReturnedLine(NamedTuple):
 
 
 def return_days(state: CaseState, profile: FilingProfile) -> ReturnDays | None:
-    """The days of a released import, by customs' calendar; None before a release."""
-    inventory = state.declaration(DeclarationKind.INVENTORY)
+    """The days of a released case, by customs' calendar; None before a release."""
+    inventory = state.inventory()
     if inventory is None or inventory.released_at is None:
         return None
     # Eight digits of the day in Beijing stand first in customs' time.
     released = date.fromisoformat(inventory.released_at[:8])
+    if profile.export is not None:
+        home = released + timedelta(days=profile.export.return_days)
+        return ReturnDays(home, home)
     return ReturnDays(
         released + timedelta(days=profile.return_apply_days),
         released + timedelta(days=profile.return_back_days),
@@ -95,11 +128,7 @@ def is_unasked(one: DeclarationState) -> bool:
 
 def standing_returns(state: CaseState) -> list[DeclarationState]:
     """The returns of a case that were not refused."""
-    return [
-        one
-        for one in state.declarations
-        if one.kind is DeclarationKind.RETURN and one.stage not in OVER
-    ]
+    return [one for one in state.declarations if one.kind.is_return and one.stage not in OVER]
 
 
 def is_on_its_way(state: CaseState) -> bool:

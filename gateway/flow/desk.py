@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from gateway.domain.asking import Ask, Standing, return_standing, standing
 from gateway.domain.case import CaseStage, Wish
 from gateway.domain.codec import to_micros
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.errors import InvalidValue, TooLate, VersionMoved
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, EffectId, TenantId
@@ -20,9 +20,12 @@ from gateway.domain.lifecycle import INVENTORY_DECLARED, OVER, case_stage, froze
 from gateway.domain.money import plain
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.planning import delivery_event, return_event, returnable, to_refile
+from gateway.domain.profile import FilingProfile
 from gateway.domain.receipts import released_events
+from gateway.domain.reports import tally_event
 from gateway.domain.returns import (
     GivenBack,
+    Journey,
     is_back,
     is_on_its_way,
     return_days,
@@ -73,6 +76,7 @@ class _Asked:
     lines: Mapping[int, Decimal] | None = None
     number: int = 0
     at: datetime | None = None
+    journey: Journey | None = None
 
 
 def decide_download(
@@ -134,14 +138,18 @@ class Desk:
         reason: str,
         version: int | None = None,
         lines: Mapping[int, Decimal] | None = None,
+        *,
+        journey: Journey | None = None,
     ) -> Reply | None:
         """Whether a case can still be stopped; when it can, it is, in the same commit.
 
-        ``lines`` says of which order lines how much comes back; without it everything does. None
-        when the tenant has no such case. Raises ``InvalidValue`` for lines that are not there.
+        ``lines`` says of which order lines how much comes back; without it everything does.
+        ``journey`` is what exported goods come home on: their return needs it. None when the tenant
+        has no such case. Raises ``InvalidValue`` for lines that are not there, and for a journey
+        that is missing or not asked for.
         """
         asked = self._asked(ask, tenant, case_id, by, reason, version)
-        return await self._run(decide_question, replace(asked, lines=lines))
+        return await self._run(decide_question, replace(asked, lines=lines, journey=journey))
 
     async def goods_back(
         self, tenant: TenantId, case_id: CaseId, number: int, by: str
@@ -164,19 +172,31 @@ class Desk:
         asked = self._asked(Action.RECHECK, tenant, case_id, by, "", None)
         return await self._run(decide_delivered, replace(asked, at=at))
 
+    async def tallied(
+        self, tenant: TenantId, case_id: CaseId, number: int, by: str, location: str | None = None
+    ) -> CaseStage | None:
+        """File that the site counted the exported goods of a return (215): they are back.
+
+        ``number`` and None as in :meth:`goods_back`; ``location`` is where they are stacked. Saying
+        it again changes nothing. Raises ``InvalidValue`` when it cannot be filed.
+        """
+        asked = self._asked(Action.RECHECK, tenant, case_id, by, location or "", None)
+        return await self._run(decide_tallied, replace(asked, number=number))
+
     async def report(
         self,
         kind: DeclarationKind,
         tenant: TenantId,
         cases: Sequence[CaseId],
         facts: Mapping[str, str],
+        by: str,
     ) -> Stages:
         """File what became of parcels of one bill (507, 509), for all of them or for none.
 
         Saying it again changes nothing. Raises ``InvalidValue`` naming a case by its place.
         """
         now = self.context.clock.now()
-        asked = Report(kind, tenant, tuple(dict.fromkeys(cases)), facts, self.context, now)
+        asked = Report(kind, tenant, tuple(dict.fromkeys(cases)), facts, by, self.context, now)
         return await self.context.store.submit(report_command(asked))
 
     async def record_download(
@@ -300,20 +320,37 @@ def _take_back(view: CaseView, changes: Changes[Any], facts: _Asked) -> Standing
     days, today = return_days(view.state, bench.profile), local_date(facts.now)
     until = None if days is None else days.apply_until
     answer = return_standing(
-        today, until, is_anything_left=bool(left), is_one_on_its_way=is_on_its_way(view.state)
+        view.state,
+        today,
+        until,
+        is_anything_left=bool(left),
+        is_one_on_its_way=is_on_its_way(view.state),
     )
     if not answer.files:
         return answer
+    journey = _journey(facts.journey, bench.profile)
     wanted = left if facts.lines is None else facts.lines
     for line_no, quantity in wanted.items():
         if not 0 < quantity <= left.get(line_no, 0):
             most = plain(left.get(line_no, Decimal(0)))
             raise InvalidValue(f"lines.{line_no}", f"at most {most} of this line can be returned")
-    share = _given_back(view, bench, order.paper, wanted)
-    event = return_event(view.state, view.key, bench.profile, facts.reason, wanted, share)
-    record_planned(view, changes, bench, event)
+    is_export = bench.profile.is_export
+    share = GivenBack() if is_export else _given_back(view, bench, order.paper, wanted)
+    event = return_event(view.state, view.key, bench.profile, facts.reason, wanted, share, journey)
+    record_planned(view, changes, bench, event, facts.by)
     watch_return(view, view.state.declarations[-1], changes, bench.profile)
     return answer
+
+
+def _journey(journey: Journey | None, profile: FilingProfile) -> dict[str, str]:
+    """What a return says of the way home: that of exported goods, and of no others."""
+    if not profile.is_export:
+        if journey is not None:
+            raise InvalidValue("journey", "belongs to the return of an export alone")
+        return {}
+    if journey is None:
+        raise InvalidValue("journey", "is required: what the exported goods come home on (213)")
+    return journey.to_request(profile.traf_mode)
 
 
 def decide_goods_back(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage | None]:
@@ -323,14 +360,44 @@ def decide_goods_back(facts: _Asked, views: Views, found: Found) -> Changes[Case
     if view is None:
         return changes
     for one in view.state.declarations:
-        if one.kind is not DeclarationKind.RETURN or one.version != facts.number:
+        if not one.kind.is_return or one.version != facts.number:
             continue
         if one.stage in OVER:
             raise InvalidValue("return", "customs refused this return")
         if not is_back(one):
-            payload = {"version": one.version, "at": facts.now, "by": facts.by}
-            view.record(Event(EventKind.RETURN_ARRIVED, payload))
+            view.record(_arrived(one, facts))
         changes.result = case_stage(view.state)
+    return changes
+
+
+def _arrived(one: DeclarationState, facts: _Asked) -> Event:
+    payload = {"kind": one.kind.value, "version": one.version, "at": facts.now, "by": facts.by}
+    return Event(EventKind.RETURN_ARRIVED, payload)
+
+
+def decide_tallied(facts: _Asked, views: Views, found: Found) -> Changes[CaseStage | None]:
+    """Pure: the goods of one return are back and counted, so the site's report goes to customs."""
+    changes: Changes[CaseStage | None] = Changes(result=None)
+    view = _own(facts, views)
+    if view is None:
+        return changes
+    one = next(
+        (
+            one
+            for one in view.state.declarations
+            if one.kind.is_return and one.version == facts.number
+        ),
+        None,
+    )
+    if one is None:
+        return changes
+    bench = _bench(view, facts)
+    event = tally_event(view.state, view.key, bench.profile, one, facts.reason)
+    if event is not None:
+        record_planned(view, changes, bench, event, facts.by)
+    if not is_back(one):
+        view.record(_arrived(one, facts))
+    changes.result = case_stage(view.state)
     return changes
 
 
@@ -346,7 +413,7 @@ def decide_delivered(facts: _Asked, views: Views, found: Found) -> Changes[CaseS
     bench = _bench(view, facts)
     event = delivery_event(view.state, view.key, bench.profile, facts.at.isoformat())
     if event is not None:
-        record_planned(view, changes, bench, event)
+        record_planned(view, changes, bench, event, facts.by)
     changes.result = case_stage(view.state)
     return changes
 

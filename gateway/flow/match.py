@@ -140,9 +140,14 @@ def plan(view: CaseView, changes: Changes[Any], bench: Bench, goods: Mapping[str
             view.record(event)
 
 
-def record_planned(view: CaseView, changes: Changes[Any], bench: Bench, event: Event) -> None:
-    """Record one planned declaration, claim its number and ask for it in the outbox."""
-    view.record(event)
+def record_planned(
+    view: CaseView, changes: Changes[Any], bench: Bench, event: Event, by: str | None = None
+) -> None:
+    """Record one planned declaration, claim its number and ask for it in the outbox.
+
+    ``by`` is who asked for what no rule plans by itself; it stands in the history.
+    """
+    view.record(event if by is None else Event(event.kind, {**event.payload, "by": by}))
     kind, version = DeclarationKind(event.payload["kind"]), event.payload["version"]
     if kind.is_list:
         changes.effects.append(_list_effect(view, bench, kind, version))

@@ -27,6 +27,7 @@ class Report:
     tenant: TenantId
     cases: Sequence[CaseId]
     facts: Mapping[str, str]
+    by: str
     context: Context
     now: int
 
@@ -77,4 +78,4 @@ def _plan(report: Report, view: CaseView, changes: Changes[Stages]) -> None:
     event = report_event(view.state, view.key, profile, report.kind, report.facts)
     if event is not None:
         bench = Bench(profile, context.master, context.matcher, context.crash, report.now)
-        record_planned(view, changes, bench, event)
+        record_planned(view, changes, bench, event, report.by)

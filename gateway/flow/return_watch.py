@@ -1,7 +1,7 @@
 """The two dated alarms of a return: its days to be asked for, and for its goods to be back.
 
-Both count from release (announcement 2020 no. 45) and come ``return_warn_days`` of the profile
-before the last day, while something can still be done.
+Both count from release (announcements 2020 no. 44 and 45) and come ``return_warn_days`` of the
+profile before the last day, while something can still be done.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from gateway.domain.codec import to_micros
-from gateway.domain.declaration import DeclarationKind, DeclarationState
+from gateway.domain.declaration import DeclarationState
 from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import CaseId, effect_id
 from gateway.domain.lifecycle import OVER
@@ -91,7 +91,7 @@ def decide_return_due(facts: _Due, views: Views, found: Found) -> Changes[None]:
     if view is None:
         return changes
     version, alarm = facts.effect.payload["version"], facts.effect.ref
-    returns = (one for one in view.state.declarations if one.kind is DeclarationKind.RETURN)
+    returns = (one for one in view.state.declarations if one.kind.is_return)
     one = next((one for one in returns if one.version == version), None)
     profile = facts.context.master.profile(view.key.tenant, view.key.profile_id)
     if one is None or profile is None or not _is_open(view, one, alarm):

@@ -75,10 +75,15 @@ def signing_enterprise(profile: FilingProfile, kind: DeclarationKind) -> frozens
     """The codes of the enterprise whose key signs a kind of message.
 
     An inventory is signed by its agent (agentCode), papers by the enterprise that transmits them
-    (BaseTransfer.copCode), an entry list and what reached a site by the site's operator.
+    (BaseTransfer.copCode), an entry list and what reached a site, also on its way back, by the
+    site's operator.
     """
     party = profile.transfer if kind.is_of_papers else profile.agent
-    of_a_site = (DeclarationKind.ENTRY_LIST, DeclarationKind.SITE_ARRIVAL)
+    of_a_site = (
+        DeclarationKind.ENTRY_LIST,
+        DeclarationKind.SITE_ARRIVAL,
+        DeclarationKind.RETURN_TALLY,
+    )
     if kind in of_a_site and profile.consigning is not None:
         party = profile.consigning.operator or party
     return frozenset({party.code})

@@ -422,6 +422,7 @@ FAULTS: Final[dict[str, str]] = {
     "too_many": N_("At most 500 cases at once."),
     "assignee": N_("There is no such person here."),
     "number": N_("Write the paper's number."),
+    "journey": N_("Write what the exported goods come back on (213)."),
     "day": N_("Write a day as YYYY-MM-DD, or leave it empty."),
     "not_waiting": N_("No paper waits under this number."),
     "link_taken": N_("This number leads to another case already."),

@@ -49,14 +49,17 @@ def _found(subject: str, evidence: str) -> Violation:
 
 
 def _twins(case_id: str, state: CaseState) -> Iterator[Violation]:
-    for kind in dict.fromkeys(one.kind for one in state.declarations):
-        # Requests are asked several times, each under a number of its own.
+    about = ((one.kind, one.request.get("return")) for one in state.declarations)
+    for kind, returned in dict.fromkeys(about):
+        # Requests are asked several times, each under a number of its own; each return is counted.
         if kind in REQUESTS:
             continue
         live = [
             one.version
             for one in state.declarations
-            if one.kind is kind and one.app_type is AppType.NEW and one.stage not in _DEAD
+            if (one.kind, one.request.get("return")) == (kind, returned)
+            and one.app_type is AppType.NEW
+            and one.stage not in _DEAD
         ]
         if len(live) > 1:
             yield _found(f"case {case_id}", f"{kind.value} lives in versions {live}")

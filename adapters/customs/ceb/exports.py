@@ -1,4 +1,4 @@
-"""Export records (303, 403, 505, 603, 605): from papers, goods records and profile to documents.
+"""Export records (303, 403, 505, 603, 605, 213, 215): from papers and profile to documents.
 
 One function makes the document of each kind; how it is written stands in
 :mod:`adapters.customs.ceb.documents`. What an export names and no paper carries (destination port,
@@ -6,6 +6,7 @@ producer, whether it is summarised) is of the profile's export terms.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Final
@@ -24,8 +25,11 @@ from gateway.domain.documents import (
     ExportLine,
     ExportMode,
     ExportOrder,
+    ExportReturn,
     ExportWaybill,
     FundsReceipt,
+    ReturnLine,
+    ReturnTally,
     Zone,
 )
 from gateway.domain.goods import GoodsRecord
@@ -190,6 +194,82 @@ def _cancellation(given: DeclarationInput, profile: FilingProfile) -> Cancellati
     )
 
 
+def _return(given: DeclarationInput, profile: FilingProfile) -> ExportReturn:
+    """The 213: lines as the inventory named them, and the way home that was told with it."""
+    return ExportReturn(
+        stamp=stamp_of(given),
+        cop_no=given.declaration.cop_no,
+        inventory=inventory_ref(given, profile),
+        conveyance=_way_home(given, profile),
+        port_code=profile.port_code,
+        country=given.order.destination or profile.country,
+        reason=text_of(given.declaration, "reason") or "",
+        lines=_returned(given, profile),
+        is_from_zone=profile.mode.is_bonded,
+        loct_no=profile.loct_no,
+    )
+
+
+def _returned(given: DeclarationInput, profile: FilingProfile) -> list[ReturnLine]:
+    asked = given.declaration.request.get("lines", {})
+    assert isinstance(asked, Mapping)
+    lines: list[ReturnLine] = []
+    for line in given.order.lines:
+        quantity = asked.get(str(line.line_no))
+        if quantity is None:
+            continue
+        record = given.goods.get(line.sku)
+        if record is None:
+            place = f"InvtRefundList[{len(lines) + 1}]/gcode"
+            raise RecordFaults([FieldFault(place, "needs a goods record")])
+        part = replace(line, quantity=Decimal(str(quantity)))
+        declared = _declared(given, profile, part, record)
+        lines.append(
+            ReturnLine(
+                line_no=declared.line_no,
+                hs_code=declared.hs_code,
+                name=declared.name,
+                quantity=declared.quantity,
+                unit=declared.unit,
+                model=declared.model,
+                qty1=declared.qty1,
+                unit1=declared.unit1,
+                qty2=declared.qty2,
+                unit2=declared.unit2,
+            )
+        )
+    return lines
+
+
+def _tally(given: DeclarationInput, profile: FilingProfile) -> ReturnTally:
+    operator = profile.consigning.operator if profile.consigning is not None else None
+    if operator is None:
+        raise RecordFaults([FieldFault("operatorCode", "is of the filing profile")])
+    waybill = _needed(given.waybill)
+    return ReturnTally(
+        stamp=stamp_of(given),
+        cop_no=given.declaration.cop_no,
+        customs_code=profile.customs_code,
+        operator=operator,
+        carrier=carrier_of(profile, waybill),
+        waybill_no=waybill.waybill_no,
+        conveyance=_way_home(given, profile),
+        invt_no=text_of(given.declaration, "invt_no"),
+        location=text_of(given.declaration, "location"),
+    )
+
+
+def _way_home(given: DeclarationInput, profile: FilingProfile) -> Conveyance:
+    """What returned goods come on; mail has no bill, whose number then stands there empty."""
+    told = given.declaration
+    return Conveyance(
+        text_of(told, "transport_mode") or profile.traf_mode,
+        text_of(told, "transport_no"),
+        text_of(told, "voyage_no"),
+        text_of(told, "bill_no") or "",
+    )
+
+
 def conveyance_of(profile: FilingProfile, waybill: Waybill) -> Conveyance:
     """How a parcel leaves; what the waybill does not know yet is left to the master list (607)."""
     return Conveyance(profile.traf_mode, waybill.transport_no, waybill.voyage_no, waybill.bill_no)
@@ -275,6 +355,8 @@ _MAKES: Final[Mapping[DeclarationKind, _Make]] = {
     _K.EXPORT_WAYBILL: _waybill,
     _K.EXPORT_INVENTORY: _inventory,
     _K.EXPORT_CANCELLATION: _cancellation,
+    _K.EXPORT_RETURN: _return,
+    _K.RETURN_TALLY: _tally,
 }
 MAPPED: Final[Mapping[DeclarationKind, Mapped]] = {
     _K.EXPORT_ORDER: documents.EXPORT_ORDER,
@@ -282,5 +364,7 @@ MAPPED: Final[Mapping[DeclarationKind, Mapped]] = {
     _K.EXPORT_WAYBILL: documents.EXPORT_WAYBILL,
     _K.EXPORT_INVENTORY: documents.EXPORT_INVENTORY,
     _K.EXPORT_CANCELLATION: documents.EXPORT_CANCELLATION,
+    _K.EXPORT_RETURN: documents.EXPORT_RETURN,
+    _K.RETURN_TALLY: documents.RETURN_TALLY,
 }
 """How the records of each export kind are written."""

@@ -277,11 +277,13 @@ class CEBRegime:
         with self._lock:
             found = self._editions.get(name)
             if found is None:
+                plans = load_plan("ceb", name)
                 found = self._editions[name] = _Edition(
-                    load_plan("ceb", name),
+                    plans,
                     {
                         kind: ValidatorPool("ceb", name, message, signature_optional=True)
                         for kind, message in _MESSAGES.items()
+                        if message in plans
                     },
                 )
             return found
@@ -297,7 +299,10 @@ class CEBRegime:
                     found = self._writers[key] = replace(found, profile=profile)
                 self._writers.move_to_end(key)
                 return found
-        plan = self._edition(profile.edition).plans[_MESSAGES[kind]]
+        plan = self._edition(profile.edition).plans.get(_MESSAGES[kind])
+        if plan is None:
+            reason = f"the edition {profile.edition} has no {_MESSAGES[kind]}"
+            raise MessageRefusedError(reason)
         # Shows a DXP id that no envelope can carry before anything is signed under it.
         _wrap(b"-", "-", 0, plan.name, profile)
         compiled = _Compiled(

@@ -8,12 +8,13 @@ simulation calls :meth:`CustomsAuthority.receive` with what was sent and picks u
 import hashlib
 import heapq
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from adapters.sandbox.customs import routes
+from adapters.sandbox.customs.after_exports import declarations_of
 from adapters.sandbox.customs.checks import Refusal, eport
 from adapters.sandbox.customs.desk import Desk, Submission, Taken
 from adapters.sandbox.customs.intake import (
@@ -57,6 +58,9 @@ _WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.MASTER_LIST: ("-800006", "-800001"),
         Kind.SITE_ARRIVAL: ("-800006", "-800001"),
         Kind.DEPARTURE: ("-800006", "-800001"),
+        Kind.EXPORT_RETURN: ("-625004", "-625028"),
+        Kind.RETURN_TALLY: ("-800006", "-800001"),
+        Kind.SUMMARY_REQUEST: ("-800006", "-800001"),
     }
 )
 _REQUESTED: Final = (
@@ -85,6 +89,9 @@ _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
             *("operatorCode", "logisticsCode", "preNo", "copNo", "billNo", "msgSeqNo"),
         ),
         Kind.DEPARTURE: ("logisticsCode", "copNo", "preNo", "msgSeqNo"),
+        Kind.EXPORT_RETURN: ("ebpCode", "ebcCode", "agentCode", "coElNo", "preNo", "invtNo"),
+        Kind.RETURN_TALLY: ("operatorCode", "logisticsCode", "logisticsNo", "coElNo", "preNo"),
+        Kind.SUMMARY_REQUEST: ("agentCode", "ebcCode", "copNo", "preNo", "sumNo", "msgSeqNo"),
     }
 )
 
@@ -102,6 +109,15 @@ class _Delivery(NamedTuple):
     receipt: Receipt
 
 
+class _Result(NamedTuple):
+    """A result of a summary request: one general declaration, with its number or still without."""
+
+    request: Filing
+    inventories: Sequence[Filing]
+    declaration: str
+    is_entered: bool
+
+
 class CustomsAuthority:
     """Customs and the e-port in front of it, for one seed and one set of settings.
 
@@ -115,7 +131,7 @@ class CustomsAuthority:
         self._desk = Desk(self._ledger, settings, self._rng)
         self._gate = Gate(settings)
         self._outbox = Outbox(self._rng, settings.timing.window, settings.customs_id)
-        self._schedule: list[tuple[datetime, int, _Step | _Delivery]] = []
+        self._schedule: list[tuple[datetime, int, _Step | _Delivery | _Result]] = []
         self._sequence = 0
 
     @property
@@ -154,6 +170,8 @@ class CustomsAuthority:
             at, _, task = heapq.heappop(schedule)
             if isinstance(task, _Delivery):
                 self._outbox.alone([task.receipt], at)
+            elif isinstance(task, _Result):
+                self._outbox.result(*task, at)
             elif task.generation == task.filing.generation:
                 self._advance(task.filing, at)
         files = self._outbox.collect(now)
@@ -240,7 +258,7 @@ class CustomsAuthority:
             return delay.least
         return delay.least + (delay.most - delay.least) * self._rng.random()
 
-    def _push(self, at: datetime, task: _Step | _Delivery) -> None:
+    def _push(self, at: datetime, task: _Step | _Delivery | _Result) -> None:
         self._sequence += 1
         heapq.heappush(self._schedule, (at, self._sequence, task))
 
@@ -258,8 +276,19 @@ class CustomsAuthority:
         self._deliver(filing, self._receipt(filing, filing.paper, status, info, now), now)
         if filing.position == len(filing.route):
             self._release_held(filing, now)
+            self._sum_up(filing, now)
         elif filing.scenario.name is not ScenarioName.EARLY:
             self._plan(filing, now)
+
+    def _sum_up(self, filing: Filing, now: datetime) -> None:
+        """Plan what comes of a summary request: each general declaration, later with its number."""
+        if not filing.sum_no or filing.muted or filing.scenario.name is ScenarioName.SUMMARYONLY:
+            return
+        for inventories in declarations_of(self._ledger.side(filing.kind), filing):
+            number = self._desk.declaration_no(filing, now)
+            wait = self._draw("399")
+            self._push(now + wait, _Result(filing, inventories, number, is_entered=False))
+            self._push(now + 2 * wait, _Result(filing, inventories, number, is_entered=True))
 
     def _receipt(
         self, filing: Filing, paper: Paper, status: str, info: str, now: datetime
@@ -270,8 +299,10 @@ class CustomsAuthority:
         filing.last_time = now
         get = paper.head.get
         fields = {name: get(name, "") for name in _REPEATED[filing.kind]}
-        if filing.kind.is_report:
+        if filing.kind.is_numbered:
             fields["preNo"] = filing.pre_no
+        if filing.kind is Kind.SUMMARY_REQUEST:
+            fields["sumNo"] = filing.sum_no
         if filing.kind.is_inventory:
             fields["preNo"] = filing.pre_no
             fields["invtNo"] = filing.invt_no

@@ -42,11 +42,24 @@ _OF_EXPORTS: Final = (
     ScenarioName.LISTREFUSE,
     ScenarioName.LISTSENT,
     ScenarioName.LISTLOST,
+    ScenarioName.HOMESENT,
+    ScenarioName.HOMEREVIEW,
+    ScenarioName.HOMEINSPECT,
+    ScenarioName.HOMEHANDOVER,
+    ScenarioName.HOMEHOLD,
+    ScenarioName.HOMELOST,
+    ScenarioName.TALLYREFUSE,
+    ScenarioName.TALLYSENT,
+    ScenarioName.TALLYLOST,
+    ScenarioName.SUMMARYREFUSE,
+    ScenarioName.SUMMARYSENT,
+    ScenarioName.SUMMARYONLY,
+    ScenarioName.SUMMARYLOST,
 )
 # What an inventory of an import alone can become, or is asked about it.
 _OF_IMPORTS: Final = frozenset(
     {ScenarioName.DETAIN, ScenarioName.FREE, ScenarioName.ABROAD, ScenarioName.TURNBACK}
-    | {ScenarioName.NORETURN, ScenarioName.PAYSEVERAL}
+    | {ScenarioName.PAYSEVERAL}
 )
 _EXPORT_CODES: Final[Mapping[ScenarioName, tuple[str, ...]]] = MappingProxyType(
     {

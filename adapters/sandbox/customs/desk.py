@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from adapters.sandbox.customs import checks, codes, export_checks
+from adapters.sandbox.customs import after_exports, checks, codes, export_checks
 from adapters.sandbox.customs.checks import Refusal, eport, rejection
 from adapters.sandbox.customs.ledger import (
     Filing,
@@ -53,6 +53,9 @@ _KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.MASTER_LIST: ("agentCode", "copNo"),
         Kind.SITE_ARRIVAL: ("operatorCode", "copNo"),
         Kind.DEPARTURE: ("logisticsCode", "copNo"),
+        Kind.EXPORT_RETURN: ("agentCode", "coElNo"),
+        Kind.RETURN_TALLY: ("operatorCode", "coElNo"),
+        Kind.SUMMARY_REQUEST: ("agentCode", "copNo"),
     }
 )
 # Exists already; nothing to change; its inventory is declared; older than what is held. The error
@@ -69,6 +72,8 @@ _COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
         Kind.MASTER_LIST: ("-800003", "-800001", "-800001", "-800005"),
         Kind.SITE_ARRIVAL: ("-800003", "-800001", "-800001", "-800005"),
         Kind.DEPARTURE: ("-800003", "-800001", "-800001", "-800005"),
+        Kind.RETURN_TALLY: ("-800003", "-800001", "-800001", "-800005"),
+        Kind.SUMMARY_REQUEST: ("-800003", "-800001", "-800001", "-800005"),
     }
 )
 # No such inventory; it stands where this cannot be asked; asked already.
@@ -77,6 +82,7 @@ _REQUESTS: Final[Mapping[Kind, tuple[str, str, str]]] = MappingProxyType(
         Kind.CANCELLATION: ("-623003", "-623005", "-623009"),
         Kind.RETURN: ("-625204", "-625022", "-625033"),
         Kind.EXPORT_CANCELLATION: ("-623003", "-623005", "-623009"),
+        Kind.EXPORT_RETURN: ("-625204", "-625022", "-625033"),
     }
 )
 # Where an inventory must stand to be cancelled, or to be returned.
@@ -85,7 +91,12 @@ _ASKABLE: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
         Kind.CANCELLATION: frozenset({"120", "300"}),
         Kind.RETURN: frozenset({"800", "899"}),
         Kind.EXPORT_CANCELLATION: frozenset({"120", "300"}),
+        Kind.EXPORT_RETURN: frozenset({"800", "899"}),
     }
+)
+# What goes the way that the scenario of its inventory says.
+_FOLLOWING: Final = frozenset(
+    {Kind.EXPORT_CANCELLATION, Kind.EXPORT_RETURN, Kind.RETURN_TALLY, Kind.SUMMARY_REQUEST}
 )
 # Sent by an enterprise that may not.
 _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -105,6 +116,9 @@ _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.MASTER_LIST: "-800001",
         Kind.SITE_ARRIVAL: "-800001",
         Kind.DEPARTURE: "-800001",
+        Kind.EXPORT_RETURN: "-625021",
+        Kind.RETURN_TALLY: "-800001",
+        Kind.SUMMARY_REQUEST: "-800001",
     }
 )
 _PAPER_CHECKS: Final[Mapping[Kind, Callable[[Paper], Refusal | None]]] = MappingProxyType(
@@ -252,6 +266,9 @@ class Desk:
             self._end_inventory(filing, now)
         elif status == "399" and filing.kind is Kind.EXPORT_WAYBILL:
             self._store(filing, version, now)
+        elif status == "399" and filing.kind is Kind.SUMMARY_REQUEST:
+            office = filing.paper.get("customsCode")
+            filing.sum_no = f"{office}{(now + _BEIJING).year}S{self._next_serial():09d}"
         elif status == "120":
             self._store(filing, version, now)
         elif status == "800":
@@ -340,7 +357,7 @@ class Desk:
         if filing is None:
             scenario = self._scenario(kind, paper)
             filing = Filing(kind, key, scenario, submission.sender, paper)
-            if kind.is_report:
+            if kind.is_numbered:
                 filing.pre_no = self._pre_no(submission.now)
             books.requests[kind, *key] = filing
         return filing
@@ -348,13 +365,14 @@ class Desk:
     def _scenario(self, kind: Kind, paper: Paper) -> Scenario:
         """Return the scenario of a record: by its order number, else by what it is about.
 
-        A 505 names no order and is asked by its own number, a list by its bill; a 605 follows its
-        inventory.
+        A 505 names no order and is asked by its own number, a list by its bill; a 605, a return
+        with its tally and a summary follow their inventory, a summary its first one.
         """
         if kind is Kind.EXPORT_WAYBILL:
             return parse_scenario(paper.get("logisticsNo"))
-        if kind is Kind.EXPORT_CANCELLATION:
-            inventory = self._ledger.side(kind).numbered(paper.get("invtNo"))
+        if kind in _FOLLOWING:
+            number = paper.lines[0].get("invtNo", "") if _sums(kind, paper) else paper.get("invtNo")
+            inventory = self._ledger.side(kind).numbered(number)
             return parse_scenario("") if inventory is None else inventory.scenario
         return parse_scenario(paper.get("billNo" if kind.is_list else "orderNo"))
 
@@ -500,7 +518,10 @@ class Desk:
             is_foreign = (
                 enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes
             )
-            return eport(_FOREIGN[kind], "agentCode") if is_foreign else None
+            if is_foreign:
+                return eport(_FOREIGN[kind], "agentCode")
+            is_home = kind is Kind.EXPORT_RETURN
+            return after_exports.return_fault(self._ledger.side(kind), paper) if is_home else None
         if enterprise.agent_codes and paper.get("agentCode") not in enterprise.agent_codes:
             return eport("-621015", "agentCode")
         if paper.get("appStatus") == "1":
@@ -513,6 +534,10 @@ class Desk:
 
     def _list_fault(self, kind: Kind, paper: Paper) -> Refusal | None:
         """Check a list: each parcel stands in it once; of an export its inventory is live."""
+        if kind is Kind.RETURN_TALLY:
+            return after_exports.tally_fault(self._ledger.side(kind), paper)
+        if kind is Kind.SUMMARY_REQUEST:
+            return after_exports.summary_fault(self._ledger.side(kind), paper)
         numbers = [line.get("logisticsNo", "") for line in paper.lines]
         if not numbers:
             return eport("-800000")
@@ -580,6 +605,11 @@ class Desk:
             if filing not in users:
                 users.append(filing)
 
+    def declaration_no(self, request: Filing, now: datetime) -> str:
+        """Draw the number of a general declaration that a summary request leads to."""
+        office = request.paper.get("customsCode")
+        return f"{office}{(now + _BEIJING).year}D{self._next_serial():09d}"
+
     def _next_serial(self) -> int:
         self._serial = self._serial % 999_999_999 + 1
         return self._serial
@@ -588,6 +618,11 @@ class Desk:
         moment = now + _BEIJING
         day = moment.year * 10000 + moment.month * 100 + moment.day
         return f"B{day}{self._next_serial():09d}"
+
+
+def _sums(kind: Kind, paper: Paper) -> bool:
+    """Tell whether a record names inventories in its lines; plain mode reads no lines."""
+    return kind is Kind.SUMMARY_REQUEST and bool(paper.lines)
 
 
 def _older(filing: Filing, paper: Paper, submission: Submission) -> bool:

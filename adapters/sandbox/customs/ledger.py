@@ -79,6 +79,7 @@ class Filing:
     status: str = ""
     pre_no: str = ""
     invt_no: str = ""
+    sum_no: str = ""
     route: tuple[str, ...] = ()
     position: int = 0
     generation: int = 0

@@ -41,16 +41,25 @@ class Kind(StrEnum):
     MASTER_LIST = "CEB607Message"
     SITE_ARRIVAL = "CEB507Message"
     DEPARTURE = "CEB509Message"
+    EXPORT_RETURN = "CEB213Message"
+    RETURN_TALLY = "CEB215Message"
+    SUMMARY_REQUEST = "CEB701Message"
 
     @property
     def is_list(self) -> bool:
         """Whether it lists the parcels of a consignment."""
-        return self in (Kind.ENTRY_LIST, Kind.MASTER_LIST) or self.is_report
+        listed = (Kind.ENTRY_LIST, Kind.MASTER_LIST, Kind.SUMMARY_REQUEST)
+        return self in listed or self.is_report
 
     @property
     def is_report(self) -> bool:
         """Whether it tells what became of parcels that were declared."""
-        return self in (Kind.SITE_ARRIVAL, Kind.DEPARTURE)
+        return self in (Kind.SITE_ARRIVAL, Kind.DEPARTURE, Kind.RETURN_TALLY)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its answers name a preNo of its own, beside inventories."""
+        return self.is_report or self in (Kind.EXPORT_RETURN, Kind.SUMMARY_REQUEST)
 
     @property
     def is_inventory(self) -> bool:
@@ -88,6 +97,9 @@ _EXPORTS: Final = frozenset(
         Kind.MASTER_LIST,
         Kind.SITE_ARRIVAL,
         Kind.DEPARTURE,
+        Kind.EXPORT_RETURN,
+        Kind.RETURN_TALLY,
+        Kind.SUMMARY_REQUEST,
     }
 )
 # Records without a head of their own and without lines.
@@ -97,6 +109,7 @@ _FLAT: Final = frozenset(
         Kind.FUNDS_RECEIPT,
         Kind.EXPORT_WAYBILL,
         Kind.EXPORT_CANCELLATION,
+        Kind.RETURN_TALLY,
     }
 )
 
@@ -212,6 +225,9 @@ _RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.MASTER_LIST: "WayBill",
         Kind.SITE_ARRIVAL: "Arrival",
         Kind.DEPARTURE: "Departure",
+        Kind.EXPORT_RETURN: "InvtRefund",
+        Kind.RETURN_TALLY: "InvtRefundDetail",
+        Kind.SUMMARY_REQUEST: "SummaryApply",
     }
 )
 _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -225,6 +241,8 @@ _LINES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.MASTER_LIST: "WayBillList",
         Kind.SITE_ARRIVAL: "ArrivalList",
         Kind.DEPARTURE: "DepartureList",
+        Kind.EXPORT_RETURN: "InvtRefundList",
+        Kind.SUMMARY_REQUEST: "SummaryApplyList",
     }
 )
 
@@ -348,6 +366,27 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
             (
                 *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo"),
                 *("logisticsCode", "billNo", "msgSeqNo"),
+            ),
+        ),
+        Kind.EXPORT_RETURN: (
+            "InvtRefundHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "ebpCode", "ebcCode"),
+                *("logisticsNo", "coElNo", "invtNo", "agentCode"),
+            ),
+        ),
+        Kind.RETURN_TALLY: (
+            "InvtRefundDetail",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "operatorCode"),
+                *("logisticsCode", "logisticsNo", "invtNo", "coElNo", "billNo"),
+            ),
+        ),
+        Kind.SUMMARY_REQUEST: (
+            "SummaryApplyHead",
+            (
+                *("guid", "appType", "appTime", "appStatus", "customsCode", "copNo", "agentCode"),
+                *("ebcCode", "msgSeqNo"),
             ),
         ),
     }

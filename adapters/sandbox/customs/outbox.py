@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adapters.sandbox.customs.ledger import Receipt
+from adapters.sandbox.customs.ledger import Filing, Receipt
 from adapters.sandbox.customs.messages import Envelope, Kind
 from adapters.sandbox.customs.receipts import (
     FILE_RECORDS,
+    RESULT,
     OutgoingFile,
     exchange_answer,
     new_guid,
     receipt_message,
     receipt_type,
     refusal_message,
+    result_message,
     wrap,
 )
 
@@ -56,6 +58,20 @@ class Outbox:
         first = receipts[0]
         data = receipt_message(first.kind, receipts, new_guid(self._rng))
         self._send(data, receipt_type(first.kind), first.receiver, at)
+
+    def result(
+        self,
+        request: Filing,
+        inventories: Sequence[Filing],
+        declaration: str,
+        is_entered: bool,
+        at: datetime,
+    ) -> None:
+        """Write the result of a summary request (792) in a file of its own."""
+        data = result_message(
+            new_guid(self._rng), request, inventories, declaration, at, is_entered=is_entered
+        )
+        self._send(data, RESULT, request.dxp_id, at)
 
     def refuse(self, reason: str, at: datetime, origin: Envelope, kind: str) -> None:
         """Answer a whole message with a 900."""

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from adapters.sandbox.customs.ledger import Receipt
+from adapters.sandbox.customs.checks import number
+from adapters.sandbox.customs.ledger import Filing, Receipt
 from adapters.sandbox.customs.messages import CEB, DXP, Envelope, Kind
 
 FILE_RECORDS: Final = 100
@@ -75,6 +76,9 @@ _LISTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.MASTER_LIST: "WayBillReturn",
         Kind.SITE_ARRIVAL: "ArrivalReturn",
         Kind.DEPARTURE: "DepartureReturn",
+        Kind.EXPORT_RETURN: "RefundReturn",
+        Kind.RETURN_TALLY: "InvtRefundDetailReturn",
+        Kind.SUMMARY_REQUEST: "SummaryReturn",
     }
 )
 
@@ -123,6 +127,55 @@ def receipt_message(kind: Kind, receipts: Sequence[Receipt], guid: str) -> bytes
 def receipt_type(kind: Kind) -> str:
     """Return the message type that answers a kind: the number after its own."""
     return f"CEB{int(kind.value[3:6]) + 1}Message"
+
+
+RESULT: Final = "CEB792Message"
+"""The result of a summary request; customs sends it of its own accord."""
+
+
+def result_message(
+    guid: str,
+    request: Filing,
+    inventories: Sequence[Filing],
+    declaration: str,
+    now: datetime,
+    *,
+    is_entered: bool,
+) -> bytes:
+    """Write a 792: the lines that one general declaration sums up, once entered with its number.
+
+    The states of a declaration are in no published table: 0 is made and 1 entered here.
+    """
+    get, time = request.paper.get, return_time(now)
+    names = ("agentCode", "agentName", "ebcCode", "ebcName", "declAgentCode", "declAgentName")
+    weights = ("grossWeight", "netWeight")
+    told = {
+        "guid": guid,
+        "customsCode": get("customsCode"),
+        "sumNo": request.sum_no,
+        "opDate": time,
+        "declSeqNo": declaration,
+        "entryId": f"{declaration[:8]}0{declaration[9:]}" if is_entered else "",
+        "decState": "1" if is_entered else "0",
+        **{name: get(name) for name in names},
+        **{name: str(sum(number(one.paper.get(name)) for one in inventories)) for name in weights},
+        "msgCount": "1",
+        "msgSeqNo": "1",
+    }
+    lines = [(one, line) for one in inventories for line in one.paper.lines]
+    rows = "".join(
+        f"<SummaryResultList><invtNo>{one.invt_no}</invtNo>"
+        f"<logisticsNo>{escape(one.paper.get('logisticsNo'))}</logisticsNo>"
+        f"<gseqno>{place}</gseqno><gnum>{escape(line['gnum'])}</gnum>"
+        f"<gcode>{escape(line['gcode'])}</gcode></SummaryResultList>"
+        for place, (one, line) in enumerate(lines, 1)
+    )
+    head = "".join(_optional(name, text) for name, text in told.items())
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><{RESULT} xmlns="{CEB}" guid="{guid}" '
+        f'version="1.0"><SummaryResult><SummaryResultHead>{head}</SummaryResultHead>{rows}'
+        f"</SummaryResult></{RESULT}>"
+    ).encode()
 
 
 def refusal_message(guid: str, reason: str, now: datetime, origin: Envelope, kind: str) -> bytes:

@@ -22,6 +22,26 @@ _REQUESTS: Final[Mapping[Kind, ScenarioName]] = MappingProxyType(
         Kind.EXPORT_CANCELLATION: ScenarioName.NOCANCEL,
     }
 )
+# Exported goods that come home: 214 grants it with 800 and has no 399.
+_HOME: Final[Route] = ("2", "120", "800")
+_HOMES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {
+        ScenarioName.NORETURN: ("2", "120", "100"),
+        ScenarioName.HOMESENT: ("2", "3", "120", "800"),
+        ScenarioName.HOMEREVIEW: ("2", "120", "300", "800"),
+        ScenarioName.HOMEINSPECT: ("2", "120", "500", "800"),
+        ScenarioName.HOMEHANDOVER: ("2", "120", "500", "505"),
+        ScenarioName.HOMEHOLD: ("2", "120", "600"),
+    }
+)
+# A tally (216) and a summary (702) end with 399, and have no 120.
+_TOLD: Final[Route] = ("2", "399")
+_TALLIES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {ScenarioName.TALLYREFUSE: ("2", "100"), ScenarioName.TALLYSENT: ("2", "3", "399")}
+)
+_SUMMARIES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {ScenarioName.SUMMARYREFUSE: ("2", "100"), ScenarioName.SUMMARYSENT: ("2", "3", "399")}
+)
 # A waybill of an export is taken with 399, and has no 120 (506).
 _PARCEL: Final[Route] = ("2", "399")
 _PARCELS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
@@ -39,6 +59,16 @@ _FUNDS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
         ScenarioName.FUNDSREJECT: ("2", "100"),
         ScenarioName.FUNDSSENT: ("2", "3", "120"),
         ScenarioName.FUNDSTURNDOWN: ("2", "120", "100"),
+    }
+)
+# The routes of a kind by scenario, and the usual one.
+_BY_KIND: Final[Mapping[Kind, tuple[Mapping[ScenarioName, Route], Route]]] = MappingProxyType(
+    {
+        Kind.EXPORT_WAYBILL: (_PARCELS, _PARCEL),
+        Kind.FUNDS_RECEIPT: (_FUNDS, _ORDER),
+        Kind.EXPORT_RETURN: (_HOMES, _HOME),
+        Kind.RETURN_TALLY: (_TALLIES, _TOLD),
+        Kind.SUMMARY_REQUEST: (_SUMMARIES, _TOLD),
     }
 )
 _ROUTES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
@@ -101,6 +131,8 @@ _BY_HAND: Final = frozenset(
         ScenarioName.FUNDSTURNDOWN,
         ScenarioName.PARCELREJECT,
         ScenarioName.LISTREFUSE,
+        ScenarioName.TALLYREFUSE,
+        ScenarioName.SUMMARYREFUSE,
     }
 )
 _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
@@ -115,6 +147,9 @@ _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
         Kind.MASTER_LIST: frozenset({ScenarioName.LISTLOST}),
         Kind.SITE_ARRIVAL: frozenset({ScenarioName.LISTLOST}),
         Kind.DEPARTURE: frozenset({ScenarioName.LISTLOST}),
+        Kind.EXPORT_RETURN: frozenset({ScenarioName.HOMELOST}),
+        Kind.RETURN_TALLY: frozenset({ScenarioName.TALLYLOST}),
+        Kind.SUMMARY_REQUEST: frozenset({ScenarioName.SUMMARYLOST}),
     }
 )
 _SILENT: Final = frozenset({ScenarioName.SILENT, ScenarioName.ORDERSILENT})
@@ -159,8 +194,9 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return (f"-{code}",) if is_eport else ("2", "100")
     if kind.is_order:
         return _order_route(scenario, spent=spent)
-    if kind is Kind.EXPORT_WAYBILL:
-        return _PARCELS.get(scenario.name, _PARCEL)
+    if kind in _BY_KIND:
+        routes, usual = _BY_KIND[kind]
+        return routes.get(scenario.name, usual)
     if kind is Kind.PAYMENT and scenario.name is ScenarioName.PAYSEVERAL:
         return ("-401003",)
     if kind.is_report:
@@ -169,8 +205,6 @@ def route(kind: Kind, scenario: Scenario, *, refusing: bool, spent: bool) -> Rou
         return tuple("399" if status == "120" else status for status in told)
     if kind.is_list:
         return _LISTS.get(scenario.name, _ORDER)
-    if kind is Kind.FUNDS_RECEIPT:
-        return _FUNDS.get(scenario.name, _ORDER)
     if kind in _REQUESTS:
         return _DENIED if scenario.name is _REQUESTS[kind] else _GRANTED
     if not kind.is_inventory:

@@ -77,6 +77,19 @@ class ScenarioName(StrEnum):
     LISTREFUSE = "LISTREFUSE"
     LISTSENT = "LISTSENT"
     LISTLOST = "LISTLOST"
+    HOMESENT = "HOMESENT"
+    HOMEREVIEW = "HOMEREVIEW"
+    HOMEINSPECT = "HOMEINSPECT"
+    HOMEHANDOVER = "HOMEHANDOVER"
+    HOMEHOLD = "HOMEHOLD"
+    HOMELOST = "HOMELOST"
+    TALLYREFUSE = "TALLYREFUSE"
+    TALLYSENT = "TALLYSENT"
+    TALLYLOST = "TALLYLOST"
+    SUMMARYREFUSE = "SUMMARYREFUSE"
+    SUMMARYSENT = "SUMMARYSENT"
+    SUMMARYONLY = "SUMMARYONLY"
+    SUMMARYLOST = "SUMMARYLOST"
     OUTAGE = "OUTAGE"
     DRIP = "DRIP"
     PAYSEVERAL = "PAYSEVERAL"
@@ -280,8 +293,8 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
             "accepted and left there (2, 3, 120): a 623 is refused with 100",
         ),
         ScenarioName.NORETURN: ScenarioText(
-            "放行并结关（2、3、120、800、899），退货申请被退（626 = 100）",
-            "released and closed (2, 3, 120, 800, 899): a 625 is refused with 100",
+            "放行并结关（2、3、120、800、899），退货申请被退（626、214 = 100）",
+            "released and closed (2, 3, 120, 800, 899): a 625 or 213 is refused with 100",
         ),
         ScenarioName.FUNDSREJECT: ScenarioText(
             "收款单退单（404 = 100），清单不予申报",
@@ -321,6 +334,58 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ScenarioName.LISTLOST: ScenarioText(
             "提运单号为此编号的总分单、入库明细单、运抵单、离境单永无回执",
             "the list or report (607, 711, 507, 509) of a bill with this number is never answered",
+        ),
+        ScenarioName.HOMESENT: ScenarioText(
+            "出口退货申请发送海关成功后放行（214 = 2、3、120、800）",
+            "return of exported goods (213) with 214 = 2, 3, 120, 800",
+        ),
+        ScenarioName.HOMEREVIEW: ScenarioText(
+            "出口退货申请人工审核后放行（214 = 300、800）",
+            "return of exported goods (213) reviewed, then granted: 214 = 300, 800",
+        ),
+        ScenarioName.HOMEINSPECT: ScenarioText(
+            "出口退货申请查验后放行（214 = 500、800）",
+            "return of exported goods (213) inspected, then granted: 214 = 500, 800",
+        ),
+        ScenarioName.HOMEHANDOVER: ScenarioText(
+            "出口退货查验后移送（214 = 500、505）",
+            "returned exports inspected, then handed over: 214 = 500, 505",
+        ),
+        ScenarioName.HOMEHOLD: ScenarioText(
+            "出口退货申请挂起（214 = 600）",
+            "return of exported goods (213) suspended: 214 = 600",
+        ),
+        ScenarioName.HOMELOST: ScenarioText(
+            "出口退货申请永无回执",
+            "the return of exported goods (213) is never answered",
+        ),
+        ScenarioName.TALLYREFUSE: ScenarioText(
+            "退货理货明细单退单（216 = 100）",
+            "tally of the goods that came back (215) refused: 216 = 100",
+        ),
+        ScenarioName.TALLYSENT: ScenarioText(
+            "退货理货明细单发送海关成功后审结（216 = 2、3、399）",
+            "tally of the goods that came back (215) with 216 = 2, 3, 399",
+        ),
+        ScenarioName.TALLYLOST: ScenarioText(
+            "退货理货明细单永无回执",
+            "the tally of the goods that came back (215) is never answered",
+        ),
+        ScenarioName.SUMMARYREFUSE: ScenarioText(
+            "首份清单为此编号的汇总申请单退单（702 = 100）",
+            "a summary (701) whose first inventory has this number is refused: 702 = 100",
+        ),
+        ScenarioName.SUMMARYSENT: ScenarioText(
+            "首份清单为此编号的汇总申请单（702 = 2、3、399），随后两次汇总结果（792）",
+            "such a summary (701) gets 702 = 2, 3, 399, then its results (792), twice",
+        ),
+        ScenarioName.SUMMARYONLY: ScenarioText(
+            "首份清单为此编号的汇总申请单审结（702 = 399），无汇总结果",
+            "such a summary (701) gets 702 = 399 and no result (792)",
+        ),
+        ScenarioName.SUMMARYLOST: ScenarioText(
+            "首份清单为此编号的汇总申请单永无回执",
+            "such a summary (701) is never answered",
         ),
         ScenarioName.OUTAGE: ScenarioText(
             "回执通道中断一段时间，恢复后补送全部回执",

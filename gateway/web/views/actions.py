@@ -13,8 +13,9 @@ from gateway.domain.declaration import DeclarationStage
 from gateway.domain.errors import TooLate
 from gateway.domain.events import EventKind
 from gateway.domain.findings import Finding, Remedy, Severity, finding_id
-from gateway.domain.ids import CaseId, MessageId
+from gateway.domain.ids import CaseId, Direction, MessageId
 from gateway.domain.papers import PaperKind
+from gateway.domain.returns import Journey
 from gateway.flow.linking import LinkOutcome
 from gateway.flow.remedies import Settlement
 from gateway.ports import CaseDetail
@@ -97,8 +98,9 @@ ACTIONS: Final = {
             N_("The answer stands on the next page."),
         ), _DESK_AND_OPERATORS, N_("Declare it")),
         Action("return", N_("Take the goods back"), (
-            N_("A return (625) of everything that is left is filed at once."),
-            N_("Customs takes returns for 30 days after release."),
+            N_("A return (625, of an export 213) of everything that is left is filed at once."),
+            N_("Customs takes returns for the days that the profile says: 30 after release, of an"
+               " export 365."),
             N_("The answer stands on the next page."),
         ), _DESK_AND_OPERATORS, N_("File the return")),
         Action("accept", N_("Bear the risk of a finding"), (
@@ -135,6 +137,15 @@ ACTIONS: Final = {
 }  # fmt: skip
 
 
+# What a return of exported goods says of the way home.
+_JOURNEY: Final = {
+    "transport_no": (N_("Comes back on: flight, vessel or vehicle"), 100),
+    "voyage_no": (N_("Its flight or voyage number"), 32),
+    "bill_no": (N_("Its bill of lading or air waybill; none by mail"), 37),
+}
+_MAIL: Final = "6"
+
+
 class Actions:
     """The pages under ``/cases/{case_id}/do``."""
 
@@ -166,7 +177,7 @@ class Actions:
     async def do(self, call: Call) -> Answer:
         """Do it, or show the form again with what is missing."""
         action, detail = await self._asked(call)
-        faults = self._faults(call, action)
+        faults = self._faults(call, action, detail)
         if faults:
             return await self._shown(call, action, detail, faults)
         self._fresh(call, detail)
@@ -256,11 +267,12 @@ class Actions:
                 one for one in detail.state.declarations if one.stage in _SILENT and one.sent_at
             ],
             "message": call.query("message") or call.field("message"),
+            "journey": _JOURNEY if _comes_home(action, detail) else {},
             "back": call.query("back") or call.field("back"),
         }
         return Page("action.html", action.title, model, 422 if faults else 200, extra=extra)
 
-    def _faults(self, call: Call, action: Action) -> dict[str, str]:
+    def _faults(self, call: Call, action: Action, detail: CaseDetail) -> dict[str, str]:
         faults = {}
         if "reason" in action.asks and call.field("reason") not in REASONS:
             faults["reason"] = "reason"
@@ -273,6 +285,9 @@ class Actions:
             faults["kind"] = "choice"
         if "paper" in action.asks and not call.field("number", _LONGEST_NUMBER):
             faults["number"] = "number"
+        if _comes_home(action, detail):
+            needed = set(_JOURNEY) - ({"bill_no"} if call.field("mode") == _MAIL else set())
+            faults |= {one: "journey" for one in needed if not call.field(one)}
         return faults
 
     def _fresh(self, call: Call, detail: CaseDetail) -> None:
@@ -304,7 +319,13 @@ class Actions:
         case_id, version = detail.row.key.case_id, detail.row.version
         ask = Ask(call.match("action"))
         reply = await self._services.desk.ask(
-            ask, call.tenant, case_id, call.actor, _why(call), version
+            ask,
+            call.tenant,
+            case_id,
+            call.actor,
+            _why(call),
+            version,
+            journey=_journey(call) if _comes_home(ACTIONS[ask.value], detail) else None,
         )
         if reply is None:
             raise Missing
@@ -471,3 +492,15 @@ def _finding(detail: CaseDetail, wanted: str) -> Finding | None:
     return next(
         (one for one in (verdict.findings if verdict else ()) if finding_id(one) == wanted), None
     )
+
+
+def _comes_home(action: Action, detail: CaseDetail) -> bool:
+    """Whether what is asked is the return of exported goods, which names the way home."""
+    return action.name == Ask.RETURN and detail.row.key.direction is Direction.EXPORT
+
+
+def _journey(call: Call) -> Journey:
+    said = {name: call.field(name, longest) for name, (_, longest) in _JOURNEY.items()}
+    bill_no = said["bill_no"] or None
+    mode = _MAIL if call.field("mode") == _MAIL else None
+    return Journey(said["transport_no"], said["voyage_no"], bill_no, mode)

@@ -166,11 +166,6 @@ async def test_every_export_ends_where_its_receipts_lead(tmp_path: Path) -> None
             assert request is not None
             is_granted = request.stage is DeclarationStage.APPROVED
             assert is_granted == (stage is _S.CANCELLED)
-        reply = await desk.gateway.desk.ask(
-            Ask.RETURN, exports.TENANT, cases["SIM-CLOSE-E1"], "clerk", "broken"
-        )
-        assert reply is not None
-        assert reply.standing.reason == "export_return_by_hand"
         # A refused order is corrected and goes its way.
         await desk.take(exports.papers("SIM-REJECT1322-E1", note="corrected")[:1])
         await desk.at(cases["SIM-REJECT1322-E1"], _S.RELEASED)

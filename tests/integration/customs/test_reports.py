@@ -87,13 +87,13 @@ async def test_parcels_reported_together_share_a_record_and_its_answer(tmp_path:
         assert "list_refused" in found.state.alarms
         assert found.row.stage is CaseStage.RELEASED
         # What customs refused may be reported again; what it holds may not be told otherwise.
-        again = await desk.gateway.desk.report(_K.DEPARTURE, exports.TENANT, of_b, GONE)
+        again = await desk.gateway.desk.report(_K.DEPARTURE, exports.TENANT, of_b, GONE, "carrier")
         assert list(again) == of_b
         report = (await desk.case(of_b[0])).state.declaration(_K.DEPARTURE)
         assert report is not None
         assert report.version == 2
         with pytest.raises(InvalidValue, match="reported otherwise"):
-            await desk.gateway.desk.report(_K.DEPARTURE, exports.TENANT, of_a, GONE)
+            await desk.gateway.desk.report(_K.DEPARTURE, exports.TENANT, of_a, GONE, "carrier")
 
 
 async def test_only_what_is_ours_and_true_is_reported(tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ async def test_only_what_is_ours_and_true_is_reported(tmp_path: Path) -> None:
             ([released_one], {"left_at": future}, "future"),
         ):
             with pytest.raises(InvalidValue, match=reason):
-                await report(_K.DEPARTURE, tenant, cases, facts)
+                await report(_K.DEPARTURE, tenant, cases, facts, "carrier")
         with pytest.raises(InvalidValue, match="no operator"):
-            await report(_K.SITE_ARRIVAL, tenant, [released_one], {"vehicle_no": "A"})
+            await report(_K.SITE_ARRIVAL, tenant, [released_one], {"vehicle_no": "A"}, "site")
         # One that cannot be reported keeps all from being filed.
         assert (await desk.case(released_one)).state.declaration(_K.DEPARTURE) is None
         others = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
@@ -124,4 +124,4 @@ async def test_only_what_is_ours_and_true_is_reported(tmp_path: Path) -> None:
             )
         )
         with pytest.raises(InvalidValue, match="files for itself"):
-            await report(_K.DEPARTURE, tenant, [released_one], GONE)
+            await report(_K.DEPARTURE, tenant, [released_one], GONE, "carrier")

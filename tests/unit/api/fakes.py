@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 from gateway.api.services import Services
@@ -191,11 +190,9 @@ class DeskOfOne:
         if detail is not None and version is not None and version != detail.row.version:
             raise VersionMoved("moved")
 
-    async def hold(
-        self, tenant: TenantId, case_id: CaseId, by: str, reason: str, version: int | None = None
-    ) -> CaseStage | None:
+    async def hold(self, tenant: Any, case_id: Any, by: str, why: str, version: Any = None) -> Any:
         self._seen(tenant, case_id, version)
-        self.calls.append(("hold", tenant, case_id, by, reason))
+        self.calls.append(("hold", tenant, case_id, by, why))
         return CaseStage.MATCHED if (tenant, case_id) in self.reads.details else None
 
     async def release(self, tenant: Any, case_id: Any, by: str, version: Any = None) -> Any:
@@ -207,10 +204,13 @@ class DeskOfOne:
     async def goods_back(self, tenant: TenantId, case_id: CaseId, number: int, by: str) -> Any:
         return self._done("goods_back", tenant, case_id, by, None, CaseStage.RELEASED)
 
+    async def tallied(self, tenant: Any, case_id: Any, number: int, by: str, *more: Any) -> Any:
+        return self._done("tallied", tenant, case_id, by, None, CaseStage.RELEASED)
+
     async def delivered(self, tenant: Any, case_id: Any, at: Any, by: str) -> Any:
         return self._done("delivered", tenant, case_id, by, None, CaseStage.RELEASED)
 
-    async def report(self, kind: Any, tenant: Any, cases: Any, facts: Any) -> Any:
+    async def report(self, kind: Any, tenant: Any, cases: Any, facts: Any, by: str) -> Any:
         if any((tenant, one) not in self.reads.details for one in cases):
             raise InvalidValue("cases", "does not exist")
         return dict.fromkeys(cases, CaseStage.RELEASED)
@@ -222,16 +222,9 @@ class DeskOfOne:
         return stage if (tenant, case_id) in self.reads.details else None
 
     async def ask(
-        self,
-        ask: Ask,
-        tenant: TenantId,
-        case_id: CaseId,
-        by: str,
-        reason: str,
-        version: int | None = None,
-        lines: Mapping[int, Decimal] | None = None,
+        self, ask: Ask, tenant: Any, case_id: Any, by: str, *more: Any, **rest: Any
     ) -> Reply | None:
-        self._seen(tenant, case_id, version)
+        self._seen(tenant, case_id, more[1])
         detail = self.reads.details.get((tenant, case_id))
         if detail is None:
             return None

@@ -375,6 +375,7 @@ def test_a_return_has_thirty_days_unless_the_profile_says_otherwise(
     assert days is not None
     assert days == (date(2026, 12, 11), date(2026, 12, 26))
     answer = return_standing(
+        released(),
         day,
         days.apply_until,
         is_anything_left=is_anything_left,

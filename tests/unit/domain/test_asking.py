@@ -28,7 +28,7 @@ def test_every_cell_has_an_answer_with_both_texts() -> None:
             assert all(REASONS[cell.reason])
     used = {cell.reason for row in TABLE.values() for cell in row.values()}
     elsewhere = {
-        "export_return_by_hand",
+        "export_return_filed",
         "return_window_over",
         "nothing_left_to_return",
         "return_on_its_way",
@@ -38,7 +38,7 @@ def test_every_cell_has_an_answer_with_both_texts() -> None:
 
 @pytest.mark.parametrize("stage", list(DeclarationStage))
 @pytest.mark.parametrize("ask", list(Ask))
-def test_an_export_is_asked_for_like_an_import_but_its_goods_come_back_by_hand(
+def test_an_export_is_asked_for_like_an_import_but_its_goods_come_home_by_another_request(
     ask: Ask, stage: DeclarationStage
 ) -> None:
     export, of_import = (
@@ -47,7 +47,7 @@ def test_an_export_is_asked_for_like_an_import_but_its_goods_come_back_by_hand(
     )
     if of_import.reason == "return_filed":
         answered = (export.answered, export.reason, export.files)
-        assert answered == (Answered.NOT_POSSIBLE, "export_return_by_hand", False)
+        assert answered == (Answered.STOPPABLE, "export_return_filed", True)
     else:
         assert export == of_import
 

@@ -40,12 +40,16 @@ _SHAPES = {
     "607": ("WayBill", "WayBillList"),
     "711": ("Delivery", "DeliveryList"),
     "411": ("Payment", ""),
+    "213": ("InvtRefund", "InvtRefundList"),
+    "701": ("SummaryApply", "SummaryApplyList"),
 }
-_FLAT = {"403": "Receipts", "505": "Logistics", "605": "InvtCancel"}
+_FLAT = {
+    "403": "Receipts", "505": "Logistics", "605": "InvtCancel", "215": "InvtRefundDetail",
+}  # fmt: skip
 
 
 def _row(kind: str, row: dict[str, str]) -> dict[str, str]:
-    if kind in ("507", "509", "607", "711"):
+    if kind in ("507", "509", "607", "711", "213", "701"):
         return {name: value for name, value in row.items() if value}
     if kind == "303":
         return {
@@ -93,7 +97,7 @@ def inventory(order_no: str, waybill_no: str, **fields: str) -> ExportDraft:
         **STAMP, "appTime": "20261111100100", "appStatus": "2", "customsCode": "0100",
         **PLATFORM, "orderNo": order_no, **CARRIER, "logisticsNo": waybill_no,
         "copNo": "GW0000000001", "ieFlag": "E", "portCode": "0100", "ieDate": "20261111",
-        "statisticsFlag": "A", **AGENT, **MERCHANT, "ownerCode": "1100000002",
+        "statisticsFlag": "B", **AGENT, **MERCHANT, "ownerCode": "1100000002",
         "ownerName": "商家", "tradeMode": "9610", "trafMode": "5", "country": "502",
         "POD": "USA3", "freight": "4", "fCurrency": "502", "fFlag": "3", "insuredFee": "0",
         "iCurrency": "502", "iFlag": "3", "wrapType": "2", "packNo": "1", "grossWeight": "0.8",
@@ -160,6 +164,44 @@ def report(kind: str, bill: str, *parcels: str, **fields: str) -> ExportDraft:
         for number, waybill_no in enumerate(parcels, 1)
     )
     return ExportDraft(kind, {**head, **fields}, rows)
+
+
+def goods_home(invt_no: str, parcel: str, qty: str = "2", **fields: str) -> ExportDraft:
+    """A 213 of the one line of an inventory."""
+    head = {
+        **STAMP, "appTime": "20261111130000", "appStatus": "2", "customsCode": "0100",
+        **PLATFORM, **MERCHANT, "logisticsNo": parcel, **CARRIER, "coElNo": "GW0000000021",
+        "invtNo": invt_no, "tradeMode": "9661", **AGENT, "billNo": "180-H", "ieFlag": "I",
+        "trafMode": "5", "trafName": "CK900", "portCode": "0100", "reason": "尺码不合",
+        "country": "502", "voyageNo": "CK900",
+    }  # fmt: skip
+    row = {
+        "gnum": "1", "gcode": "6911101900", "gname": "茶杯", "gmodel": "瓷", "qty": qty,
+        "qty1": "1", "unit": "011", "unit1": "035",
+    }  # fmt: skip
+    return ExportDraft("213", {**head, **fields}, (row,))
+
+
+def tally(invt_no: str, parcel: str, **fields: str) -> ExportDraft:
+    """A 215 of what came home as :func:`goods_home` says."""
+    head = {
+        **STAMP, "appTime": "20261111140000", "appStatus": "2", "customsCode": "0100",
+        "operatorCode": "1100000007", "operatorName": "监管场所", **CARRIER, "logisticsNo": parcel,
+        "invtNo": invt_no, "coElNo": "GW0000000022", "billNo": "180-H", "ieFlag": "I",
+        "trafMode": "5", "trafName": "CK900", "voyageNo": "CK900",
+    }  # fmt: skip
+    return ExportDraft("215", {**head, **fields})
+
+
+def summary(*invt_nos: str, **fields: str) -> ExportDraft:
+    """A 701 of inventories by their numbers."""
+    head = {
+        **STAMP, "appTime": "20261201100000", "appStatus": "2", "customsCode": "0100",
+        "copNo": "GW0000000031", **AGENT, **MERCHANT, "declAgentCode": "1100000008",
+        "declAgentName": "报关公司", "summaryFlag": "1", "itemNameFlag": "1", "msgCount": "1",
+        "msgSeqNo": "1",
+    }  # fmt: skip
+    return ExportDraft("701", {**head, **fields}, tuple({"invtNo": one} for one in invt_nos))
 
 
 def payment(order_no: str, **fields: str) -> ExportDraft:

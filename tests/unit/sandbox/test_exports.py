@@ -15,10 +15,13 @@ from tests.unit.sandbox.export_wire import (
     cancellation,
     entry_list,
     funds,
+    goods_home,
     inventory,
     master_list,
     order,
     report,
+    summary,
+    tally,
     waybill,
 )
 from tests.unit.sandbox.port import Port
@@ -53,6 +56,27 @@ TRACES: dict[ScenarioName, tuple[str, str, str, str]] = {
 }
 
 
+# What a return, its tally and a summary get where that differs from the usual.
+FOLLOWING: dict[ScenarioName, tuple[str, str, str]] = {
+    ScenarioName.RELEASE: ("2 120 800", PARCEL, "2 399 0 1"),
+    ScenarioName.HOMESENT: ("2 3 120 800", PARCEL, "2 399 0 1"),
+    ScenarioName.HOMEREVIEW: ("2 120 300 800", PARCEL, "2 399 0 1"),
+    ScenarioName.HOMEINSPECT: ("2 120 500 800", PARCEL, "2 399 0 1"),
+    ScenarioName.HOMEHANDOVER: ("2 120 500 505", PARCEL, "2 399 0 1"),
+    ScenarioName.HOMEHOLD: ("2 120 600", PARCEL, "2 399 0 1"),
+    ScenarioName.HOMELOST: ("", PARCEL, "2 399 0 1"),
+    ScenarioName.NORETURN: ("2 120 100", "-800001", "2 399 0 1"),
+    ScenarioName.TALLYREFUSE: (DONE, "2 100", "2 399 0 1"),
+    ScenarioName.TALLYSENT: (DONE, "2 3 399", "2 399 0 1"),
+    ScenarioName.TALLYLOST: (DONE, "", "2 399 0 1"),
+    ScenarioName.SUMMARYREFUSE: (DONE, PARCEL, "2 100"),
+    ScenarioName.SUMMARYSENT: (DONE, PARCEL, "2 3 399 0 1"),
+    ScenarioName.SUMMARYONLY: (DONE, PARCEL, PARCEL),
+    ScenarioName.SUMMARYLOST: (DONE, PARCEL, ""),
+    ScenarioName.PENDING: ("-625022", "-800001", "-800001"),
+}
+
+
 def new_port(signer: wire.Signer, **settings: object) -> Port:
     chosen = Settings(any_certificate=True, timing=STEADY, **settings)  # type: ignore[arg-type]
     return Port(CustomsAuthority(1, chosen), signer)
@@ -69,8 +93,8 @@ def traces(signer: wire.Signer) -> dict[str, list[Seen]]:
 
 
 def run(port: Port, one: Listed) -> list[Seen]:
-    """File all four and a list of the parcel, order and inventory once more in the same bytes:
-    what came, and when.
+    """File all four and a list of the parcel, order and inventory once more in the same bytes, then
+    what follows a release: what came, and when.
     """
     seen: list[Seen] = []
     sent = []
@@ -82,7 +106,20 @@ def run(port: Port, one: Listed) -> list[Seen]:
     for data in (sent[0], sent[-1]):
         port.resend(data)
         seen.append(_collect(port))
+    for draft in following(port, f"{one.order_no}-W"):
+        port.send(draft)
+        seen.append(_collect(port))
     return seen
+
+
+def following(port: Port, parcel: str) -> tuple[export_wire.ExportDraft, ...]:
+    """The return of a parcel with its tally, and the summary of its inventory."""
+    books = port.authority.ledger.exports
+    declared = list(books.inventories.values()) if books is not None else []
+    number = declared[0].invt_no if declared else ""
+    if not number:
+        return ()
+    return goods_home(number, parcel), tally(number, parcel), summary(number)
 
 
 def test_exports_have_some_fifty_of_their_own() -> None:
@@ -106,6 +143,13 @@ def test_a_scenario_has_its_trace(one: Listed, traces: dict[str, list[Seen]]) ->
         assert traces[one.order_no] != traces["SIM-RELEASE-E1"]
         return
     assert tuple(map(short, traces[one.order_no]))[:4] == TRACES[one.name]
+
+
+@pytest.mark.parametrize("name", list(FOLLOWING))
+def test_what_follows_a_release_has_its_trace(
+    name: ScenarioName, traces: dict[str, list[Seen]]
+) -> None:
+    assert tuple(map(short, traces[f"SIM-{name}-E1"][-3:])) == FOLLOWING[name]
 
 
 @pytest.mark.parametrize(
@@ -213,6 +257,67 @@ def test_a_list_names_each_parcel_once_and_live_inventories(signer: wire.Signer)
     assert port.statuses(HOUR) == ["2", "120"]
 
 
+def released(port: Port, order_no: str = "EX-1") -> tuple[str, str]:
+    """The number of a released inventory, and its parcel."""
+    for draft in filed(order_no):
+        port.send(draft)
+    port.collect(HOUR)
+    books = port.authority.ledger.exports
+    assert books is not None
+    return list(books.inventories.values())[-1].invt_no, f"{order_no}-W"
+
+
+def test_goods_come_home_once_as_they_were_declared_and_are_counted(signer: wire.Signer) -> None:
+    port = new_port(signer)
+    number, parcel = released(port)
+    for fault, answer in (
+        ({"tradeMode": "1261"}, "-625017"),
+        ({"ieFlag": "E"}, "-625017"),
+        ({"logisticsNo": "W9"}, "-625017"),
+        ({"invtNo": "01002026E999999999"}, "-625204"),
+    ):
+        port.send(goods_home(number, parcel, coElNo=answer[1:]).set(**fault))
+        assert port.statuses(HOUR) == [answer], fault
+    port.send(tally(number, parcel))
+    assert port.statuses(HOUR) == ["-800001"]
+    port.send(goods_home(number, parcel, "1.5"))
+    assert port.statuses(HOUR) == ["2", "120", "800"]
+    port.send(goods_home(number, parcel, "1", coElNo="GW31"))
+    assert port.statuses(HOUR) == ["-625017"]
+    port.send(goods_home(number, parcel, "0.5", coElNo="GW32", billNo="180-I"))
+    assert port.statuses(HOUR) == ["2", "120", "800"]
+    for cop_no, fields, answers in (
+        ("GW41", {"voyageNo": "CK901"}, ["-800001"]),
+        ("GW42", {}, ["2", "399"]),
+        ("GW43", {}, ["-800001"]),
+        ("GW44", {"billNo": "180-I"}, ["2", "399"]),
+    ):
+        port.send(tally(number, parcel, coElNo=cop_no).set(**fields))
+        assert port.statuses(HOUR) == answers, cop_no
+
+
+def test_each_released_inventory_is_summed_up_once_by_destination(signer: wire.Signer) -> None:
+    port = new_port(signer)
+    numbers = [released(port, "EX-1")[0]]
+    for order_no, fields in (("EX-2", {"country": "304"}), ("EX-3", {"statisticsFlag": "A"})):
+        parcel = f"{order_no}-W"
+        port.send(order(order_no))
+        port.send(waybill(parcel))
+        port.collect(HOUR)
+        port.send(inventory(order_no, parcel, copNo=f"GW{order_no}", **fields))
+        port.collect(HOUR)
+        books = port.authority.ledger.exports
+        assert books is not None
+        numbers.append(list(books.inventories.values())[-1].invt_no)
+    for cop_no, listed in (("GW51", numbers), ("GW52", [numbers[0]] * 2), ("GW53", [])):
+        port.send(summary(*listed, copNo=cop_no))
+        assert port.statuses(HOUR) == ["-800000" if not listed else "-800001"]
+    port.send(summary(*numbers[:2], copNo="GW54"))
+    assert port.statuses(HOUR) == ["2", "399", "0", "0", "1", "1"]
+    port.send(summary(numbers[0], copNo="GW55"))
+    assert port.statuses(HOUR) == ["-800001"]
+
+
 def test_every_paper_that_the_office_asks_for_is_needed(signer: wire.Signer) -> None:
     port = new_port(signer, require_filings=True)
     port.send(order("EX-1"))
@@ -261,9 +366,12 @@ def test_each_receipt_fits_its_published_schema(signer: wire.Signer) -> None:
     schemas = SchemaBook("202205")
     checked = set()
     lists = (master_list("180-1", ("W1", "")), entry_list("180-1", "W1"))
-    for draft in (*filed("SIM-PENDING-E1"), *lists):
+    number, parcel = released(port)
+    following = (goods_home(number, parcel), summary(number))
+    for draft in (*filed("SIM-PENDING-E1"), *lists, *following):
         port.send(draft)
-    for _ in range(8):
+    port.send(tally(number, parcel))
+    for _ in range(30):
         due = port.authority.next_due()
         if due is None:
             break
@@ -273,4 +381,5 @@ def test_each_receipt_fits_its_published_schema(signer: wire.Signer) -> None:
             name = etree.QName(root).localname
             assert schemas.fault(name, root) == ""
             checked.add(name)
-    assert checked == {f"CEB{number}Message" for number in (304, 404, 506, 604, 608, 712)}
+    numbers = (214, 216, 304, 404, 506, 604, 608, 702, 712, 792)
+    assert checked == {f"CEB{one}Message" for one in numbers}

@@ -319,15 +319,17 @@ def read(file: OutgoingFile) -> list[Answer]:
     kind = etree.QName(body).localname
     answers = []
     for record in body:
-        fields = _plain(record)
+        # A result of a summary (792) has a head and lines, and a state of its own.
+        head = record.find(f"{{{CEB}}}SummaryResultHead")
+        fields = _plain(record if head is None else head)
         key = fields.get("copNo") or fields.get("orderNo") or fields.get("oriCopMsgId", "")
         answers.append(
             Answer(
                 kind[3:6],
                 key,
-                fields["returnStatus"],
-                fields["returnInfo"],
-                fields["returnTime"],
+                fields.get("returnStatus") or fields["decState"],
+                fields.get("returnInfo", ""),
+                fields.get("returnTime") or fields["opDate"],
                 fields["guid"],
                 fields,
             )
