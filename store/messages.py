@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.domain.case import CaseKey
 from gateway.domain.codec import state_from_doc
@@ -311,21 +311,26 @@ def _member(row: Sequence[str | int], kind: DeclarationKind) -> StoredMember:
 
 
 def find_listed(
-    connection: Connection, asked: Sequence[tuple[CaseId, DeclarationKind, str]]
+    connection: Connection, asked: Sequence[tuple[CaseId, DeclarationKind, str | None]]
 ) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
     """The cases of lists, in the order of their rows; a list that is not there is left out.
 
-    ``asked`` gives for each list a case that stands in it, its kind and its copNo.
+    ``asked`` gives for each list a case that stands in it, its kind and its copNo, None (found as
+    an empty text) for the newest list of its kind that the case stands in.
     """
     found: dict[tuple[CaseId, str], tuple[CaseId, ...]] = {}
     own, others = declaration.alias("own"), declaration.alias("others")
     for case_id, kind, number in dict.fromkeys(asked):
+        newest = select(func.max(declaration.c.version)).where(
+            declaration.c.case_id == case_id, declaration.c.kind == kind
+        )
+        is_it = own.c.cop_no == number if number else own.c.version == newest.scalar_subquery()
         rows = connection.execute(
             select(others.c.case_id)
             .join(own, own.c.message_id == others.c.message_id)
-            .where(own.c.case_id == case_id, own.c.kind == kind, own.c.cop_no == number)
+            .where(own.c.case_id == case_id, own.c.kind == kind, is_it)
             .order_by(others.c.position)
         )
         if members := tuple(CaseId(row.case_id) for row in rows):
-            found[case_id, number] = members
+            found[case_id, number or ""] = members
     return found

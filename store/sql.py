@@ -213,7 +213,7 @@ class SQLStore:
         )
 
     async def find_listed(
-        self, asked: Sequence[tuple[CaseId, DeclarationKind, str]]
+        self, asked: Sequence[tuple[CaseId, DeclarationKind, str | None]]
     ) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
         """The cases that stand in lists: of one case, the kind and the list's copNo."""
         return await self._read(lambda on: find_listed(on, asked))

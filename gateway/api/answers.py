@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.answers_life import BasisOut, ReturningOut, ReturnsOut
+from gateway.api.answers_life import BasisOut, ReturningOut, ReturnsOut, SummaryOut
 from gateway.api.out import Out, Time
 from gateway.domain.case import CaseStage, VerdictKind
 from gateway.domain.codes import CodeClass, Refile
@@ -262,6 +262,7 @@ class DeclarationOut(Out):
     papers: dict[str, int]
     goods: dict[str, int]
     returns: ReturnsOut | None = None
+    summary: SummaryOut | None = None
 
 
 class MessageOut(Out):

@@ -36,6 +36,17 @@ class ReturnsOut(Out):
     arrived: bool
 
 
+class SummaryOut(Out):
+    """What customs said of a summary request (702, 792): its number, then the general declaration
+    that the inventory went into, whose ``entry_no`` comes last.
+    """
+
+    sum_no: str | None
+    declaration_no: str | None
+    entry_no: str | None
+    state: str | None
+
+
 class ReturnedLineOut(Out):
     """One order line in the ledger of returns; quantities in the order's unit."""
 

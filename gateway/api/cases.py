@@ -144,15 +144,14 @@ class Cases:
     async def arrived(self, call: Call) -> Answer:
         """Exported parcels reached the supervised site; said again it changes nothing."""
         given = decode(SITE_ARRIVAL, call.body)
-        facts = {"vehicle_no": given.vehicle_no}
+        facts = _said({"vehicle_no": given.vehicle_no, "bill_no": given.bill_no})
         return await self._report(call, DeclarationKind.SITE_ARRIVAL, given.cases, facts)
 
     async def departed(self, call: Call) -> Answer:
         """Exported parcels left the country; said again it changes nothing."""
         given = decode(DEPARTURE, call.body)
         said = {"transport_no": given.transport_no, "voyage_no": given.voyage_no}
-        facts = {name: value for name, value in said.items() if value is not None}
-        facts["left_at"] = given.left_at.isoformat()
+        facts = _said(said | {"bill_no": given.bill_no, "left_at": given.left_at.isoformat()})
         return await self._report(call, DeclarationKind.DEPARTURE, given.cases, facts)
 
     async def _report(
@@ -235,6 +234,11 @@ class Cases:
             with_ed25519=given.ed25519,
         )
         return Answer(orjson.dumps(made_view(made)), 201)
+
+
+def _said(facts: Mapping[str, str | None]) -> dict[str, str]:
+    """What was said of a report, without what was left out."""
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _not_fitting(error: InvalidValue) -> Refusal:

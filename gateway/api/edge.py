@@ -454,9 +454,13 @@ class DeliveryIn(Edge):
 
 
 class _ReportIn(Edge):
-    """Something that became of parcels of one bill: up to 1,000 cases, which go into one record."""
+    """Something that became of parcels of one bill: up to 1,000 cases, which go into one record.
+
+    ``bill_no`` is said where their waybills name no bill, as of goods from a special zone.
+    """
 
     cases: Annotated[list[Annotated[str, _reference(64)]], Field(min_length=1, max_length=1000)]
+    bill_no: Annotated[str, _reference(37)] | None = None
 
 
 class SiteArrivalIn(_ReportIn):

@@ -107,11 +107,13 @@ def lifecycle_page() -> bytes:
         '<p lang="en">Of the papers that the office asks for, 304 and 404 end at 120, 506 at 399;'
         " the inventory (603) is declared once customs has them all. 605 withdraws what is accepted"
         " or in review. Released goods come home by 213, which 214 grants with 800; the site counts"
-        " them (215), which 216 ends with 399.</p>\n"
+        " them (215), which 216 ends with 399. 701 sums up what a period released; 702 ends at 399,"
+        " and 792 tells the general declaration.</p>\n"
         '<p lang="zh">海关要求的单证中，304、404 以 120 为终态，506 以 399 为终态；'
         "全部入库后才申报清单（603）。已受理或审核中的清单可用 605 撤销。"
         "放行后退运以 213 申请，214 以 800 批准；"
-        "货物退回后由监管场所申报理货明细（215），216 以 399 为终态。</p>\n"
+        "货物退回后由监管场所申报理货明细（215），216 以 399 为终态。"
+        "701 按期汇总已放行清单，702 以 399 为终态，792 告知报关单。</p>\n"
         f"{_picture(DeclarationKind.EXPORT_INVENTORY)}\n"
         "<h2>What each status means · 各回执状态的含义</h2>\n"
         f"{_statuses()}\n"

@@ -14,7 +14,7 @@ from gateway.api.services import KeyRole
 from gateway.domain.asking import REASONS
 from gateway.domain.case import CaseStage, Verdict
 from gateway.domain.codec import finding_from_doc, finding_to_doc, from_micros
-from gateway.domain.declaration import DeclarationState
+from gateway.domain.declaration import DeclarationKind, DeclarationState
 from gateway.domain.events import EventKind
 from gateway.domain.evidence import bases
 from gateway.domain.findings import Finding, finding_id
@@ -239,6 +239,7 @@ def declaration_view(one: DeclarationState) -> Doc:
         "papers": dict(one.pinned.papers),
         "goods": dict(one.pinned.goods),
         "returns": _returns(one),
+        "summary": _summary(one),
     }
 
 
@@ -253,6 +254,15 @@ def _returns(one: DeclarationState) -> Doc | None:
         "tax": plain(back.tax),
         "arrived": is_back(one),
     }
+
+
+def _summary(one: DeclarationState) -> Doc | None:
+    """What customs said of a summary request: its number, and the general declaration it led to."""
+    if one.kind is not DeclarationKind.SUMMARY_REQUEST:
+        return None
+    result: Any = one.request.get("result", {})
+    names = ("declaration_no", "entry_no", "state")
+    return {"sum_no": one.request.get("sum_no")} | {name: result.get(name) for name in names}
 
 
 def receipt_view(stored: StoredEvent, explain: Explain) -> Doc:

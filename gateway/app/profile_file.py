@@ -96,6 +96,16 @@ class FilingsFile(_Part):
     waybill: FilingFile | None = None
 
 
+class SummaryFile(_Part):
+    """How released inventories are rolled into general declarations (701)."""
+
+    declarant: PartyFile
+    every: Literal["day", "week", "month"] = "month"
+    wait_days: Annotated[int, Field(ge=0, le=14)] = 1
+    by_producer: bool = False
+    keeps_names: bool = True
+
+
 class ExportFile(_Part):
     """What an export's inventory (603) states beside papers and goods records."""
 
@@ -103,6 +113,7 @@ class ExportFile(_Part):
     is_summarised: bool = False
     producer: PartyFile | None = None
     return_days: Annotated[int, Field(ge=1, le=730)] = 365
+    summary: SummaryFile | None = None
 
 
 class ConsigningFile(_Part):

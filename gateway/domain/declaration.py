@@ -42,8 +42,8 @@ class DeclarationKind(StrEnum):
 
     @property
     def is_list(self) -> bool:
-        """Whether one record of it lists parcels of a consignment, each a case of its own."""
-        return self in (DeclarationKind.ENTRY_LIST, DeclarationKind.MASTER_LIST) or self.is_report
+        """Whether one record of it lists parcels, each a case of its own."""
+        return self in _LISTS or self.is_report
 
     @property
     def is_report(self) -> bool:
@@ -85,6 +85,11 @@ _PAPERS: Final = frozenset(
         DeclarationKind.FUNDS_RECEIPT,
         DeclarationKind.EXPORT_WAYBILL,
     }
+)
+
+
+_LISTS: Final = frozenset(
+    {DeclarationKind.ENTRY_LIST, DeclarationKind.MASTER_LIST, DeclarationKind.SUMMARY_REQUEST}
 )
 
 

@@ -399,6 +399,8 @@ def _fold_receipt(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     else:
         changes["pre_no"] = payload.get("pre_no") or found.pre_no
         changes["invt_no"] = payload.get("invt_no") or found.invt_no
+    if "sum_no" in payload.get("numbers", ()):
+        changes["request"] = {**found.request, "sum_no": payload["numbers"]["sum_no"]}
     if stage is not _S.RELEASED:
         over = _without_wish(payload) if stage is _S.REJECTED else {}
         return over | _put(state, found, changes)
@@ -463,6 +465,17 @@ def _fold_billed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return {"bills": tuple(made if bill is known else bill for bill in state.bills)}
 
 
+def _fold_summary(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    """Which general declaration an inventory went into: the newest word, numbers stay known."""
+    found = _of(state, {"kind": DeclarationKind.SUMMARY_REQUEST, **payload})
+    known: Any = found.request.get("result", {})
+    names = ("declaration_no", "state", "entry_no", "returned_at")
+    told = {name: payload[name] for name in names if name in payload}
+    if known.get("returned_at", "") > payload["returned_at"]:
+        told = {**told, **known}
+    return _put(state, found, {"request": {**found.request, "result": {**known, **told}}})
+
+
 def _fold_held(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return {"hold": Hold(payload["by"], payload["reason"])}
 
@@ -521,7 +534,7 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Field
     EventKind.RECEIPT_RECORDED: _fold_receipt,
     EventKind.RETURN_ARRIVED: _fold_arrived,
     EventKind.TAX_BILLED: _fold_billed,
-    EventKind.SUMMARY_RECORDED: _fold_nothing,
+    EventKind.SUMMARY_RECORDED: _fold_summary,
     EventKind.CASE_ASKED: _fold_asked,
     EventKind.CASE_HELD: _fold_held,
     EventKind.CASE_UNHELD: _fold_unheld,

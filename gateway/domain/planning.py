@@ -1,6 +1,6 @@
 """Planning: which declarations a case needs next; the gates between papers and inventory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from typing import Any, Final
 
@@ -53,18 +53,18 @@ def plan_events(
         _planned(state, key, kind, app_type, profile, goods)
         for kind, app_type in _next(state, profile)
     ]
-    return events + _listed(state, key, profile, relists=relists)
+    over = OVER if relists else frozenset({_S.WITHDRAWN})
+    return events + _listed(state, key, profile, over) + _summed_up(state, key, profile, over)
 
 
 def _listed(
-    state: CaseState, key: CaseKey, profile: FilingProfile, *, relists: bool
+    state: CaseState, key: CaseKey, profile: FilingProfile, over: Set[DeclarationStage]
 ) -> list[Event]:
     """The lists of its consignment that a parcel is to stand in, once customs has its inventory.
 
-    It stands in each kind once for an inventory: what customs refused a person looks at, whose
-    recheck (``relists``) has the parcel listed again.
+    It stands in each kind once for an inventory, unless that is ``over``: what customs refused a
+    person looks at, whose recheck has the parcel listed again.
     """
-    over = OVER if relists else frozenset({_S.WITHDRAWN})
     inventory, consigning = state.inventory(), profile.consigning
     waybill = state.paper(PaperKind.WAYBILL)
     if consigning is None or inventory is None or waybill is None or waybill.bill is None:
@@ -75,13 +75,39 @@ def _listed(
     return [
         requested_event(state, key, kind, inventory, profile, {})
         for kind in consigning.files
-        if not any(
-            one.kind is kind
-            and one.request.get("of") == inventory.version
-            and one.stage not in over
-            for one in state.declarations
-        )
+        if not _stands_in(state, kind, inventory, over)
     ]
+
+
+def _summed_up(
+    state: CaseState, key: CaseKey, profile: FilingProfile, over: Set[DeclarationStage]
+) -> list[Event]:
+    """The summary request that a released inventory is to stand in, once as in :func:`_listed`.
+
+    It is written under today's profile: that of the inventory may know of no summaries yet.
+    """
+    kind, inventory = DeclarationKind.SUMMARY_REQUEST, state.inventory()
+    if profile.export is None or profile.export.summary is None or inventory is None:
+        return []
+    is_out = inventory.stage in (_S.RELEASED, _S.CLOSED) and state.asked is None
+    if not is_out or not inventory.invt_no or _stands_in(state, kind, inventory, over):
+        return []
+    event = requested_event(state, key, kind, inventory, profile, {})
+    pinned = {**event.payload["pinned"], "profile": profile.version}
+    return [Event(event.kind, {**event.payload, "pinned": pinned})]
+
+
+def _stands_in(
+    state: CaseState,
+    kind: DeclarationKind,
+    inventory: DeclarationState,
+    over: Set[DeclarationStage],
+) -> bool:
+    """Whether an inventory stands in a list of a kind, or is to, unless that is over."""
+    return any(
+        one.kind is kind and one.request.get("of") == inventory.version and one.stage not in over
+        for one in state.declarations
+    )
 
 
 _ACCEPTED_LEVEL: Final = LEVEL[_S.ACCEPTED]

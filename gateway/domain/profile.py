@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Final
@@ -148,6 +148,7 @@ _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _MINUTE_US: Final = 60 * 1_000_000
 _DAY_US: Final = 24 * 60 * _MINUTE_US
 _DAY_S: Final = 24 * 3600
+_MOST_WAIT_DAYS: Final = 14
 _BEIJING_US: Final = 8 * 60 * _MINUTE_US
 _BY_US: Final = PaperFiling(FiledBy.US, ConfirmedBy.RECEIPT)
 _BY_OTHERS: Final = PaperFiling(FiledBy.OTHER, ConfirmedBy.STATEMENT)
@@ -189,19 +190,57 @@ _LISTS: Final[Mapping[Direction, DeclarationKind]] = {
 }
 
 
+class Every(StrEnum):
+    """How long a period is, by customs' calendar."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How released inventories are rolled into general declarations (701), which ``declarant``,
+    a broker, files later.
+
+    What was released within one period is requested together ``wait_days`` after its end, so that
+    late releases are in it; a month's is due by the 15th of the next (announcement 2018 no. 194).
+    ``by_producer`` keeps producers apart, ``keeps_names`` the names of the goods.
+    """
+
+    declarant: Party
+    every: Every = Every.MONTH
+    wait_days: int = 1
+    by_producer: bool = False
+    keeps_names: bool = True
+
+    def period(self, day: date) -> tuple[str, date]:
+        """The name of the period that a day of release is in, and the day it is requested on."""
+        if self.every is Every.DAY:
+            name, end = day.isoformat(), day + timedelta(days=1)
+        elif self.every is Every.WEEK:
+            year, week, weekday = day.isocalendar()
+            name, end = f"{year}-W{week:02d}", day + timedelta(days=8 - weekday)
+        else:
+            name, end = f"{day:%Y-%m}", (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+        return name, end + timedelta(days=self.wait_days)
+
+
 @dataclass(frozen=True, slots=True)
 class ExportTerms:
     """What an export's inventory (603) states beside papers and goods records.
 
     ``destination_port`` is POD. ``is_summarised``: rolled into a general declaration later
     (statisticsFlag B). Without a ``producer`` the merchant is named. Goods may come home within
-    ``return_days`` of their release (announcement 2020 no. 44: a year).
+    ``return_days`` of their release (announcement 2020 no. 44: a year). With a ``summary`` we ask
+    for the general declarations.
     """
 
     destination_port: str
     is_summarised: bool = False
     producer: Party | None = None
     return_days: int = 365
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +315,12 @@ class FilingProfile:
     def is_export(self) -> bool:
         """Whether goods leave the country under it."""
         return self.direction is Direction.EXPORT
+
+    @property
+    def gathers(self) -> bool:
+        """Whether parcels go into lists of ours once customs has their inventories."""
+        is_summing = self.export is not None and self.export.summary is not None
+        return is_summing or self.consigning is not None
 
     @property
     def goods_scope(self) -> GoodsScope:
@@ -361,6 +406,11 @@ class FilingProfile:
             raise InvalidValue("export", "an export states its destination_port (POD)")
         if self.export.return_days < 1:
             raise InvalidValue("export.return_days", "must be at least 1")
+        summary = self.export.summary
+        if summary is not None and not self.export.is_summarised:
+            raise InvalidValue("export.summary", "sums up inventories with is_summarised = true")
+        if summary is not None and not 0 <= summary.wait_days <= _MOST_WAIT_DAYS:
+            raise InvalidValue("export.summary.wait_days", "must lie between 0 and 14 days")
         if self.rule_pack == "import-default":
             raise InvalidValue("rule_pack", "judges imports; of exports it is export-default")
         if not self.wrap_type:
@@ -373,7 +423,7 @@ class FilingProfile:
             return
         if set(consigning.files) != {_LISTS[self.direction]}:
             raise InvalidValue("consigning.files", "is no list of the direction")
-        if self.mode.is_bonded:
+        if self.mode.is_bonded and not self.is_export:
             raise InvalidValue("consigning", "bonded goods travel under no bill")
         if not self.is_export and consigning.operator is None:
             raise InvalidValue("consigning.operator", "files the entry list (711): name it")

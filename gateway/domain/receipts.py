@@ -516,17 +516,26 @@ def _bill_events(state: CaseState, fact: BillFact, now_us: int) -> ReceiptDecisi
 def _summary_events(state: CaseState, fact: SummaryFact, now_us: int) -> ReceiptDecision:
     """A result of a summary request; it updates what came before under the same numbers."""
     request = subject(state, fact)
-    if request is None:
+    if request is None or request.sent_at is None:
+        return ReceiptDecision(parked="nothing_sent")
+    if request.request.get("sum_no", fact.sum_no) != fact.sum_no:
         return ReceiptDecision(parked="nothing_sent")
     reason = _odd_fact(fact, now_us)
     if reason is not None:
         return ReceiptDecision(parked=reason)
+    own = request.request["invt_no"]
+    if fact.invt_nos and own not in fact.invt_nos:
+        return ReceiptDecision()  # Another general declaration of the same request.
+    known: Any = request.request.get("result", {})
+    said = (fact.returned_at, fact.declaration_no, fact.state)
+    if tuple(known.get(name) for name in ("returned_at", "declaration_no", "state")) == said:
+        return ReceiptDecision()
     payload = _of_fact(fact) | {
         "version": request.version,
         "sum_no": fact.sum_no,
         "declaration_no": fact.declaration_no,
         "state": fact.state,
-        "invt_nos": list(fact.invt_nos),
+        "invt_no": own,
     }
     if fact.entry_no:
         payload["entry_no"] = fact.entry_no

@@ -20,6 +20,7 @@ from gateway.domain.planning import requested_event
 from gateway.domain.profile import FiledBy, FilingProfile
 
 _ACCEPTED_LEVEL: Final = LEVEL[DeclarationStage.ACCEPTED]
+_MAIL: Final = "6"
 _WAY_HOME: Final = ("transport_mode", "transport_no", "voyage_no", "bill_no")
 _NUMBERS: Final = frozenset({"of", "invt_no", "pre_no"})
 
@@ -34,14 +35,19 @@ def report_event(
     """The event that plans the report of one parcel.
 
     ``facts`` are ``vehicle_no`` of a 507; ``left_at`` (ISO 8601 with its zone) and where the
-    waybills do not name them ``transport_no`` and ``voyage_no`` of a 509. None when the same was
-    reported and not refused. Raises :class:`InvalidValue` when it is not ours to report, or cannot
-    be true yet.
+    waybills do not name them ``transport_no`` and ``voyage_no`` of a 509; of either ``bill_no``
+    where the waybills name none (goods from a special zone), which mail alone can spare. None when
+    the same was reported and not refused. Raises :class:`InvalidValue` when it is not ours to
+    report, or cannot be true yet.
     """
     _require_right(profile, kind)
     waybill, inventory = state.paper(PaperKind.WAYBILL), state.inventory()
-    if waybill is None or waybill.bill is None:
+    if waybill is None:
         raise InvalidValue("cases", "travels under no bill that is known")
+    if waybill.bill is not None and "bill_no" in facts:
+        raise InvalidValue("bill_no", "is for parcels whose waybills name no bill")
+    if waybill.bill is None and "bill_no" not in facts and profile.traf_mode != _MAIL:
+        raise InvalidValue("cases", "travels under no bill that is known: name its bill_no")
     if inventory is None or inventory.stage in ENDED or not inventory.invt_no:
         raise InvalidValue("cases", "customs has not accepted its inventory")
     if LEVEL.get(inventory.stage, 0) < _ACCEPTED_LEVEL:

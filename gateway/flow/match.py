@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import Any, Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
-from gateway.domain.codec import verdict_to_doc
+from gateway.domain.codec import to_micros, verdict_to_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import Event, EventKind
 from gateway.domain.goods import GoodsRecord
@@ -16,7 +17,7 @@ from gateway.domain.planning import plan_events
 from gateway.domain.profile import FilingProfile
 from gateway.domain.reports import report_key
 from gateway.flow.around import circumstances, reserve
-from gateway.flow.clockwork import local_date
+from gateway.flow.clockwork import BEIJING, local_date
 from gateway.flow.filing_plan import plan_filings
 from gateway.flow.gate_plan import watch_gates
 from gateway.flow.status import stage_notices
@@ -134,10 +135,21 @@ def _judged_by(
 def plan(view: CaseView, changes: Changes[Any], bench: Bench, goods: Mapping[str, int]) -> None:
     """Record the declarations that may be filed now and ask for them in the outbox."""
     for event in plan_events(view.state, view.key, bench.profile, goods, relists=bench.relists):
-        if event.kind is EventKind.DECLARATION_PLANNED:
-            record_planned(view, changes, bench, event)
-        else:
+        if event.kind is not EventKind.DECLARATION_PLANNED:
             view.record(event)
+        elif _may_be_filed(view, bench, event):
+            record_planned(view, changes, bench, event)
+
+
+def _may_be_filed(view: CaseView, bench: Bench, event: Event) -> bool:
+    """Only what was declared to be summed up (statisticsFlag B) goes into a summary."""
+    if event.payload["kind"] != DeclarationKind.SUMMARY_REQUEST.value:
+        return True
+    inventory = view.state.inventory()
+    assert inventory is not None
+    version = inventory.pinned.profile_version
+    terms = bench.master.profile_version(view.key.profile_id, version).export
+    return terms is not None and terms.is_summarised
 
 
 def record_planned(
@@ -149,6 +161,9 @@ def record_planned(
     """
     view.record(event if by is None else Event(event.kind, {**event.payload, "by": by}))
     kind, version = DeclarationKind(event.payload["kind"]), event.payload["version"]
+    if kind is DeclarationKind.SUMMARY_REQUEST:
+        changes.effects.append(_summary_effect(view, bench, version))
+        return
     if kind.is_list:
         changes.effects.append(_list_effect(view, bench, kind, version))
         return
@@ -166,10 +181,25 @@ def _list_effect(view: CaseView, bench: Bench, kind: DeclarationKind, version: i
     assert consigning is not None
     assert waybill is not None
     effect = declare_effect(view.key, bench.profile, kind, version, bench.now)
-    group = f"{effect.group}/{waybill.bill}"
+    group = f"{effect.group}/{waybill.bill or ''}"
     if kind.is_report:
         return replace(effect, group=f"{group}/{report_key(view.state.declarations[-1])}")
     return replace(effect, group=group, due_at=consigning.due_after(bench.now))
+
+
+def _summary_effect(view: CaseView, bench: Bench, version: int) -> Effect:
+    """The outbox row of an inventory that is summed up with the others of its period."""
+    inventory, terms = view.state.inventory(), bench.profile.export
+    assert inventory is not None
+    assert inventory.released_at is not None
+    assert terms is not None
+    assert terms.summary is not None
+    # Eight digits of the day in Beijing stand first in customs' time.
+    name, day = terms.summary.period(date.fromisoformat(inventory.released_at[:8]))
+    due_at = to_micros(datetime.combine(day, time(), BEIJING))
+    kind = DeclarationKind.SUMMARY_REQUEST
+    effect = declare_effect(view.key, bench.profile, kind, version, bench.now)
+    return replace(effect, group=f"{effect.group}/{name}", due_at=max(due_at, bench.now))
 
 
 def declare_effect(

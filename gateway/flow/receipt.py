@@ -18,6 +18,7 @@ from gateway.domain.declaration import (
     DeclarationStage,
     DeclarationState,
     ReceiptFact,
+    SummaryFact,
     Word,
 )
 from gateway.domain.events import Alarm, Event, EventKind
@@ -140,9 +141,9 @@ async def _apply_records(
 ) -> list[Exception | None]:
     if not files:
         return []
-    lookups = {
-        record.lookup for _, read in files for record in read.records if record.lookup is not None
-    }
+    records = [record for _, read in files for record in read.records]
+    lookups = {record.lookup for record in records if record.lookup is not None}
+    lookups |= {one for record in records for one in _summed(record)}
     found = await context.store.find_claims(sorted(lookups))
     listed = await _listed(context, files, found)
     now = context.clock.now()
@@ -163,15 +164,35 @@ _Listed = Mapping[tuple[CaseId, str], Sequence[CaseId]]
 async def _listed(
     context: Context, files: Sequence[tuple[InboxItem, ReadFile]], found: Found
 ) -> _Listed:
-    """Who stands in the lists that these files answer: by the case that holds a list's copNo."""
+    """Who stands in the lists that these files answer: by the case that holds a list's copNo, or
+    the sumNo of a summary.
+    """
     asked = [
-        (found[record.lookup], fact.kind, fact.cop_no)
+        (found[record.lookup], *named)
         for _, read in files
         for record in read.records
-        if isinstance(fact := record.fact, ReceiptFact) and fact.kind.is_list and fact.cop_no
+        if (named := _list_of(record.fact)) is not None
         if record.lookup is not None and record.lookup in found
     ]
     return await context.store.find_listed(asked) if asked else {}
+
+
+def _summed(record: ReadRecord) -> Sequence[Lookup]:
+    """The inventories that a result of a summary (792) names: it may overtake the 702."""
+    fact = record.fact
+    numbers = fact.invt_nos if isinstance(fact, SummaryFact) else ()
+    return [Lookup("invt_no", one) for one in numbers]
+
+
+def _list_of(fact: CustomsFact | None) -> tuple[DeclarationKind, str | None] | None:
+    """The list that a record is about: its kind and copNo; a result (792) names no copNo."""
+    match fact:
+        case ReceiptFact(kind=kind, cop_no=str(number)) if kind.is_list and number:
+            return kind, number
+        case SummaryFact():
+            return DeclarationKind.SUMMARY_REQUEST, None
+        case _:
+            return None
 
 
 async def _doubt_key(context: Context, message_id: MessageId, doubt: "_Doubt") -> None:
@@ -213,6 +234,10 @@ def _record_command(
     found, listed = holders
     cases: dict[int, Sequence[CaseId]] = {}
     for record in read.records:
+        summed = [found[one] for one in _summed(record) if one in found]
+        if summed:
+            cases[record.position] = tuple(dict.fromkeys(summed))
+            continue
         if record.lookup is None or record.lookup not in found:
             continue
         holder, fact = found[record.lookup], record.fact
@@ -223,7 +248,7 @@ def _record_command(
         decide=decide_records,
         facts=_RecordFacts(item, read, cases, context, now),
         load=tuple(dict.fromkeys(everyone)),
-        lookups=[claim for one in read.records if (claim := _invt_no_claim(one)) is not None],
+        lookups=[claim for one in read.records if (claim := _number_claim(one)) is not None],
         # A tax bill is held against the order.
         with_papers=any(isinstance(one.fact, BillFact) for one in read.records),
         lane=min(everyone, default=str(item.receipt_id)),
@@ -278,16 +303,18 @@ def _apply_record(
     )
     if facts.read.receivers and profile.dxp_id not in facts.read.receivers:
         return "foreign_receiver"
-    claim = _invt_no_claim(record)
-    if claim is not None and holders.get(claim, view.key.case_id) != view.key.case_id:
-        return "invt_no_taken"
+    claim = _number_claim(record)
+    # The number of a list is held by its first case, for all that stand in it.
+    holder = facts.cases[record.position][0]
+    if claim is not None and holders.get(claim, holder) != holder:
+        return f"{claim.kind}_taken"
     checks = context.regime.checks(record, view.key, profile)
     decision = record_events(view.state, record.fact._replace(checks=checks), now)
     if decision.parked is not None:
         return decision.parked
     if claim is not None and claim not in holders:
-        holders[claim] = view.key.case_id
-        changes.claims.append((claim, view.key.case_id, view.key.tenant))
+        holders[claim] = holder
+        changes.claims.append((claim, holder, view.key.tenant))
     if (
         declaration.message_id is not None
         and isinstance(record.fact, ReceiptFact)
@@ -304,10 +331,17 @@ def _apply_record(
     return None
 
 
-def _invt_no_claim(record: ReadRecord) -> Lookup | None:
-    """A release claims its inventory number: customs gives each to one inventory only."""
+def _number_claim(record: ReadRecord) -> Lookup | None:
+    """A release claims its inventory number, an accepted summary its sumNo: customs gives each
+    once.
+    """
     fact = record.fact
-    if not isinstance(fact, ReceiptFact) or fact.word is not Word.RELEASED or not fact.invt_no:
+    if not isinstance(fact, ReceiptFact):
+        return None
+    if fact.kind is DeclarationKind.SUMMARY_REQUEST:
+        is_taken = fact.word is Word.STORED and "sum_no" in fact.numbers
+        return Lookup("sum_no", fact.numbers["sum_no"]) if is_taken else None
+    if fact.word is not Word.RELEASED or not fact.invt_no:
         return None
     return Lookup("invt_no", fact.invt_no)
 
@@ -363,9 +397,10 @@ def _follow(
     filed = view.state.declaration(kind)
     # What customs says of the papers opens the way for a declaration; what it says of an inventory
     # or of a cancellation, for what is wanted next.
-    consigns = kind.is_inventory and profile.consigning is not None
-    if filed is not None and (consigns or kind.is_paper or _moves_on(before, view.state, kind)):
-        plan(view, changes, _bench(context, profile, view, now), filed.pinned.goods)
+    bench = _bench(context, profile, view, now)
+    gathers = kind.is_inventory and bench.profile.gathers
+    if filed is not None and (gathers or kind.is_paper or _moves_on(before, view.state, kind)):
+        plan(view, changes, bench, filed.pinned.goods)
     stage_notices(view, changes, context.master, before, now)
     if any(event.payload.get("effect") == "deferred" for event in events):
         due_at = now + context.settings.release_siblings_us

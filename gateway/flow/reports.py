@@ -65,7 +65,8 @@ def decide_reported(report: Report, views: Views, found: Found) -> Changes[Stage
         try:
             _plan(report, view, changes)
         except InvalidValue as error:
-            raise InvalidValue(f"cases.{position}", error.reason) from None
+            path = f"cases.{position}" if error.path == "cases" else error.path
+            raise InvalidValue(path, error.reason) from None
         stages[case_id] = case_stage(view.state)
     changes.result = stages
     return changes

@@ -415,7 +415,7 @@ class Store(Protocol):
         ...
 
     async def find_listed(
-        self, asked: Sequence[tuple[CaseId, DeclarationKind, str]]
+        self, asked: Sequence[tuple[CaseId, DeclarationKind, str | None]]
     ) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
         """Who stands in lists of parcels: by a case, the kind and the list's copNo."""
         ...

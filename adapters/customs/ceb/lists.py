@@ -1,8 +1,9 @@
 """Lists of parcels: the entry list (711) of an import, the master list (607) of an export; what
-reached the site (507) and what left the country (509).
+reached the site (507) and what left the country (509); what is summed up of a period (701).
 
-One record lists everything that was gathered under one bill with one carrier; each parcel is a case
-of its own and stands in it by its waybill, in a 607 also by its inventory.
+One record lists everything that was gathered under one bill with one carrier, or in one period;
+each parcel is a case of its own and stands in it by its waybill, in a 607 also by its inventory, in
+a 701 by that alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from gateway.domain.documents import (
     ListedParcel,
     MasterList,
     SiteArrival,
+    SummaryRequest,
 )
 from gateway.domain.papers import Waybill
 from gateway.domain.profile import FilingProfile, Party
@@ -35,7 +37,7 @@ from schemas.writer import MessageWriter, compile_writer
 
 _ARGUMENTS: Final = ("it", "rows", "part", "parts")
 _ZERO: Final = Decimal(0)
-_Listed = EntryList | MasterList | SiteArrival | Departure
+_Listed = EntryList | MasterList | SiteArrival | Departure | SummaryRequest
 _Make = Callable[[Sequence[DeclarationInput], FilingProfile], _Listed]
 
 
@@ -56,8 +58,13 @@ class ListRecords:
     def write_all(self, given: Sequence[DeclarationInput]) -> str:
         """One list of all these parcels as canonical XML text; raises :class:`RecordFaults`."""
         document = self._make(given, self._profile)
-        rows = tuple(Row(number, one) for number, one in enumerate(document.parcels, 1))
+        rows = tuple(Row(number, one) for number, one in enumerate(_listed(document), 1))
         return write_or_fault(partial(self.writer.record, document, rows, 1, 1), ())
+
+
+def _listed(document: _Listed) -> Sequence[object]:
+    """What stands in the rows: parcels, of a summary the numbers of inventories."""
+    return document.invt_nos if isinstance(document, SummaryRequest) else document.parcels
 
 
 def records(kind: DeclarationKind) -> Callable[[MessagePlan, FilingProfile], ListRecords]:
@@ -113,7 +120,7 @@ def _site_arrival(given: Sequence[DeclarationInput], profile: FilingProfile) -> 
         customs_code=profile.customs_code,
         operator=_operator(profile, "ArrivalHead"),
         carrier=carrier_of(profile, waybills[0]),
-        conveyance=_conveyance(profile, waybills),
+        conveyance=_conveyance(profile, waybills, text_of(first.declaration, "bill_no")),
         domestic_transport_no=text_of(first.declaration, "vehicle_no") or "",
         parcels=[ListedParcel(one.waybill_no) for one in waybills],
         loct_no=profile.loct_no,
@@ -125,7 +132,7 @@ def _departure(given: Sequence[DeclarationInput], profile: FilingProfile) -> Dep
     left_at = text_of(first.declaration, "left_at")
     if left_at is None:
         raise RecordFaults([FieldFault("DepartureHead/leaveTime", "needs the time of departure")])
-    known = _conveyance(profile, waybills)
+    known = _conveyance(profile, waybills, text_of(first.declaration, "bill_no"))
     return Departure(
         stamp=stamp_of(first),
         cop_no=first.declaration.cop_no,
@@ -142,6 +149,25 @@ def _departure(given: Sequence[DeclarationInput], profile: FilingProfile) -> Dep
     )
 
 
+def _summary(given: Sequence[DeclarationInput], profile: FilingProfile) -> SummaryRequest:
+    first, terms = given[0], profile.export
+    if terms is None or terms.summary is None:
+        fault = FieldFault("SummaryApplyHead/declAgentCode", "is of the filing profile")
+        raise RecordFaults([fault])
+    return SummaryRequest(
+        stamp=stamp_of(first),
+        cop_no=first.declaration.cop_no,
+        customs_code=profile.customs_code,
+        agent=profile.agent,
+        merchant=profile.merchant,
+        declarant=terms.summary.declarant,
+        invt_nos=[text_of(one.declaration, "invt_no") or "" for one in given],
+        by_producer=terms.summary.by_producer,
+        keeps_names=terms.summary.keeps_names,
+        loct_no=profile.loct_no,
+    )
+
+
 def _waybills(given: Sequence[DeclarationInput]) -> list[Waybill]:
     found = [one.waybill for one in given if one.waybill is not None]
     if len(found) != len(given):
@@ -149,13 +175,17 @@ def _waybills(given: Sequence[DeclarationInput]) -> list[Waybill]:
     return found
 
 
-def _conveyance(profile: FilingProfile, waybills: Sequence[Waybill]) -> Conveyance:
-    """The conveyance of a bill: one waybill that names it is enough for all."""
+def _conveyance(
+    profile: FilingProfile, waybills: Sequence[Waybill], bill_no: str | None = None
+) -> Conveyance:
+    """The conveyance of a bill: one waybill that names it is enough for all; ``bill_no`` is said
+    where the waybills know none.
+    """
     return Conveyance(
         profile.traf_mode,
         next((one.transport_no for one in waybills if one.transport_no), None),
         next((one.voyage_no for one in waybills if one.voyage_no), None),
-        waybills[0].bill_no,
+        waybills[0].bill_no or bill_no,
     )
 
 
@@ -164,11 +194,13 @@ _MAKES: Final[Mapping[DeclarationKind, _Make]] = {
     DeclarationKind.MASTER_LIST: _master_list,
     DeclarationKind.SITE_ARRIVAL: _site_arrival,
     DeclarationKind.DEPARTURE: _departure,
+    DeclarationKind.SUMMARY_REQUEST: _summary,
 }
 MAPPED: Final[Mapping[DeclarationKind, Mapped]] = {
     DeclarationKind.ENTRY_LIST: documents.ENTRY_LIST,
     DeclarationKind.MASTER_LIST: documents.MASTER_LIST,
     DeclarationKind.SITE_ARRIVAL: documents.SITE_ARRIVAL,
     DeclarationKind.DEPARTURE: documents.DEPARTURE,
+    DeclarationKind.SUMMARY_REQUEST: documents.SUMMARY_REQUEST,
 }
 """How each kind of list is written."""

@@ -225,5 +225,7 @@ async def test_a_list_is_found_by_any_case_that_stands_in_it(claimed: Bench) -> 
     found = await claimed.store.find_listed([(second.key.case_id, kind, number)])
     assert found == {(second.key.case_id, number): (first.key.case_id, second.key.case_id)}
     assert await claimed.store.find_listed([(second.key.case_id, kind, "other")]) == {}
+    newest = await claimed.store.find_listed([(second.key.case_id, kind, None)])
+    assert newest == {(second.key.case_id, ""): found[second.key.case_id, number]}
     asked = [(second.key.case_id, DeclarationKind.PAYMENT, number)]
     assert await claimed.store.find_listed(asked) == {}

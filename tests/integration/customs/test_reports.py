@@ -20,6 +20,7 @@ from gateway.domain.profile import (
     FilingProfile,
     PaperFiling,
     Party,
+    TradeMode,
 )
 from store.keys import KeyRole
 from tests.integration.customs.test_consignments import listed, under
@@ -94,6 +95,34 @@ async def test_parcels_reported_together_share_a_record_and_its_answer(tmp_path:
         assert report.version == 2
         with pytest.raises(InvalidValue, match="reported otherwise"):
             await desk.gateway.desk.report(_K.DEPARTURE, exports.TENANT, of_a, GONE, "carrier")
+
+
+async def test_goods_of_a_zone_are_reported_under_the_bill_that_is_said(tmp_path: Path) -> None:
+    """Their waybills name no bill: whoever reports them does, and mail has none."""
+    zone = exports.profile(
+        mode=TradeMode.BONDED,
+        area=Party("3301960009", "示例区内企业有限公司"),
+        account_book="H29917A00001",
+        consigning=Consigning((_K.MASTER_LIST,), 86400, SITE),
+    )
+    zone.check()
+    async with exporting(tmp_path, zone) as desk:
+        report, tenant = desk.gateway.desk.report, exports.TENANT
+        cases = await released(desk, "", "EX-Z1", "EX-Z2")
+        with pytest.raises(InvalidValue, match="name its bill_no"):
+            await report(_K.DEPARTURE, tenant, cases, GONE, "carrier")
+        said = {"bill_no": "180-ZONE"}
+        await report(_K.SITE_ARRIVAL, tenant, cases, {"vehicle_no": "浙A1", **said}, "site")
+        await report(_K.DEPARTURE, tenant, cases, {**GONE, **said}, "carrier")
+        for kind in (_K.SITE_ARRIVAL, _K.DEPARTURE):
+            assert {one.stage for one in await listed(desk, cases, kind)} == {_D.STORED}
+        books = desk.customs.ledger.exports
+        assert books is not None
+        filed = [one.paper.get("billNo") for one in books.requests.values()]
+        assert filed == ["180-ZONE", "180-ZONE"]
+        (with_bill,) = await released(desk, "180-D", "EX-D1")
+        with pytest.raises(InvalidValue, match="name no bill"):
+            await report(_K.DEPARTURE, tenant, [with_bill], {**GONE, **said}, "carrier")
 
 
 async def test_only_what_is_ours_and_true_is_reported(tmp_path: Path) -> None:
