@@ -20,6 +20,7 @@ from gateway.app.commands import (
     processes,
     profiles,
     repairs,
+    reports,
     rules,
     sandbox,
     schema,
@@ -28,6 +29,7 @@ from gateway.app.commands import (
     tenants,
     users,
 )
+from gateway.app.commands.ask import ask
 from gateway.app.commands.case import case
 from gateway.app.commands.check import check
 from gateway.app.commands.doctor import doctor
@@ -101,7 +103,7 @@ def build() -> typer.Typer:
     for module in (
         tenants, enterprises, mandates, profiles, goods,
         api_keys, keys, endpoints, channels, boxes, parked,
-        repairs, rules, tables, schema, users, sandbox,
+        repairs, reports, rules, tables, schema, users, sandbox,
     ):  # fmt: skip
         app.add_typer(module.group())
     short = "Import papers from a file / 导入单证文件"
@@ -112,6 +114,7 @@ def build() -> typer.Typer:
     app.command("seed")(seed)
     app.command("verify")(verify)
     app.command("case")(case)
+    app.command("ask")(ask)
     app.command("evidence")(evidence)
     app.command("golive")(golive)
     app.command("watch")(watch)

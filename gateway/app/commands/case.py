@@ -74,13 +74,18 @@ def case(
 
 def past_moment(text: str) -> int:
     """A time of the command line as UTC microseconds. Raises :class:`Unusable`."""
+    return to_micros(past_time(text))
+
+
+def past_time(text: str) -> datetime:
+    """A time of the command line, UTC unless it names an offset. Raises :class:`Unusable`."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise Unusable(
             f"{text} is no time; write it like 2026-11-28T10:15 or 2026-11-28T18:15:30+08:00"
         ) from None
-    return to_micros(time if time.tzinfo else time.replace(tzinfo=UTC))
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 async def _load(settings: Settings, tenant: str, number: str, moment: int | None) -> Doc:

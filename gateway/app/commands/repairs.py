@@ -1,7 +1,6 @@
 """Repairs on the command line: what can be mended, tried, applied, asked for and confirmed."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +18,10 @@ from gateway.app.commands.frame import (
     show_table,
 )
 from gateway.app.commands.tenants import known_tenant
-from gateway.app.config import ConfigError, Settings
-from gateway.app.opening import open_intake, open_reading
-from gateway.app.serve import only_process
+from gateway.app.commands.work import ByOption, NumberArgument, ReasonOption, at_work
+from gateway.app.config import Settings
+from gateway.app.container import Gateway
+from gateway.app.opening import open_reading
 from gateway.app.surroundings import SystemRng
 from gateway.domain.findings import Finding, Fix, finding_id
 from gateway.domain.ids import CaseId, TenantId
@@ -32,21 +32,12 @@ from store.repairs import StoredRepairs
 
 _ROLES = ("clerk", "supervisor", "operator", "seller")
 
-NumberArgument = Annotated[
-    str, typer.Argument(metavar="NO", help="Order number, case id, or any number / 单号")
-]
 PathArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="The field of a fix, e.g. payment.amount / 字段")
 ]
 RepairArgument = Annotated[str, typer.Argument(metavar="REPAIR", help="Its id / 更正编号")]
-ByOption = Annotated[
-    str, typer.Option("--by", help="Who does this, for the history / 操作人", show_default=False)
-]
 RoleOption = Annotated[
     str, typer.Option("--role", help="clerk, supervisor, operator or seller / 角色")
-]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="Why, for the history / 原因", show_default=False)
 ]
 FindingOption = Annotated[
     str | None, typer.Option("--finding", help="Which finding, when several have it / 差异编号")
@@ -247,27 +238,16 @@ Work = Callable[[Repairs, TenantId, CaseId], Awaitable[Repair]]
 
 
 async def _at_work(settings: Settings, tenant: str, number: str | None, work: Work) -> Repair:
-    """Do something with the repairs of a tenant, about the case that a number names.
+    """Do something with the repairs of a tenant, about the case that a number names."""
 
-    On SQLite no other process may work on the database meanwhile.
-    """
-    case = CaseId("")
-    async with open_reading(settings) as reader:
-        owner = await known_tenant(reader.access, tenant)
-        if number is not None:
-            case = await find_case(reader, owner, number)
-    async with AsyncExitStack() as stack:
-        try:
-            stack.enter_context(only_process(settings))
-        except ConfigError as error:
-            raise Unusable(
-                "another process works on this SQLite database: stop it, or use the API or console"
-            ) from error
-        gateway = await stack.enter_async_context(open_intake(settings))
+    async def repair(gateway: Gateway, owner: TenantId, cases: Sequence[CaseId]) -> Repair:
+        case = cases[0] if cases else CaseId("")
         try:
             return await work(gateway.services.repairs, owner, case)
         except NotPossible as error:
             raise Unusable(f"{error.path}: {error.reason}") from None
+
+    return await at_work(settings, tenant, [] if number is None else [number], repair)
 
 
 async def _finding(

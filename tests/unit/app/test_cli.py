@@ -24,7 +24,8 @@ COMMANDS = {
     "demo", "serve", "worker", "init", "rules", "tables",
     "tenants", "enterprises", "mandates", "profiles",
     "goods", "api-keys", "keys",
-    "endpoints", "import", "sign", "pull", "repair", "case", "evidence", "golive", "watch",
+    "endpoints", "import", "sign", "pull", "repair", "report", "ask", "case", "evidence", "golive",
+    "watch",
     "check", "parked", "channels", "outbox",
     "inbox", "doctor", "preflight", "seed", "sandbox", "users", "verify", "schema",
 }  # fmt: skip
