@@ -35,7 +35,14 @@ _REACHED_CUSTOMS = frozenset({CaseStage.RELEASED, CaseStage.CLOSED})
 # Customs' refusal of the whole message ended it, whatever the hand-over came to.
 _ENDED_WHOLE = (MessageStage.SPLIT.value, MessageStage.REFUSED.value)
 _CANARIES = ("110101199003070003", "310104198512240009", "张示例", "王演示", "西湖区")
-_REQUESTS = (DeclarationKind.CANCELLATION, DeclarationKind.RETURN)
+_REQUESTS = (
+    *(DeclarationKind.CANCELLATION, DeclarationKind.RETURN),
+    *(DeclarationKind.EXPORT_RETURN, DeclarationKind.RETURN_TALLY),
+)
+_LISTS = {
+    DeclarationKind.MASTER_LIST: Kind.MASTER_LIST,
+    DeclarationKind.SUMMARY_REQUEST: Kind.SUMMARY_REQUEST,
+}
 _KINDS = {
     PaperType.ORDER: PaperKind.ORDER,
     PaperType.PAYMENT: PaperKind.PAYMENT,
@@ -176,7 +183,7 @@ def _requests(world: World, seen: Seen) -> Iterator[str]:
     numbers = {filing.invt_no for filing in seen.inventories} - {""}
     theirs = [
         filing.key
-        for filing in world.wire.authority.ledger.requests.values()
+        for filing in _books(world).requests.values()
         if filing.paper.get("invtNo") in numbers and any(one.taken for one in filing.versions)
     ]
     if len(theirs) != len(wanted):
@@ -275,17 +282,37 @@ def _stages(seen: list[Seen]) -> Iterator[str]:
             yield f"one payment for {len(twice)} orders: {dict(stages)}"
 
 
+def _books(world: World) -> Ledger:
+    """The books at customs of the direction that a world trades in."""
+    ledger = world.wire.authority.ledger
+    return (ledger.exports or Ledger()) if world.trade.profile.is_export else ledger
+
+
 def _lists(world: World, seen: list[Seen]) -> Iterator[str]:
     """No parcel stands in two lists at customs; who is in none was told of, or is not released."""
-    if world.trade.profile.consigning is None:
-        return
-    books = world.wire.authority.ledger.side(Kind.MASTER_LIST)
+    profile = world.trade.profile
+    if profile.consigning is not None:
+        yield from _listed(world, seen, DeclarationKind.MASTER_LIST)
+    if profile.export is not None and profile.export.summary is not None:
+        yield from _listed(world, seen, DeclarationKind.SUMMARY_REQUEST)
+        for each in seen:
+            own = each.detail.state.declaration(DeclarationKind.SUMMARY_REQUEST)
+            is_summed = own is not None and own.stage is DeclarationStage.STORED
+            known = str(own.request.get("result", "")) if own is not None else ""
+            if is_summed and not each.is_hurt and "entry_no" not in known:
+                yield f"{each.planned.order_no}: nobody knows its general declaration"
+
+
+def _listed(world: World, seen: list[Seen], kind: DeclarationKind) -> Iterator[str]:
     rows = Counter(
-        line["invtNo"] for one in books.requests.values() if one.live for line in one.paper.lines
+        line["invtNo"]
+        for one in _books(world).requests.values()
+        if one.live and one.kind is _LISTS[kind]
+        for line in one.paper.lines
     )
     for each in seen:
         state, name = each.detail.state, each.planned.order_no
-        own, inventory = state.declaration(DeclarationKind.MASTER_LIST), state.inventory()
+        own, inventory = state.declaration(kind), state.inventory()
         if own is None or inventory is None:
             if each.detail.row.stage is CaseStage.RELEASED:
                 yield f"{name}: released and in no list"

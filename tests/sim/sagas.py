@@ -16,13 +16,15 @@ from gateway.app.container import Gateway
 from gateway.app.demo_world import TENANT
 from gateway.domain.asking import Ask
 from gateway.domain.case import CaseStage
-from gateway.domain.declaration import DeclarationKind, DeclarationStage
+from gateway.domain.declaration import DeclarationStage
 from gateway.domain.errors import VersionMoved
 from gateway.domain.events import EventKind
 from gateway.domain.papers import Order, PaperKind
+from gateway.domain.profile import ExportTerms, Party, Summary
+from gateway.domain.returns import Journey, standing_returns
 from gateway.ports import CaseDetail
 from tests.sim.orders import Planned
-from tests.sim.trade import Trade, imports
+from tests.sim.trade import Trade, exported, imports
 from tests.sim.world import World
 
 _S: Final = CaseStage
@@ -76,6 +78,36 @@ def _rest(order: Order) -> Mapping[int, Decimal]:
     return left | ({first.line_no: first.quantity - 1} if first.quantity > 1 else {})
 
 
+_JOURNEY: Final = Journey("CK900", "CK900", "180-HOME")
+
+
+async def _come_home(world: World, one: Planned) -> None:
+    """Exported goods are asked back and counted; their inventory is summed up meanwhile."""
+    await _until(world, one, _S.RELEASED)
+    one.requests = ("export_return approved", "return_tally stored")
+    await _ask(world, one, Ask.RETURN, journey=_JOURNEY)
+    await _until_approved(world, one)
+    case_id = world.trade.case_of(one.order_no)
+
+    async def count(gateway: Gateway) -> None:
+        await gateway.desk.tallied(TENANT, case_id, 1, "site")
+
+    await world.ask(count)
+
+
+def coming_home() -> Trade:
+    """Exports of which all goods come home again, and whose inventories are summed up."""
+    trade = exported()
+    assert trade.profile.consigning is not None
+    site, broker = Party("3301960007", "示例监管场所"), Party("3301980008", "示例报关")
+    profile = replace(
+        trade.profile,
+        consigning=replace(trade.profile.consigning, operator=site),
+        export=ExportTerms("USA3", is_summarised=True, summary=Summary(broker)),
+    )
+    return replace(trade, profile=profile, people=_come_home)
+
+
 _SAGAS: Final[tuple[tuple[str, Saga], ...]] = (
     ("PENDING", _cancel),
     ("PENDING", _cancel_early),
@@ -117,7 +149,8 @@ async def _until_approved(world: World, one: Planned) -> None:
     """Until customs has granted the newest return."""
     for _ in range(_LOOKS):
         seen = await _case(world, one)
-        newest = None if seen is None else seen.state.declaration(DeclarationKind.RETURN)
+        returns = [] if seen is None else standing_returns(seen.state)
+        newest = returns[-1] if returns else None
         if newest is not None and newest.stage is DeclarationStage.APPROVED:
             return
         await asyncio.sleep(_LOOK_S)
@@ -129,6 +162,7 @@ async def _ask(
     one: Planned,
     ask: Ask,
     lines: Mapping[int, Decimal] | None = None,
+    journey: Journey | None = None,
 ) -> None:
     """Ask until it is known to have been heard."""
     case_id = world.trade.case_of(one.order_no)
@@ -140,7 +174,8 @@ async def _ask(
         version = seen.row.version
 
         async def put(gateway: Gateway, version: int = version) -> None:
-            await gateway.desk.ask(ask, TENANT, case_id, "clerk", "sim", version, lines)
+            put_by = (TENANT, case_id, "clerk", "sim", version, lines)
+            await gateway.desk.ask(ask, *put_by, journey=journey)
 
         try:
             await world.ask(put)
@@ -157,5 +192,5 @@ async def _ask(
 
 def _heard(seen: CaseDetail) -> int:
     """How many wishes and returns the case knows of."""
-    returns = [one for one in seen.state.declarations if one.kind is DeclarationKind.RETURN]
+    returns = [one for one in seen.state.declarations if one.kind.is_return]
     return len(returns) + sum(one.event.kind is EventKind.CASE_ASKED for one in seen.events)
