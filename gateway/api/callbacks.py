@@ -1,7 +1,9 @@
 """Where HTTP relays bring receipts: ``POST /callbacks/<channel>``, apart from the API of tenants.
 
 A relay shows the token of its channel. It is answered 200 once the bytes are durable, so that it
-may forget them; anything else means: bring them again.
+may forget them; 413 never to bring them again, for they are too large to be read (the log names
+them); anything else to bring them again. A call without a body holds nothing to keep: it is a sign
+of life, answered 200.
 """
 
 import asyncio
@@ -11,7 +13,6 @@ from typing import Final, Protocol
 from aiohttp import StreamReader, web
 
 CALLBACKS: Final = "/callbacks"
-_MOST_BYTES: Final = 16 * 1024 * 1024
 _BODY_S: Final = 60.0
 _KEPT_S: Final = 20.0
 _TOKEN_LIMIT: Final = 512
@@ -29,6 +30,15 @@ class Callee(Protocol):
         """True once the bytes are durable, False when they cannot be taken now."""
         ...
 
+    def refuse(self, name: str) -> None:
+        """Tell the operator of a message that is too large to be taken."""
+        ...
+
+    @property
+    def most_bytes(self) -> int:
+        """How large a message may be."""
+        ...
+
 
 def callbacks(callees: Mapping[str, Callee]) -> web.Application:
     """The application to mount at ``CALLBACKS``."""
@@ -37,25 +47,28 @@ def callbacks(callees: Mapping[str, Callee]) -> web.Application:
         callee = callees.get(request.match_info["channel"])
         if callee is None or not callee.admits(_token(request)):
             return _said(401, "unauthenticated", {"WWW-Authenticate": "Bearer"})
-        if (request.content_length or 0) > _MOST_BYTES:
-            return _said(413, "too_large")
+        name = request.headers.get("X-Message-Name", "")
+        if (request.content_length or 0) > callee.most_bytes:
+            callee.refuse(name)
+            return _said(413, "too_large", {"Connection": "close"})
         try:
             async with asyncio.timeout(_BODY_S):
-                body = await _read(request.content)
+                body = await _read(request.content, callee.most_bytes)
         except TimeoutError:
             return _said(408, "too_slow", {"Connection": "close"})
         if body is None:
+            callee.refuse(name)
             return _said(413, "too_large", {"Connection": "close"})
         if not body:
-            return _said(400, "empty")
+            return _said(200, "empty")
         try:
             async with asyncio.timeout(_KEPT_S):
-                is_kept = await callee.offer(request.headers.get("X-Message-Name", ""), body)
+                is_kept = await callee.offer(name, body)
         except TimeoutError:
             is_kept = False
         return _said(200, "kept") if is_kept else _said(503, "not_kept", _AGAIN)
 
-    app = web.Application(client_max_size=_MOST_BYTES)
+    app = web.Application()
     app.router.add_post("/{channel}", bring)
     return app
 
@@ -65,12 +78,12 @@ def _token(request: web.Request) -> str:
     return token if scheme.lower() == "bearer" and len(token) <= _TOKEN_LIMIT else ""
 
 
-async def _read(content: StreamReader) -> bytes | None:
+async def _read(content: StreamReader, most_bytes: int) -> bytes | None:
     """The whole body, None when it is too large."""
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk
-        if len(body) > _MOST_BYTES:
+        if len(body) > most_bytes:
             return None
     return bytes(body)
 

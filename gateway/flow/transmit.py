@@ -13,17 +13,17 @@ from typing import Any, Final, NamedTuple
 
 from gateway.domain.declaration import DeclarationKind, DeclarationStage
 from gateway.domain.events import Alarm, Event, EventKind
-from gateway.domain.ids import CaseId, MessageId, ReceiptId, effect_id, list_no
+from gateway.domain.ids import CaseId, MessageId, ReceiptId, effect_id
+from gateway.domain.lifecycle import ENDED
 from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US, Context
 from gateway.flow.declare import (
     build_message,
-    list_claim,
     profile_of,
-    risen_app_time,
     send_effect,
 )
 from gateway.flow.gate_plan import overdue_gates
+from gateway.flow.moving import Moving, moved
 from gateway.flow.sign import record_sending, sign_message, signing_enterprise
 from gateway.flow.status import stage_notices
 from gateway.ports import (
@@ -36,10 +36,8 @@ from gateway.ports import (
     EffectKind,
     Found,
     MasterData,
-    Member,
     MessageStage,
     MessageStaged,
-    NewMessage,
     Regime,
     SendOutcome,
     StoredMember,
@@ -96,7 +94,10 @@ async def resume_message(context: Context, message_id: MessageId) -> SendOutcome
 
 async def _send_again(context: Context, message: StoredMessage) -> SendOutcome | None:
     """Open the next attempt after one that surely handed nothing over."""
-    facts = _AgainFacts(message, profile_of(context, message), context.clock.now())
+    ids = (MessageId(context.rng.guid()), context.rng.guid())
+    facts = _AgainFacts(
+        message, profile_of(context, message), ids, context.regime, context.clock.now()
+    )
     again = await context.store.submit(
         Command(
             decide=decide_again,
@@ -106,6 +107,15 @@ async def _send_again(context: Context, message: StoredMessage) -> SendOutcome |
             stage="transmit",
         )
     )
+    return await _go_on(context, again)
+
+
+async def _go_on(context: Context, again: StoredMessage | None) -> SendOutcome | None:
+    """Send the next attempt of a message, or deliver the one that its records moved to."""
+    if again is None:
+        return None
+    if again.stage is MessageStage.CLAIMED:
+        return await deliver_message(context, again)
     return await send_message(context, again)
 
 
@@ -113,23 +123,57 @@ async def _send_again(context: Context, message: StoredMessage) -> SendOutcome |
 class _AgainFacts:
     message: StoredMessage
     profile: FilingProfile
+    ids: tuple[MessageId, str]
+    regime: Regime
     now: int
 
 
-def decide_again(facts: _AgainFacts, views: Views, found: Found) -> Changes[StoredMessage]:
-    """Pure: the next attempt with the same bytes; the effect of the one before is done."""
+def decide_again(facts: _AgainFacts, views: Views, found: Found) -> Changes[StoredMessage | None]:
+    """Pure: the next attempt with the same bytes; the effect of the one before is done.
+
+    An answer to an earlier attempt may have come meanwhile: who has it is not sent again.
+    """
     message = facts.message
-    again = replace(message, attempt=message.attempt + 1, stage=MessageStage.SIGNED)
-    record_sending(message, views, again.attempt, facts.now)
-    changes = Changes(result=again)
-    changes.attempts_opened.append(
-        AttemptOpened(message.message_id, again.attempt, facts.now, facts.profile.channel)
-    )
+    changes: Changes[StoredMessage | None] = Changes(result=None)
     changes.effects_done.append(send_effect(message.message_id, "", 0, message.attempt).effect_id)
-    changes.effects.append(
-        send_effect(message.message_id, facts.profile.channel, facts.now, again.attempt)
-    )
+    silent = [
+        member
+        for member in message.members
+        if _is_waiting(views, member, message.kind, message.message_id)
+    ]
+    if not silent:
+        changes.messages_staged.append(
+            MessageStaged(message.message_id, MessageStage.EMPTY, "answered")
+        )
+        due_at = facts.now + facts.profile.answer_timeout_s * SECOND_US
+        changes.effects.append(answer_effect(message, due_at, Looking()))
+        return changes
+    _send_silent(facts, views, silent, changes)
     return changes
+
+
+def _send_silent(
+    facts: "_AgainFacts | _OverdueFacts",
+    views: Views,
+    silent: Sequence[StoredMember],
+    changes: Changes[StoredMessage | None],
+) -> None:
+    """The same bytes go again, unless they would file anew what has come to an end or been
+    corrected since; then only the silent records go, in a message of their own.
+    """
+    message = facts.message
+    if any(_is_past(views, member, message.kind) for member in message.members):
+        changes.result = _moved_again(facts, views, silent, "resend", changes)
+        return
+    attempt = message.attempt + 1
+    record_sending(message, views, attempt, facts.now)
+    changes.attempts_opened.append(
+        AttemptOpened(message.message_id, attempt, facts.now, facts.profile.channel)
+    )
+    changes.effects.append(
+        send_effect(message.message_id, facts.profile.channel, facts.now, attempt)
+    )
+    changes.result = replace(message, attempt=attempt, stage=MessageStage.SIGNED)
 
 
 async def load_live(
@@ -331,25 +375,17 @@ async def check_answer(context: Context, timer: Effect) -> SendOutcome | None:
             stage="transmit",
         )
     )
-    if again is None:
-        return None
-    if again.stage is MessageStage.CLAIMED:
-        return await deliver_message(context, again)
-    return await send_message(context, again)
+    return await _go_on(context, again)
 
 
 def decide_overdue(
     facts: _OverdueFacts, views: Views, found: Found
 ) -> Changes[StoredMessage | None]:
-    """Pure: who has no answer becomes unknown; the same bytes go again while the limit allows.
-
-    Bytes that also carry a record which has been corrected since would file its old version over
-    the new one. Then only the silent records go again, in a message of their own.
-    """
+    """Pure: who has no answer becomes unknown; the same bytes go again while the limit allows."""
     message = facts.message
     changes: Changes[StoredMessage | None] = Changes(result=None)
     changes.effects_done.append(facts.timer.effect_id)
-    if message.stage in (MessageStage.REFUSED, MessageStage.SPLIT, MessageStage.EMPTY):
+    if message.stage in (MessageStage.REFUSED, MessageStage.SPLIT):
         return changes
     if facts.timer.payload.get("attempt") != message.attempt:
         return changes
@@ -369,18 +405,7 @@ def decide_overdue(
         return changes
     if facts.now < (again_at := _looking(facts.timer).again_at):
         return _put_off(facts, again_at, changes)
-    if any(_is_corrected(views, member, message.kind) for member in message.members):
-        changes.result = _moved_again(facts, views, silent, "resend", changes)
-        return changes
-    attempt = message.attempt + 1
-    record_sending(message, views, attempt, facts.now)
-    changes.attempts_opened.append(
-        AttemptOpened(message.message_id, attempt, facts.now, facts.profile.channel)
-    )
-    changes.effects.append(
-        send_effect(message.message_id, facts.profile.channel, facts.now, attempt)
-    )
-    changes.result = replace(message, attempt=attempt, stage=MessageStage.SIGNED)
+    _send_silent(facts, views, silent, changes)
     return changes
 
 
@@ -403,7 +428,7 @@ def _refused_signatures(message: StoredMessage, views: Views) -> list[StoredMemb
 
 
 def _moved_again(
-    facts: _OverdueFacts,
+    facts: _OverdueFacts | _AgainFacts,
     views: Views,
     silent: Sequence[StoredMember],
     detail: str,
@@ -412,8 +437,8 @@ def _moved_again(
     """The silent records of a message in a new one, which is signed anew."""
     message = facts.message
     changes.messages_staged.append(MessageStaged(message.message_id, MessageStage.SPLIT, detail))
-    moving = _Moving(message, facts.profile, views, facts.now, facts.regime)
-    return _moved(moving, silent, facts.ids, changes)
+    moving = Moving(message, facts.profile, views, facts.now, facts.regime)
+    return moved(moving, silent, facts.ids, changes)
 
 
 def _tries(views: Views, member: StoredMember, kind: DeclarationKind) -> int:
@@ -421,11 +446,15 @@ def _tries(views: Views, member: StoredMember, kind: DeclarationKind) -> int:
     return declaration.attempt if declaration is not None else 0
 
 
-def _is_corrected(views: Views, member: StoredMember, kind: DeclarationKind) -> bool:
-    """Whether a member has given way to a newer version."""
+def _is_past(views: Views, member: StoredMember, kind: DeclarationKind) -> bool:
+    """Whether a member has given way to a newer version, or has come to an end at customs: its
+    bytes would be a new declaration there.
+    """
     view = views.get(member.key.case_id)
     declaration = view.state.declaration(kind) if view else None
-    return declaration is not None and declaration.version != member.declaration.version
+    return declaration is not None and (
+        declaration.version != member.declaration.version or declaration.stage in ENDED
+    )
 
 
 def _follow_lodged(
@@ -541,9 +570,9 @@ def decide_refused(
         MessageStaged(message.message_id, MessageStage.SPLIT, facts.code)
     )
     middle = (len(waiting) + 1) // 2
-    moving = _Moving(message, facts.profile, views, facts.now)
+    moving = Moving(message, facts.profile, views, facts.now)
     for ids, half in zip(facts.ids, (waiting[:middle], waiting[middle:]), strict=True):
-        changes.result.append(_moved(moving, half, ids, changes))
+        changes.result.append(moved(moving, half, ids, changes))
     return changes
 
 
@@ -582,93 +611,3 @@ def _refuse_alone(
     changes.messages_staged.append(
         MessageStaged(facts.message.message_id, MessageStage.REFUSED, facts.code)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Moving:
-    """Records on their way out of one message into another.
-
-    With ``regime`` they are filed again: they keep their tries and get an appTime of now, because
-    what customs has of them stands under other bytes.
-    """
-
-    message: StoredMessage
-    profile: FilingProfile
-    views: Views
-    now: int
-    regime: Regime | None = None
-
-
-def _moved(
-    moving: _Moving,
-    leaving: Sequence[StoredMember],
-    ids: tuple[MessageId, str],
-    changes: Changes[Any],
-) -> StoredMessage:
-    """A new message of these records, each with its guid and copNo as before; a part of a list
-    gets a number of its own.
-    """
-    message, (message_id, guid) = moving.message, ids
-    stored = tuple(
-        _moved_member(moving, member, position, message_id)
-        for position, member in enumerate(leaving)
-    )
-    members = tuple(
-        Member(
-            one.key.case_id,
-            message.kind,
-            one.declaration.version,
-            one.position,
-            one.declaration.cop_no,
-            one.declaration.app_time or "",
-        )
-        for one in stored
-    )
-    new = NewMessage(
-        message_id,
-        guid,
-        message.kind,
-        message.tenant,
-        message.profile_id,
-        message.group,
-        moving.now,
-        members,
-        parent=message.message_id,
-    )
-    if message.kind.is_list and moving.regime is None:
-        changes.claims.append(list_claim(stored))
-    changes.messages.append(new)
-    changes.effects.append(send_effect(message_id, moving.profile.channel, moving.now))
-    return replace(
-        message,
-        message_id=message_id,
-        guid=guid,
-        stage=MessageStage.CLAIMED,
-        created_at=moving.now,
-        attempt=0,
-        body=None,
-        certificate_serial=None,
-        members=stored,
-    )
-
-
-def _moved_member(
-    moving: _Moving, member: StoredMember, position: int, message_id: MessageId
-) -> StoredMember:
-    kind = moving.message.kind
-    view = moving.views[member.key.case_id]
-    payload: dict[str, Any] = {
-        "kind": kind.value,
-        "version": member.declaration.version,
-        "message": message_id,
-    }
-    if moving.regime is not None:
-        payload["is_resend"] = True
-        payload["app_time"] = risen_app_time(moving.regime, view.state, kind, moving.now)
-    elif kind.is_list:
-        # Each part of a list that is filed apart is a list of its own.
-        payload["cop_no"] = list_no(moving.profile.cop_no_prefix, message_id)
-    view.record(Event(EventKind.DECLARATION_MOVED, payload))
-    moved = view.state.declaration(kind)
-    assert moved is not None
-    return StoredMember(member.key, moved, position)

@@ -33,6 +33,7 @@ _ANSWER_BYTES: Final = 64 * 1024
 _MEDIA: Final = "application/xml"
 _MOST_OFFERED: Final = 256
 _MOST_NAME: Final = 200
+_MOST_TOLD: Final = 10_000
 _OK: Final = range(200, 300)
 # The request was surely not acted on: too early, too many, or nobody behind the door.
 _LATER: Final = frozenset({425, 429, 503})
@@ -236,12 +237,26 @@ class RelayChannel:
         expected = self._manners.callback_token
         return expected is not None and hmac.compare_digest(expected.encode(), token.encode())
 
+    @property
+    def most_bytes(self) -> int:
+        """How large a message may be."""
+        return self._most_bytes
+
+    def refuse(self, name: str) -> None:
+        """Tell, once for each name, of a message that the relay brought and that is too large."""
+        shown = _shown(name) or "?"
+        if f"call/{shown}" not in self._told and self._set_aside is not None:
+            self._set_aside(self.name, shown)
+        if len(self._told) < _MOST_TOLD:
+            self._told.add(f"call/{shown}")
+
     async def offer(self, name: str, body: bytes) -> bool:
         """A message that the relay brought: True once its bytes are durable.
 
-        False when too many wait already, or the message is too large. The caller sets a deadline.
+        False when too many wait already. The caller sets a deadline, and refuses what is larger
+        than :attr:`most_bytes`.
         """
-        if len(self._offered) >= _MOST_OFFERED or len(body) > self._most_bytes:
+        if len(self._offered) >= _MOST_OFFERED:
             return False
         self._numbers += 1
         token = f"call/{self._numbers}"

@@ -318,7 +318,9 @@ class CallingRelay(Relay):
 
 
 @asynccontextmanager
-async def calling_relay() -> AsyncIterator[CallingRelay]:
+async def calling_relay(
+    set_aside: Callable[[str, str], None] | None = None,
+) -> AsyncIterator[CallingRelay]:
     """A relay that calls, and the gateway's listener for it."""
     far = CallingRelay()
     await far.mend()
@@ -328,6 +330,7 @@ async def calling_relay() -> AsyncIterator[CallingRelay]:
             Addresses(f"{far.base}/send", check=f"{far.base}/receipts?limit=0"),
             Manners(token=far.token, callback_token=far.callback_token),
             most_bytes=LIMIT,
+            set_aside=set_aside,
         ) as channel,
         aiohttp.ClientSession() as session,
     ):

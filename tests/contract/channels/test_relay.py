@@ -92,9 +92,19 @@ async def test_a_caller_without_the_token_brings_nothing() -> None:
         assert await far.channel.receive(4) == []
 
 
-async def test_an_empty_call_is_refused() -> None:
+async def test_a_call_without_a_body_is_a_sign_of_life_and_brings_nothing() -> None:
     async with far_sides.calling_relay() as far:
-        assert await far.bring("r.xml", b"") == 400
+        assert await far.bring("r.xml", b"") == 200
+        assert await far.channel.receive(5) == []
+
+
+async def test_what_is_too_large_is_refused_for_good_and_told_once() -> None:
+    told: list[str] = []
+    async with far_sides.calling_relay(lambda channel, name: told.append(name)) as far:
+        large = bytes(far_sides.LIMIT + 1)
+        assert [await far.bring(name, large) for name in ("a.xml", "a.xml", "b.xml")] == [413] * 3
+        assert await far.channel.receive(5) == []
+    assert told == ["a.xml", "b.xml"]
 
 
 async def test_a_channel_without_a_token_may_never_be_called() -> None:
