@@ -103,13 +103,17 @@ class WaitOut(Out):
 
 
 class VerdictOut(Out):
-    """What matching says; ``until`` is the first time that something missing is due."""
+    """What matching says; ``until`` is the first time that something missing is due.
+
+    ``unverified`` tells of every rule that could not be answered, which is not agreement.
+    """
 
     kind: VerdictKind
     findings: list[FindingOut]
     missing: list[str]
     until: Time | None
     waits: list[WaitOut] = Field(default_factory=list)
+    unverified: dict[str, dict[Literal["en", "zh"], str]] = Field(default_factory=dict)
 
 
 class PaperTaken(Out):

@@ -24,6 +24,7 @@ class ReportCase(Out):
     rows: dict[str, list[str]]
     findings: list[FindingOut]
     unverifiable: list[FindingOut]
+    unverified: dict[str, dict[Literal["en", "zh"], str]]
     missing: list[MissingOut]
 
 

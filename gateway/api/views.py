@@ -4,7 +4,7 @@ Identity and phone numbers show their last four characters to everybody; names, 
 addresses are shown in full only to the people who mend differences.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, assert_never
@@ -19,7 +19,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.evidence import bases
 from gateway.domain.findings import Finding, finding_id
 from gateway.domain.lifecycle import case_stage
-from gateway.domain.matching import explain_missing
+from gateway.domain.matching import explain_missing, explain_unverified
 from gateway.domain.money import Money, plain
 from gateway.domain.papers import (
     Consignee,
@@ -130,7 +130,13 @@ def verdict_view(verdict: Verdict | None, explain: Explain) -> Doc | None:
             }
             for name, until in zip(verdict.missing, verdict.deadlines, strict=False)
         ],
+        "unverified": unverified_view(verdict.unverified),
     }
+
+
+def unverified_view(rules: Iterable[str]) -> Doc:
+    """Rules that could not be answered, each with what that means."""
+    return {rule: {one: explain_unverified(rule, one) for one in ("en", "zh")} for rule in rules}
 
 
 def row_view(row: CaseRow) -> Doc:

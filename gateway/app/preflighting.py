@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
 from gateway.api.reasons import value_fault
-from gateway.api.views import Explain, finding_view
+from gateway.api.views import Explain, finding_view, unverified_view
 from gateway.app.ceb_rows import CEBFile, leaves_of
 from gateway.app.import_rows import UnusableFile
 from gateway.app.preflight_rows import UNNAMED_PROFILE, Given, GivenFile
@@ -182,6 +182,7 @@ def _case_doc(case: TriedCase, explain: Explain) -> Doc:
         "rows": {kind.value: list(places) for kind, places in case.places.items()},
         "findings": [finding_view(one, explain) for one in case.findings],
         "unverifiable": [finding_view(one, explain) for one in case.unverifiable],
+        "unverified": unverified_view(case.unverified),
         "missing": [
             {
                 "name": name,

@@ -128,7 +128,8 @@ class Verdict(NamedTuple):
     """The answer of matching: every finding, what is missing, and until when to wait for it.
 
     ``missing`` names papers (``payment``) and goods records (``goods:SKU``), ``deadlines`` until
-    when each is waited for, ``until`` is the first of them; UTC microseconds.
+    when each is waited for, ``until`` is the first of them; UTC microseconds. ``counted`` are rules
+    that could not be answered and whose pack counts that without a finding.
     """
 
     kind: VerdictKind
@@ -136,11 +137,18 @@ class Verdict(NamedTuple):
     missing: tuple[str, ...] = ()
     until: int | None = None
     deadlines: tuple[int, ...] = ()
+    counted: tuple[str, ...] = ()
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """The rules that could not be answered, which is never taken for agreement."""
+        found = [one.rule for one in self.findings if one.state == "unverifiable"]
+        return tuple(dict.fromkeys((*found, *self.counted)))
 
     @property
     def unverifiable(self) -> int:
-        """How many rules could not be answered, which is never taken for agreement."""
-        return len({one.rule for one in self.findings if one.state == "unverifiable"})
+        """How many rules could not be answered."""
+        return len(self.unverified)
 
 
 class CaseState(NamedTuple):

@@ -354,6 +354,8 @@ def verdict_to_doc(verdict: Verdict) -> dict[str, Any]:
         doc["until"] = verdict.until
     if len(set(verdict.deadlines)) > 1:  # Mostly all are due together.
         doc["deadlines"] = list(verdict.deadlines)
+    if verdict.counted:
+        doc["counted"] = list(verdict.counted)
     return doc
 
 
@@ -367,6 +369,7 @@ def verdict_from_doc(doc: Mapping[str, Any]) -> Verdict:
         missing=missing,
         until=until,
         deadlines=tuple(doc.get("deadlines", together)),
+        counted=tuple(doc.get("counted", ())),
     )
 
 

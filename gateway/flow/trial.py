@@ -105,7 +105,8 @@ class Surroundings:
 class TriedCase:
     """One order as matching sees it.
 
-    ``findings`` are broken rules, ``unverifiable`` those that could not be asked in full,
+    ``findings`` are broken rules, ``unverifiable`` those that could not be asked in full and give
+    a finding, ``unverified`` the ids of all rules that could not be answered,
     ``missing`` names what was not there and not expected (``payment``, ``goods:SKU``).
     """
 
@@ -115,6 +116,7 @@ class TriedCase:
     verdict: VerdictKind
     findings: tuple[Finding, ...]
     unverifiable: tuple[Finding, ...]
+    unverified: tuple[str, ...]
     missing: tuple[str, ...]
 
     @property
@@ -129,6 +131,13 @@ class Trial:
 
     cases: tuple[TriedCase, ...]
     unlinked: tuple[Tried, ...]
+
+
+_COPIES: Final[Mapping[PaperKind, str]] = {
+    PaperKind.ORDER: "INVENTORY-FILED-COPY",
+    PaperKind.PAYMENT: "PAYMENT-FILED-COPY",
+    PaperKind.WAYBILL: "WAYBILL-FILED-COPY",
+}
 
 
 @dataclass(slots=True)
@@ -313,13 +322,19 @@ class _Judge:
             broken = [one for one in broken if one.rule != _AMOUNT]
         broken = [one for one in broken if one.rule not in case.unasked]
         findings = [one for one in broken if _is_expected(one, case, self.around)]
+        unverified = _unanswered(verdict, case)
         return TriedCase(
             case.key,
             case.profile,
             {kind: tuple(places) for kind, places in case.places.items()},
             _kind(verdict, findings, len(findings) != len(broken)),
             tuple(findings),
-            tuple(one for one in verdict.findings if one.state == "unverifiable"),
+            tuple(
+                one
+                for one in verdict.findings
+                if one.state == "unverifiable" and one.rule in unverified
+            ),
+            unverified,
             tuple(path for one in broken if one not in findings for path in one.paths),
         )
 
@@ -374,6 +389,16 @@ class _Judge:
         limit = self.matcher.limit(profile, self.now).annual
         self.accounts[place] = asked(account, case.key.case_id, value, limit, self.now)
         return standing(account, limit, self.now, without=case.key.case_id)
+
+
+def _unanswered(verdict: Verdict, case: _Case) -> tuple[str, ...]:
+    """The rules that could not be answered; an inventory is held against the papers beside it, so
+    of these the copies are there.
+    """
+    if case.inventory is None or not is_compared(case.papers):
+        return verdict.unverified
+    known = {_COPIES[kind] for kind in case.papers}
+    return tuple(rule for rule in verdict.unverified if rule not in known)
 
 
 def _is_expected(finding: Finding, case: _Case, around: Surroundings) -> bool:

@@ -192,6 +192,7 @@ def _show_verdict(console: Console, verdict: Doc | None) -> None:
         console.print(f"  缺 missing {name}", markup=False)
         console.print(f"      {explain_missing(name, 'zh')}", markup=False)
         console.print(f"      {explain_missing(name, 'en')}", markup=False)
+    _show_unverified(console, verdict)
     for finding in verdict["findings"]:
         code = f", customs {finding['code']}" if "code" in finding else ""
         console.print(f"  {finding['severity']} {finding['rule']}{code}", markup=False)
@@ -206,6 +207,16 @@ def _show_verdict(console: Console, verdict: Doc | None) -> None:
                 markup=False,
             )
     console.print()
+
+
+def _show_unverified(console: Console, verdict: Doc) -> None:
+    """The rules that could not be answered and have no finding to be told with."""
+    told = {finding["rule"] for finding in verdict["findings"]}
+    for rule, text in verdict["unverified"].items():
+        if rule not in told:
+            console.print(f"  无法核对 unverified {rule}", markup=False)
+            console.print(f"      {text['zh']}", markup=False)
+            console.print(f"      {text['en']}", markup=False)
 
 
 def _show_around(lineage: Doc | None, quota: Doc | None) -> None:

@@ -1,5 +1,6 @@
 """Preflight: files of papers are matched, and nothing is stored."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -220,6 +221,10 @@ def _show(report: Report) -> None:
         )
     rows = [(rule, count) for rule, count in report.by_rule().items()]
     show_table("规则 Rules", ("规则 rule", "次数 findings"), rows)
+    unverified = Counter(rule for case in report.trial.cases for rule in case.unverified)
+    if unverified:
+        columns = ("规则 rule", "订单 orders")
+        show_table("无法核对 Unverified", columns, sorted(unverified.items()))
     blocked = sum(case.blocks for case in report.trial.cases)
     console.print(
         f"{report.rows} rows, {len(report.trial.cases)} orders, {blocked} blocked / "

@@ -6,7 +6,13 @@ verdict with every finding, and ``explain`` puts findings into words.
 """
 
 from gateway.domain.matching.catalogue import catalogue, find_rule
-from gateway.domain.matching.explain import Locale, explain, explain_missing, text_of
+from gateway.domain.matching.explain import (
+    Locale,
+    explain,
+    explain_missing,
+    explain_unverified,
+    text_of,
+)
 from gateway.domain.matching.matcher import PaperMatcher
 from gateway.domain.matching.pack import (
     DEFAULT_PACK,
@@ -35,6 +41,7 @@ __all__ = [
     "compile_pack",
     "explain",
     "explain_missing",
+    "explain_unverified",
     "find_rule",
     "text_of",
 ]

@@ -62,11 +62,29 @@ def explain(finding: Finding, locale: str) -> str:
             return f"{finding.rule}: {paths}"
         return (words.zh if locale == Locale.ZH else words.en).format(where=_where(finding))
     text = text_of(info, locale)
-    if finding.state == "unverifiable":
+    if finding.state == "unverifiable" and not _asks_for_copy(info):
         if locale == Locale.ZH:
             return f"{text.title}：无法核对，{paths} 缺失或被脱敏。"
         return f"{text.title}: cannot be compared, {paths} is absent or masked."
     return _joined(_filled(text.cause, finding.params), _filled(text.fix, finding.params), locale)
+
+
+def explain_unverified(rule: str, locale: str) -> str:
+    """What it means that a rule could not be answered, where its fields are not told."""
+    info = find_rule(rule)
+    if info is None:
+        return rule
+    text = text_of(info, locale)
+    if _asks_for_copy(info):
+        return _joined(text.cause, text.fix, locale)
+    if locale == Locale.ZH:
+        return f"{text.title}：无法核对，所比较的字段缺失或被脱敏。"
+    return f"{text.title}: cannot be compared, a field it reads is absent or masked."
+
+
+def _asks_for_copy(info: RuleInfo) -> bool:
+    """Whether what a rule cannot answer is a copy that nobody sent, which its own words say."""
+    return info.id.endswith("-FILED-COPY")
 
 
 def explain_missing(name: str, locale: str) -> str:

@@ -55,6 +55,7 @@ class ProfileView:
     sole_payment_company: str | None
     files_order: bool
     files_waybill: bool
+    filed_elsewhere: frozenset[PaperKind]
     is_direct: bool
     texts: TextTable
 
@@ -71,6 +72,9 @@ def view_of(profile: FilingProfile) -> ProfileView:
         sole_payment_company=_sole(profile.payment_companies),
         files_order=files_order,
         files_waybill=profile.filing(PaperKind.WAYBILL).filed_by is FiledBy.US,
+        filed_elsewhere=frozenset(
+            kind for kind in PaperKind if profile.filing(kind).filed_by is FiledBy.OTHER
+        ),
         is_direct=is_direct,
         texts=text_table(files_order=files_order, is_direct=is_direct),
     )

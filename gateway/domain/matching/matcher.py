@@ -51,7 +51,7 @@ class _Bound:
     rule: Rule
     check: Check
     severity: Severity
-    unverifiable: Severity
+    unverifiable: Severity | None
     outcome: Outcome
     position: int
 
@@ -299,6 +299,7 @@ def _by_position(entry: tuple[_Bound, Faults]) -> int:
 def _verdict(facts: Facts, broken: list[tuple[_Bound, Faults]]) -> Verdict:
     """All findings, what is missing, and the strongest outcome of them."""
     findings: list[Finding] = []
+    counted: dict[str, None] = {}
     missing: dict[str, int] = {}
     outcomes: set[Outcome] = set()
     for bound, faults in broken:
@@ -306,6 +307,9 @@ def _verdict(facts: Facts, broken: list[tuple[_Bound, Faults]]) -> Verdict:
             waits = _waits(facts, fault) if bound.outcome is Outcome.WAITING else {}
             if waits:
                 missing |= waits
+                continue
+            if bound.unverifiable is None and not fault.is_verifiable:
+                counted[bound.rule.info.id] = None
                 continue
             finding = _finding(bound, fault)
             findings.append(finding)
@@ -320,7 +324,9 @@ def _verdict(facts: Facts, broken: list[tuple[_Bound, Faults]]) -> Verdict:
     else:
         kind = VerdictKind.MATCHED
     until = min(missing.values(), default=None)
-    return Verdict(kind, tuple(findings), tuple(missing), until, tuple(missing.values()))
+    return Verdict(
+        kind, tuple(findings), tuple(missing), until, tuple(missing.values()), tuple(counted)
+    )
 
 
 def _waits(facts: Facts, fault: Fault) -> dict[str, int]:
@@ -331,7 +337,7 @@ def _waits(facts: Facts, fault: Fault) -> dict[str, int]:
 
 def _finding(bound: _Bound, fault: Fault) -> Finding:
     severity = bound.severity
-    if not fault.is_verifiable:
+    if not fault.is_verifiable and bound.unverifiable is not None:
         severity = bound.unverifiable
     elif fault.severity is not None and _RANK[fault.severity] < _RANK[severity]:
         severity = fault.severity

@@ -36,6 +36,7 @@ DEFAULT_PACK: Final = "import-default"
 
 _PACK_KEYS: Final = ("name", "version", "extends", "title", "limits", "rules")
 _RULE_KEYS: Final = ("enabled", "severity", "unverifiable")
+_COUNT: Final = "count"
 _LIMIT_KEYS: Final = ("in_force", "single", "annual")
 _DEEPEST: Final = 8
 # No amount, weight or time that papers hold differs by as much (seconds of a year and more).
@@ -44,11 +45,15 @@ _WIDEST: Final = 40_000_000
 
 @dataclass(frozen=True, slots=True)
 class RuleSetting:
-    """One rule as a pack runs it. ``unverifiable`` is the severity when it cannot be answered."""
+    """One rule as a pack runs it.
+
+    ``unverifiable`` is the severity when it cannot be answered; None counts that in the verdict
+    and makes no finding of it.
+    """
 
     rule: str
     severity: Severity
-    unverifiable: Severity
+    unverifiable: Severity | None
     parameters: Mapping[str, ParameterValue]
 
 
@@ -188,9 +193,7 @@ def _setting(
         en, zh = "must be true or false", "必须是 true 或 false"
         faults.append(PackFault(f"{where}.enabled", en, zh))
     severity = _severity(f"{where}.severity", values.get("severity"), info.severity, faults)
-    unverifiable = _severity(
-        f"{where}.unverifiable", values.get("unverifiable"), Severity.NOTE, faults
-    )
+    unverifiable = _unverifiable(f"{where}.unverifiable", values.get("unverifiable"), faults)
     parameters = {
         name: _parameter(f"{where}.{name}", values.get(name, default), default, faults)
         for name, default in info.parameters.items()
@@ -198,12 +201,24 @@ def _setting(
     return RuleSetting(info.id, severity, unverifiable, parameters) if is_enabled else None
 
 
-def _severity(where: str, value: Any, default: Severity, faults: list[PackFault]) -> Severity:
+def _unverifiable(where: str, value: Any, faults: list[PackFault]) -> Severity | None:
+    if value == _COUNT:
+        return None
+    return _severity(where, value, Severity.NOTE, faults, (_COUNT,))
+
+
+def _severity(
+    where: str,
+    value: Any,
+    default: Severity,
+    faults: list[PackFault],
+    others: tuple[str, ...] = (),
+) -> Severity:
     if value is None:
         return default
     if value in tuple(Severity):
         return Severity(value)
-    listed = ", ".join(Severity)
+    listed = ", ".join((*Severity, *others))
     faults.append(PackFault(where, f"must be one of {listed}", f"必须是以下之一：{listed}"))
     return default
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gateway.domain.case import CaseStage
+from gateway.domain.case import CaseStage, Verdict
 from gateway.domain.codec import from_micros, to_micros
 from gateway.domain.codes import Rejection, find_rejection, label_of
 from gateway.domain.declaration import DeclarationStage, DeclarationState
@@ -12,6 +12,7 @@ from gateway.domain.events import EventKind
 from gateway.domain.evidence import bases
 from gateway.domain.findings import finding_id
 from gateway.domain.ids import CaseId, MessageId
+from gateway.domain.matching import explain_unverified
 from gateway.domain.papers import Order, PaperKind
 from gateway.ports import CaseDetail, CaseFilter, CaseRow
 from gateway.ports.people import LogFilter
@@ -115,7 +116,9 @@ class Cases:
                 for one in (verdict.findings if verdict else ())
             ],
             "missing": verdict.missing if verdict else (),
+            "unverified": _untold(verdict),
             "explain": self._services.explain,
+            "explain_unverified": explain_unverified,
             "seq": detail.state.seq,
             "next_step": next_step(detail),
             "declarations": detail.state.declarations,
@@ -312,6 +315,14 @@ class Cases:
             for one in detail.events
         ]
         return self._page(detail, "audit", {"chain": chain, "events": events, "entries": log.items})
+
+
+def _untold(verdict: Verdict | None) -> list[str]:
+    """The rules that could not be answered and have no finding to be told with."""
+    if verdict is None:
+        return []
+    told = {one.rule for one in verdict.findings}
+    return [rule for rule in verdict.unverified if rule not in told]
 
 
 def _refusals(detail: CaseDetail) -> list[Rejection]:

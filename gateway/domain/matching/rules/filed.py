@@ -40,14 +40,29 @@ def _filed_order(facts: Facts) -> Order | None:
     return filed if isinstance(filed, Order) else None
 
 
+def _copy_known(kind: PaperKind, facts: Facts) -> Faults:
+    """What was filed of a paper is known, where somebody else files it."""
+    if kind not in facts.view.filed_elsewhere or kind in facts.around.filed:
+        return HOLDS
+    revision = facts.papers.get(kind)
+    if revision is None or revision.basis is Basis.AS_FILED:
+        return HOLDS
+    return unknown(f"filed.{kind.value}")
+
+
 def copy_known(facts: Facts) -> Faults:
     """The order that the platform filed is known, where the platform files it."""
-    if facts.view.files_order:
-        return HOLDS
-    revision = facts.papers.get(PaperKind.ORDER)
-    if revision is None or revision.basis is Basis.AS_FILED or _filed_order(facts) is not None:
-        return HOLDS
-    return unknown("order")
+    return _copy_known(PaperKind.ORDER, facts)
+
+
+def payment_copy_known(facts: Facts) -> Faults:
+    """The payment that its company filed is known, where the company files it."""
+    return _copy_known(PaperKind.PAYMENT, facts)
+
+
+def waybill_copy_known(facts: Facts) -> Faults:
+    """The waybill that the carrier filed is known, where the carrier files it."""
+    return _copy_known(PaperKind.WAYBILL, facts)
 
 
 def line_count(facts: Facts) -> Faults:
@@ -257,7 +272,10 @@ def weight(facts: Facts, *, share: Decimal) -> Faults:
 
 
 _READS: Final[Mapping[str, str | None]] = {
-    "INVENTORY-FILED-COPY": None,  # It asks whether there is a copy.
+    # They ask whether there is a copy.
+    "INVENTORY-FILED-COPY": None,
+    "PAYMENT-FILED-COPY": None,
+    "WAYBILL-FILED-COPY": None,
     "INVENTORY-FILED-PARTIES": "filed_parties",
 }
 
@@ -440,6 +458,26 @@ ORDER_RULES: Final = (
 
 PAYMENT_RULES: Final = (
     _rule(
+        "PAYMENT-FILED-COPY",
+        payment_copy_known,
+        _PAYMENT,
+        None,
+        (
+            Text(
+                "已申报支付单副本",
+                "支付单由支付企业申报，但没有收到已申报的副本，无法核对海关所持内容。",
+                "请向支付企业索取已申报的支付单，并注明 filed_by 提交。",
+            ),
+            Text(
+                "Copy of the filed payment",
+                "The payment company files the payment, and the copy that customs has is not"
+                " known: whether it agrees cannot be said.",
+                "Ask the payment company for what it filed, and send that with filed_by.",
+            ),
+        ),
+        owner=Owner.PAYMENT_COMPANY,
+    ),
+    _rule(
         "PAYMENT-FILED",
         payment,
         _PAYMENT,
@@ -460,6 +498,26 @@ PAYMENT_RULES: Final = (
 )
 
 WAYBILL_RULES: Final = (
+    _rule(
+        "WAYBILL-FILED-COPY",
+        waybill_copy_known,
+        _WAYBILL,
+        None,
+        (
+            Text(
+                "已申报运单副本",
+                "运单由物流企业申报，但没有收到已申报的副本，无法核对海关所持内容。",
+                "请向物流企业索取已申报的运单，并注明 filed_by 提交。",
+            ),
+            Text(
+                "Copy of the filed waybill",
+                "The carrier files the waybill, and the copy that customs has is not known:"
+                " whether it agrees cannot be said.",
+                "Ask the carrier for what it filed, and send that with filed_by.",
+            ),
+        ),
+        severity=Severity.BLOCK,
+    ),
     _rule(
         "WAYBILL-FILED-WEIGHT",
         weight,
