@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gateway.api.answers import VerdictOut
 from gateway.api.answers_around import LineageOut, QuotaOut
 from gateway.api.around import lineage_view, quota_view
 from gateway.api.edge import ORDER, PAYMENT, WAYBILL
-from gateway.api.views import revision_view
+from gateway.api.views import revision_view, verdict_view
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import DemoOrder, demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare
@@ -20,6 +21,7 @@ from gateway.app.serve import running
 from gateway.domain.declaration import DeclarationKind, ReceiptFact, Word
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.matching import explain
 from gateway.domain.papers import PaperKind, copy_source
 from gateway.domain.quota import QuotaStep
 from gateway.flow.incoming import IntakeStatus
@@ -144,6 +146,27 @@ async def test_a_copy_that_the_platform_filed_is_held_against_the_order(tmp_path
         same = replace(copy, paper=incoming(one.order, ORDER).paper)
         await gateway.ingest.take([same])
         assert "INVENTORY-FILED-LINES" not in await rules(gateway, result.case_id)
+
+
+async def test_a_payment_stays_unverified_until_its_company_sends_what_it_filed(
+    tmp_path: Path,
+) -> None:
+    async with working(tmp_path) as gateway:
+        results = await gateway.ingest.take(papers_of(ORDERS[0]))
+        case = results[0].case_id
+        assert case is not None
+
+        async def unverified() -> set[str]:
+            found = await gateway.reads.case(TENANT, case)
+            assert found is not None
+            shown = verdict_view(found.state.verdict, explain)
+            assert shown is not None
+            return set(VerdictOut(**shown).unverified)
+
+        assert "PAYMENT-FILED-COPY" in await unverified()
+        copy = replace(papers_of(ORDERS[0])[1], source=copy_source("3301960001"))
+        await gateway.ingest.take([copy])
+        assert "PAYMENT-FILED-COPY" not in await unverified()
 
 
 def papers_of(one: DemoOrder, **payment: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from gateway.app.import_rows import UnusableFile
 from gateway.app.packs import builtin_matcher
 from gateway.app.preflight_rows import read_rows
 from gateway.app.preflighting import Nothing, Report, preflight_files
+from gateway.domain.matching import explain
 from gateway.flow.context import SECOND_US
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -135,6 +136,9 @@ async def test_papers_that_agree_are_clean(tmp_path: Path) -> None:
     assert told(report) == []
     assert report.faults == []
     assert not report.blocks
+    # Who files payment and waybill has not said what it filed: that is no fault, and no agreement.
+    unverified = report.to_doc(explain)["results"][0]["unverified"]
+    assert set(unverified) == {"PAYMENT-FILED-COPY", "WAYBILL-FILED-COPY"}
 
 
 @pytest.mark.parametrize("rule", PLANTED)
