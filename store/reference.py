@@ -16,6 +16,7 @@ from gateway.domain.codec import from_doc, to_doc
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import TenantId
 from gateway.domain.tables import (
+    Guarantee,
     PositiveItem,
     Registration,
     StockItem,
@@ -37,6 +38,7 @@ _ROW: Final[Mapping[TableKind, type[Any]]] = {
     TableKind.TAX_RATES: TaxRate,
     TableKind.ACCOUNT_STOCK: StockItem,
     TableKind.ENTERPRISES: Registration,
+    TableKind.GUARANTEES: Guarantee,
 }
 
 
@@ -54,8 +56,8 @@ def check_table(kind: TableKind, tenant: TenantId, rows: Sequence[TableRow]) -> 
     """Raise ``InvalidValue`` for a table that cannot be stored: empty, too large, doubled rows."""
     if not 0 < len(rows) <= MAX_ROWS:
         raise InvalidValue("rows", f"give 1 to {MAX_ROWS} rows")
-    if (kind is TableKind.ACCOUNT_STOCK) is (tenant == EVERYBODY):
-        reason = "is needed for account-stock, and for no other table"
+    if kind.is_of_tenant is (tenant == EVERYBODY):
+        reason = "is needed for account-stock and guarantees, and for no other table"
         raise InvalidValue("tenant", reason)
     gather([(TableInfo(kind, 0, "", is_sample=False, rows=len(rows)), rows)])
 

@@ -52,7 +52,9 @@ _TEXTS: Final = {
     "has no document form": "没有对应的单证形式",
     "is missing": "缺失",
     "is missing from the stored document": "已保存的内容中缺少此项",
-    "is needed for account-stock, and for no other table": "账册库存表必须指明租户，其他表不可指明",
+    "is needed for account-stock and guarantees, and for no other table": (
+        "账册库存表与担保额度表必须指明租户，其他表不可指明"
+    ),
     "is needed with a specific rate or a threshold": "有从量税率或起征额时必填",
     "is no enterprise of this deployment": "不是已登记的企业",
     "is no field of a goods record that can be corrected": "不是可更正的商品备案字段",

@@ -18,9 +18,8 @@ class Circumstances:
     ``ties`` are the broken relations in which the case takes part. ``quota`` is the buyer's
     standing without this case. ``filed`` holds the copies of papers that others filed with customs,
     ``filed_parties`` the ``platform`` and ``merchant`` codes that the filed order names.
-    ``guarantee_left`` is what the guarantor's security still covers, in CNY. ``seen_elsewhere``
-    counts other cases of late by what they share with this one (``buyer``, ``phone``,
-    ``address``). ``billed_tax`` is what customs' tax bill (816) charges, in CNY,
+    ``seen_elsewhere`` counts other cases of late by what they share with this one (``buyer``,
+    ``phone``, ``address``). ``billed_tax`` is what customs' tax bill (816) charges, in CNY,
     ``returned_tax`` the tax on lines whose return was approved.
     """
 
@@ -29,7 +28,6 @@ class Circumstances:
     quota: QuotaStanding | None = None
     filed: Mapping[PaperKind, Paper] = field(default_factory=dict)
     filed_parties: Mapping[str, str] = field(default_factory=dict)
-    guarantee_left: Decimal | None = None
     seen_elsewhere: Mapping[str, int] = field(default_factory=dict)
     billed_tax: Decimal | None = None
     returned_tax: Decimal = Decimal(0)

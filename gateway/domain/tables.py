@@ -1,9 +1,10 @@
 """Reference tables: what customs or the account book publish, imported as dated values.
 
-Positive list, tax rates, stock of the account books and registered enterprises change by
-announcement or by the day, never by a release of the gateway: they are imported, kept in versions
-and reach the rules as values. A table that was never imported is empty, and the rules that read it
-are not asked. ``is_sample`` marks invented data, which no deployment should rely on.
+Positive list, tax rates, stock of the account books, registered enterprises and what is left of
+guarantees change by announcement or by the day, never by a release of the gateway: they are
+imported, kept in versions and reach the rules as values. A table that was never imported is empty,
+and the rules that read it are not asked. ``is_sample`` marks invented data, which no deployment
+should rely on.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,12 +23,18 @@ _ZERO: Final = Decimal(0)
 
 
 class TableKind(StrEnum):
-    """The tables that there are; ``account-stock`` is a tenant's, the others are everybody's."""
+    """The tables that there are; some are a tenant's, the others everybody's."""
 
     POSITIVE_LIST = "positive-list"
     TAX_RATES = "tax-rates"
     ACCOUNT_STOCK = "account-stock"
     ENTERPRISES = "enterprises"
+    GUARANTEES = "guarantees"
+
+    @property
+    def is_of_tenant(self) -> bool:
+        """Whether a table belongs to one tenant, and is shown to nobody else."""
+        return self in (TableKind.ACCOUNT_STOCK, TableKind.GUARANTEES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,29 @@ class Registration:
         )
 
 
-TableRow = PositiveItem | TaxRate | StockItem | Registration
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """What a guarantor's security still covers (``left``, CNY), unsettled tax bills taken off.
+
+    A row without ``customs_code`` speaks for every customs office that has no row of its own.
+    ``valid_to`` is the last day on which the figure is believed.
+    """
+
+    assure_code: str
+    left: Decimal
+    customs_code: str = ""
+    valid_to: date | None = None
+
+    def check(self) -> None:
+        """Raise :class:`InvalidValue` when the row cannot be right."""
+        if not is_enterprise_code(self.assure_code):
+            reason = "must be a 10-character customs or 18-character credit code"
+            raise InvalidValue("assure_code", reason)
+        if self.left < 0:
+            raise InvalidValue("left", "must not be below 0")
+
+
+TableRow = PositiveItem | TaxRate | StockItem | Registration | Guarantee
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +183,15 @@ class Tables:
     books: frozenset[str] = frozenset()
     enterprises: Mapping[str, Registration] = field(default_factory=dict)
     infos: tuple[TableInfo, ...] = ()
+    guarantees: Mapping[tuple[str, str], Guarantee] = field(default_factory=dict)
+
+    def guarantee_left(self, assure_code: str, customs_code: str, day: date) -> Decimal | None:
+        """What a guarantor still covers at a customs office on a day (CNY); None: not known."""
+        for place in (customs_code, ""):
+            row = self.guarantees.get((assure_code, place))
+            if row is not None and (row.valid_to is None or day <= row.valid_to):
+                return row.left
+        return None
 
     def positive_item(self, hs_code: str, year: int) -> PositiveItem | None:
         """The entry of a tariff number in the list of a year: by 10 digits, else by the first 8."""
@@ -178,6 +216,7 @@ def gather(tables: Iterable[tuple[TableInfo, Iterable[TableRow]]]) -> Tables:
     rates: dict[str, list[TaxRate]] = {}
     stock: dict[tuple[str, str], StockItem] = {}
     enterprises: dict[str, Registration] = {}
+    guarantees: dict[tuple[str, str], Guarantee] = {}
     infos: list[TableInfo] = []
     for info, rows in tables:
         infos.append(info)
@@ -191,6 +230,8 @@ def gather(tables: Iterable[tuple[TableInfo, Iterable[TableRow]]]) -> Tables:
                     _put(stock, (row.account_book, row.item_record_no), row)
                 case Registration():
                     _put(enterprises, row.code, row)
+                case Guarantee():
+                    _put(guarantees, (row.assure_code, row.customs_code), row)
     return Tables(
         positive,
         {code: tuple(sorted(rows, key=_since)) for code, rows in rates.items()},
@@ -198,6 +239,7 @@ def gather(tables: Iterable[tuple[TableInfo, Iterable[TableRow]]]) -> Tables:
         frozenset(book for book, _ in stock),
         enterprises,
         tuple(infos),
+        guarantees,
     )
 
 
@@ -230,6 +272,7 @@ COLUMNS: Final[Mapping[TableKind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("name",),
     ),
     TableKind.ENTERPRISES: (("code", "name"), ("roles", "valid_from", "valid_to")),
+    TableKind.GUARANTEES: (("assure_code", "left"), ("customs_code", "valid_to")),
 }
 """The columns that a file of each kind needs, and those that it may have."""
 
@@ -257,6 +300,7 @@ _ROW: Final[Mapping[TableKind, Callable[..., TableRow]]] = {
     TableKind.TAX_RATES: TaxRate,
     TableKind.ACCOUNT_STOCK: StockItem,
     TableKind.ENTERPRISES: Registration,
+    TableKind.GUARANTEES: Guarantee,
 }
 
 
@@ -295,6 +339,7 @@ _CELL: Final[Mapping[str, Callable[[str, str], Any]]] = {
     "consumption_specific": _amount,
     "consumption_from": _amount,
     "quantity": _amount,
+    "left": _amount,
     "modes": _words,
     "roles": _words,
 }

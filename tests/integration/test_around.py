@@ -16,7 +16,7 @@ from gateway.api.edge import ORDER, PAYMENT, WAYBILL
 from gateway.api.views import revision_view, verdict_view
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import DemoOrder, demo_orders
-from gateway.app.demo_world import PROFILE, TENANT, furnish, prepare
+from gateway.app.demo_world import PROFILE, TENANT, demo_profile, furnish, prepare
 from gateway.app.serve import running
 from gateway.domain.declaration import DeclarationKind, ReceiptFact, Word
 from gateway.domain.events import Event, EventKind
@@ -24,6 +24,7 @@ from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import explain
 from gateway.domain.papers import PaperKind, copy_source
 from gateway.domain.quota import QuotaStep
+from gateway.domain.tables import Guarantee, TableInfo, TableKind
 from gateway.flow.incoming import IntakeStatus
 from gateway.flow.receipt import quota_moves
 from gateway.ports import Changes, Command, Found, Views
@@ -167,6 +168,20 @@ async def test_a_payment_stays_unverified_until_its_company_sends_what_it_filed(
         copy = replace(papers_of(ORDERS[0])[1], source=copy_source("3301960001"))
         await gateway.ingest.take([copy])
         assert "PAYMENT-FILED-COPY" not in await unverified()
+
+
+async def test_an_order_whose_tax_the_imported_guarantee_does_not_cover_is_told(
+    tmp_path: Path,
+) -> None:
+    async with working(tmp_path) as gateway:
+        tax = Decimal(ORDERS[0].order["tax"])
+        for left, is_told in ((tax, False), (tax - Decimal("0.01"), True)):
+            info = TableInfo(TableKind.GUARANTEES, 0, "bank", is_sample=False, rows=1)
+            code = demo_profile().assure_code
+            await gateway.admin.put_table(info, TENANT, [Guarantee(code, left)])
+            order = {**ORDERS[0].order, "order_no": f"LEFT-{left}"}
+            (result,) = await gateway.ingest.take([incoming(order, ORDER)])
+            assert ("REGISTRY-GUARANTEE" in await rules(gateway, result.case_id)) is is_told
 
 
 def papers_of(one: DemoOrder, **payment: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Reference tables: positive list, tax rates, stock of account books, registered enterprises."""
+"""Reference tables: positive list, tax rates, account stock, enterprises, guarantees."""
 
 import csv
 from importlib import resources
@@ -82,7 +82,7 @@ def put(
     *,
     tenant: Annotated[
         str | None,
-        typer.Option("--tenant", "-t", help="Whose account book; for account-stock / 账册的租户"),
+        typer.Option("--tenant", "-t", help="Whose account-stock or guarantees / 账册或担保的租户"),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--source", help="Where it is from, e.g. a notice / 来源")

@@ -168,7 +168,6 @@ def _around(doc: Mapping[str, Any], papers: Mapping[PaperKind, Paper]) -> Circum
             for kind, changes in doc.get("filed", {}).items()
         },
         filed_parties=doc.get("filed_parties", {}),
-        guarantee_left=_decimal(doc.get("guarantee_left")),
         seen_elsewhere=doc.get("seen_elsewhere", {}),
         billed_tax=_decimal(doc.get("billed_tax")),
         returned_tax=_decimal(doc.get("returned_tax")) or Decimal(0),

@@ -255,9 +255,8 @@ _ASPECTS: Final[Mapping[str, int]] = {
     "quota": 4,
     "filed": 8,
     "filed_parties": 16,
-    "guarantee_left": 32,
-    "seen_elsewhere": 64,
-    "billed_tax": 128,
+    "seen_elsewhere": 32,
+    "billed_tax": 64,
 }
 
 
@@ -272,11 +271,9 @@ def _aspects(around: Circumstances) -> int:
         known |= 8
     if around.filed_parties:
         known |= 16
-    if around.guarantee_left is not None:
-        known |= 32
     if around.seen_elsewhere:
-        known |= 64
-    return known if around.billed_tax is None else known | 128
+        known |= 32
+    return known if around.billed_tax is None else known | 64
 
 
 def _plan(bound: Sequence[_Bound], present: int) -> _Plan:

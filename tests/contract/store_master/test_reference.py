@@ -10,6 +10,7 @@ import pytest
 from gateway.domain.errors import InvalidValue
 from gateway.domain.tables import (
     NO_TABLES,
+    Guarantee,
     PositiveItem,
     Registration,
     StockItem,
@@ -27,6 +28,7 @@ RATE = TaxRate(
     consumption_from=Decimal(10),
 )  # fmt: skip
 STOCK = StockItem("T1", "R1", "3304990039", "142", Decimal("12.5"), "面霜")
+LEFT = Guarantee("3301960P01", Decimal("10.50"), "2991", date(2026, 12, 31))
 FIRM = Registration("3301960P01", "某某", frozenset({"platform"}), date(2020, 1, 1))
 
 
@@ -41,13 +43,14 @@ def info(kind: TableKind, source: str = "notice 1", *, is_sample: bool = False) 
         (TableKind.TAX_RATES, RATE),
         (TableKind.ACCOUNT_STOCK, STOCK),
         (TableKind.ENTERPRISES, FIRM),
+        (TableKind.GUARANTEES, LEFT),
     ],
 )
 async def test_every_kind_comes_back_as_it_went(
     bench: Bench, kind: TableKind, row: TableRow
 ) -> None:
     cache = bench.new_cache()
-    owner = ACME if kind is TableKind.ACCOUNT_STOCK else EVERYBODY
+    owner = ACME if kind.is_of_tenant else EVERYBODY
     stored = await bench.admin(cache).put_table(info(kind, is_sample=True), owner, [row])
     assert (stored.info.version, stored.changed) == (1, True)
     tables = cache.tables(ACME)
@@ -57,6 +60,7 @@ async def test_every_kind_comes_back_as_it_went(
         *(one for rows in tables.rates.values() for one in rows),
         *tables.stock.values(),
         *tables.enterprises.values(),
+        *tables.guarantees.values(),
     ]
     assert found == [row]
 

@@ -11,6 +11,7 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.tables import (
     COLUMNS,
     NO_TABLES,
+    Guarantee,
     PositiveItem,
     Registration,
     StockItem,
@@ -37,6 +38,7 @@ ROWS = {
         "unit": "142",
         "quantity": "10.5",
     },
+    TableKind.GUARANTEES: {"assure_code": "3301960P01", "left": "10.00"},
     TableKind.ENTERPRISES: {"code": "3301960P01", "name": "某某", "roles": "platform merchant"},
 }
 
@@ -73,6 +75,8 @@ def test_every_kind_of_row_is_read(kind: TableKind) -> None:
         (TableKind.TAX_RATES, "valid_to", "2025-12-31", "before valid_from"),
         (TableKind.ACCOUNT_STOCK, "quantity", "-1", "plain decimal"),
         (TableKind.ENTERPRISES, "code", "33", "10-character"),
+        (TableKind.GUARANTEES, "assure_code", "33", "10-character"),
+        (TableKind.GUARANTEES, "left", "-1", "plain decimal"),
     ],
 )
 def test_a_faulty_cell_names_its_column(
@@ -87,6 +91,21 @@ def test_rows_made_in_code_are_checked_too() -> None:
         StockItem("", "R1", "3304990039", "142", Decimal(1)).check()
     with pytest.raises(InvalidValue):
         Registration("3301960P01", "").check()
+
+
+def test_a_guarantee_is_that_of_the_office_else_of_all_until_its_last_day() -> None:
+    day = date(2026, 5, 1)
+    rows: list[TableRow] = [
+        Guarantee("3301960P01", Decimal(100)),
+        Guarantee("3301960P01", Decimal(7), "2991", valid_to=day),
+    ]
+    tables = gather([(info(TableKind.GUARANTEES), rows)])
+    assert tables.guarantee_left("3301960P01", "2991", day) == 7
+    assert tables.guarantee_left("3301960P01", "2991", date(2026, 5, 2)) == 100
+    assert tables.guarantee_left("3301960P01", "5100", day) == 100
+    assert tables.guarantee_left("3301960P02", "2991", day) is None
+    with pytest.raises(InvalidValue):
+        Guarantee("3301960P01", Decimal(-1)).check()
 
 
 def test_a_tariff_number_is_found_by_ten_digits_or_eight() -> None:

@@ -216,11 +216,12 @@ def enterprise_name(facts: Facts) -> Faults:
 
 def guarantee(facts: Facts) -> Faults:
     """The guarantor's security covers the tax of this order too."""
-    left = facts.around.guarantee_left
+    profile = facts.profile
+    left = facts.around.tables.guarantee_left(profile.assure_code, profile.customs_code, facts.day)
     tax = facts.order.tax.amount
     if left is None or tax <= left:
         return HOLDS
-    code = facts.profile.assure_code
+    code = profile.assure_code
     return (
         Fault(
             paths={"profile.assure_code": code, "order.tax": number(tax)},
@@ -247,8 +248,7 @@ def _rule(
         zh=zh,
         en=en,
     )
-    is_guarantee = rule_id == "REGISTRY-GUARANTEE"
-    return Rule(info, check, reads_around="guarantee_left" if is_guarantee else "tables")
+    return Rule(info, check, reads_around="tables")
 
 
 _LIST: Final = "positive list of cross-border e-commerce retail imports, of the year"
