@@ -60,6 +60,7 @@ class Alarm(StrEnum):
     RELEASED_WHILE_CANCELLING = "released_while_cancelling"
     RETURN_APPLY_ENDS = "return_apply_ends"
     RETURN_GOODS_MISSING = "return_goods_missing"
+    RETURN_STOPPED = "return_stopped"
     SIGNATURE_REFUSED = "signature_refused"
     WAYBILL_UNCONFIRMED = "waybill_unconfirmed"
 

@@ -82,11 +82,18 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
     return ReceiptDecision((*events, *_follow_up(state, declaration, events)))
 
 
-def _refused_list(declaration: DeclarationState, events: list[Event]) -> list[Event]:
-    """A list that customs refused moves no case by itself, so a person is told."""
-    if not declaration.kind.is_list or events[0].payload.get("stage") != _S.REJECTED.value:
-        return []
-    return [_alarm(declaration, Alarm.LIST_REFUSED)]
+def _told_beside(declaration: DeclarationState, events: list[Event]) -> list[Event]:
+    """What moves no case by itself and did not go well, so that a person is told."""
+    kind, stage = declaration.kind, events[0].payload.get("stage")
+    if (kind.is_list or kind in _REPORTS) and stage == _S.REJECTED.value:
+        return [_alarm(declaration, Alarm.LIST_REFUSED)]
+    if kind.is_return and stage in _STOPPED:
+        return [_alarm(declaration, Alarm.RETURN_STOPPED)]
+    return []
+
+
+_REPORTS: Final = frozenset({DeclarationKind.RETURN_TALLY, DeclarationKind.WAYBILL_STATUS})
+_STOPPED: Final = frozenset({_S.REJECTED.value, _S.DETAINED.value, _S.SUSPENDED.value})
 
 
 def _unwanted_release(
@@ -456,10 +463,10 @@ def _alarm(declaration: DeclarationState, alarm: Alarm) -> Event:
 
 def _follow_up(state: CaseState, declaration: DeclarationState, events: list[Event]) -> list[Event]:
     """A granted cancellation ends its inventory, unless customs released that meanwhile."""
-    if declaration.kind.is_list:
-        return _refused_list(declaration, events)
     subject = declaration.kind.cancels
-    if subject is None or events[0].payload.get("stage") != _S.APPROVED.value:
+    if subject is None:
+        return _told_beside(declaration, events)
+    if events[0].payload.get("stage") != _S.APPROVED.value:
         return []
     number = declaration.request.get("of")
     found = next(

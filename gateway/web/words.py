@@ -198,6 +198,7 @@ ALARMS: Final[dict[str, str]] = {
     "released_while_cancelling": N_("Released while a cancellation was asked for"),
     "return_apply_ends": N_("The days to declare a return end soon"),
     "return_goods_missing": N_("The goods of a return must be back soon"),
+    "return_stopped": N_("Customs refused a return, or keeps its goods"),
     "signature_refused": N_("Customs does not accept the signature; its key is set aside"),
     "waybill_unconfirmed": N_("The waybill was not confirmed in time"),
 }

@@ -60,6 +60,8 @@ async def test_each_return_and_its_tally_end_as_customs_says(tmp_path: Path) -> 
             assert (reply.standing.reason, reply.standing.files) == ("export_return_filed", True)
         for number, (ended, counted) in ENDS.items():
             filed = await until(desk, cases[number], _K.EXPORT_RETURN, ended)
+            alarms = (await desk.case(cases[number])).state.alarms
+            assert ("return_stopped" in alarms) == (ended is not _D.APPROVED)
             if counted is None:
                 with pytest.raises(InvalidValue, match="refused this return"):
                     await desk.gateway.desk.tallied(tenant, cases[number], 1, "site")
@@ -67,6 +69,8 @@ async def test_each_return_and_its_tally_end_as_customs_says(tmp_path: Path) -> 
             assert filed.status not in {None, "399"}
             await desk.gateway.desk.tallied(tenant, cases[number], 1, "site", "A-12")
             await until(desk, cases[number], _K.RETURN_TALLY, counted)
+            alarms = (await desk.case(cases[number])).state.alarms
+            assert ("list_refused" in alarms) == (counted is _D.REJECTED)
         books = desk.customs.ledger.exports
         assert books is not None
         said = {
