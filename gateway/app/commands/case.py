@@ -297,6 +297,11 @@ def _show_declarations(doc: Doc) -> None:
             for one in doc["declarations"]
         ],
     )
+    for one in doc["declarations"]:
+        if one["summary"] and one["summary"]["sum_no"]:
+            said = one["summary"]
+            text = f"  汇总 summary {said['sum_no']}: 报关单 entry {said['entry_no'] or '?'}"
+            out().print(text, markup=False)
     out().print()
     show_table(
         "报文 Messages",

@@ -1,4 +1,4 @@
-"""Exports (303, 403, 505, 603, 605) and lists of parcels (607, 711), in either edition."""
+"""Exports (303, 403, 505, 603, 605, 213, 215), lists of parcels (607, 711), summaries (701)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from adapters.customs.ceb.regime import EDITIONS
 from gateway.domain.declaration import AppType, DeclarationKind, DeclarationState
 from gateway.domain.ids import CaseId, Direction
 from gateway.domain.papers import Order, PaymentSlip, Waybill
-from gateway.domain.profile import Consigning, FilingProfile, Party, TradeMode
+from gateway.domain.profile import (
+    Consigning,
+    ExportTerms,
+    FilingProfile,
+    Party,
+    Summary,
+    TradeMode,
+)
 from gateway.ports import DeclarationInput
 from schemas.loader import LARGE, parse
 from tests.support import exports
@@ -160,3 +167,51 @@ def test_an_entry_list_is_of_its_site_operator() -> None:
     bare = make.given(K.ENTRY_LIST, owner=make.direct_profile(), waybill=parcel)
     built = REGIME.build(K.ENTRY_LIST, make.GUID, [bare])
     assert [fault.path for fault in built.faults] == ["DeliveryHead/operatorCode"]
+
+
+SITE = Party("3301960007", "监管场所")
+HOME = {"transport_no": "CK9", "voyage_no": "CK9", "bill_no": "180-H", "transport_mode": "5"}
+
+
+def home(kind: DeclarationKind, request: Any = HOME, **of_profile: Any) -> DeclarationInput:
+    consigning = Consigning((K.MASTER_LIST,), operator=SITE)
+    one = given(kind, profile=owner(consigning=consigning, **of_profile))
+    asked = {**one.declaration.request, "lines": {"1": "1"}, **request}
+    return replace(one, declaration=one.declaration._replace(request=asked))
+
+
+def test_goods_come_home_under_the_mode_of_their_export_and_are_counted() -> None:
+    zone = {"mode": TradeMode.BONDED, "area": SITE, "account_book": "T2991E1"}
+    for of_profile, mode in (({}, "9661"), (zone, "1261")):
+        asked = home(K.EXPORT_RETURN, **of_profile)
+        found = said(REGIME.build(K.EXPORT_RETURN, make.GUID, [asked]).body)
+        expected = {
+            "tradeMode": [mode], "ieFlag": ["I"], "qty": ["1"], "qty1": ["0.3"],
+            "invtNo": [NUMBERS["invt_no"]], "trafName": ["CK9"], "country": ["502"],
+            "billNo": ["180-H"],
+        }  # fmt: skip
+        assert {name: found[name] for name in expected} == expected
+    by_mail = HOME | {"bill_no": "", "transport_mode": "6", "location": "A-1"}
+    found = said(REGIME.build(K.RETURN_TALLY, make.GUID, [home(K.RETURN_TALLY, by_mail)]).body)
+    said_of_it = [found[name] for name in ("operatorCode", "billNo", "trafMode", "location")]
+    assert said_of_it == [[SITE.code], [""], ["6"], ["A-1"]]
+
+
+@pytest.mark.parametrize("kind", [K.EXPORT_RETURN, K.RETURN_TALLY])
+def test_what_an_edition_does_not_know_is_a_fault_of_the_profile(kind: DeclarationKind) -> None:
+    built = REGIME.build(kind, make.GUID, [home(kind, edition="2018")])
+    (fault,) = built.faults
+    assert (fault.path, REGIME.message_type(kind) in fault.reason) == ("profile", True)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_summary_names_inventories_and_who_declares_them(edition: str) -> None:
+    terms = ExportTerms("USA3", is_summarised=True, summary=Summary(SITE, keeps_names=False))
+    some = [given(K.SUMMARY_REQUEST, profile=owner(edition=edition, export=terms))] * 2
+    found = said(REGIME.build(K.SUMMARY_REQUEST, make.GUID, some).body)
+    names = ("declAgentCode", "summaryFlag", "itemNameFlag", "invtNo", "ebcCode")
+    assert [found[name] for name in names] == [
+        [SITE.code], ["1"], ["0"], [NUMBERS["invt_no"]] * 2, ["3301960002"],
+    ]  # fmt: skip
+    built = REGIME.build(K.SUMMARY_REQUEST, make.GUID, [given(K.SUMMARY_REQUEST)] * 2)
+    assert [fault.path for fault in built.faults] == ["SummaryApplyHead/declAgentCode"] * 2
