@@ -8,7 +8,7 @@ moved.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
@@ -257,7 +257,8 @@ class SqlConsole:
     async def approvals(self, tenant: TenantId, *, undecided: bool) -> Sequence[Approval]:
         """What needs, or needed, a second person; newest first."""
         statement = (
-            select(approval)
+            select(approval, case_.c.order_no)
+            .outerjoin(case_, case_.c.case_id == approval.c.case_id)
             .where(approval.c.tenant == tenant)
             .order_by(approval.c.asked_at.desc(), approval.c.approval_id)
             .limit(200)
@@ -265,7 +266,7 @@ class SqlConsole:
         if undecided:
             statement = statement.where(approval.c.decided_at.is_(None))
         rows = await self._read(lambda on: list(on.execute(statement)))
-        return [approval_of(row) for row in rows]
+        return [replace(approval_of(row), order_no=row.order_no or "") for row in rows]
 
 
 def _newest(rows: Iterable[_Row]) -> Iterable[_Row]:

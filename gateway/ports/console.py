@@ -135,7 +135,10 @@ class ParkedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Something that needs a second person; ``is_approved`` is None until somebody decided."""
+    """Something that needs a second person; ``is_approved`` is None until somebody decided.
+
+    ``order_no`` is filled where approvals are listed.
+    """
 
     approval_id: str
     tenant: TenantId
@@ -148,6 +151,7 @@ class Approval:
     decided_by: str | None = None
     decided_at: int | None = None
     is_approved: bool | None = None
+    order_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)

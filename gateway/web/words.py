@@ -289,6 +289,30 @@ REPAIR_REASONS: Final[dict[str, str]] = {
     "nothing_changes": N_("The paper says this already."),
     "internal": N_("It could not be stored; try again."),
 }
+ADAPTER_KINDS: Final[dict[str, str]] = {
+    "customs": N_("Customs"),
+    "marketplace": N_("Marketplace"),
+    "payment company": N_("Payment company"),
+    "carrier": N_("Carrier"),
+}
+LIMITS: Final[dict[str, str]] = {
+    "requests_per_minute": N_("Requests a minute:"),
+    "page_size": N_("Papers a page:"),
+    "answer_bytes": N_("Most bytes of an answer:"),
+}
+CHANNEL_KINDS: Final[dict[str, str]] = {
+    "dxp-folder": N_("DXP folders"),
+    "amqp": N_("Message broker (AMQP)"),
+    "http": N_("HTTP relay"),
+}
+PARTS: Final[dict[str, str]] = {
+    "keys": N_("Signing keys"),
+    "store": N_("Database"),
+}
+ACKS: Final[dict[str, str]] = {
+    "accepted": N_("Accepted"),
+    "refused": N_("Refused"),
+}
 ACTORS: Final[dict[str, str]] = {
     "customs": N_("Customs"),
     "source": N_("The source of the paper"),

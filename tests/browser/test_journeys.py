@@ -170,6 +170,7 @@ def test_an_unanswered_declaration_is_looked_up_by_one_and_confirmed_by_another(
     second = person(browser, served, "supervisor")
     second.press("g", "p")
     second.arrive("/approvals")
+    expect(second.page.get_by_role("link", name="SIM-", exact=False).first).to_be_visible()
     second.tab_to("Approve")
     second.press("Enter")
     second.arrive("/approvals**")

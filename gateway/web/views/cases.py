@@ -214,7 +214,7 @@ class Cases:
                         "raw": fact.raw_id,
                         "offset": fact.offset,
                         "length": fact.length,
-                        "received_at": fact.received_at,
+                        "received_at": to_micros(fact.received_at),
                         "filed_by": fact.filed_by,
                         "differs": bool(fact.filed_by) and fact.paper != revision.paper,
                     }

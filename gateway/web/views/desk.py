@@ -187,12 +187,12 @@ class Desk:
             "open": [one for one in found if one.decided_at is None],
             "decided": [one for one in found if one.decided_at is not None],
         }
-        columns = (N_("What"), N_("Case id"), N_("Asked by"), N_("Decided by"), N_("Reason"))
+        columns = (N_("What"), N_("Order number"), N_("Asked by"), N_("Decided by"), N_("Reason"))
         grid = Grid(
             "approvals",
             columns,
             [
-                (one.action, one.case_id, one.asked_by, one.decided_by or "", one.reason)
+                (one.action, one.order_no, one.asked_by, one.decided_by or "", one.reason)
                 for one in found
             ],
         )

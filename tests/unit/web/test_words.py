@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from adapters.base import Limits
+from gateway.app.config import BrokerSection, FolderSection, RelaySection
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import Alarm, EventKind
@@ -78,6 +81,13 @@ def test_chinese_is_not_english() -> None:
 )
 def test_every_value_has_its_word(table: dict[str, Any], values: type[StrEnum]) -> None:
     assert {value.value for value in values} <= set(table)
+
+
+def test_channels_and_the_limits_of_adapters_have_their_words() -> None:
+    sections = (FolderSection, BrokerSection, RelaySection)
+    kinds = [get_type_hints(one)["kind"] for one in sections]
+    assert {name for kind in kinds for name in get_args(kind)} == set(words.CHANNEL_KINDS)
+    assert {one.name for one in fields(Limits)} == set(words.LIMITS)
 
 
 @pytest.mark.parametrize(
