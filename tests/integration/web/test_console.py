@@ -20,9 +20,11 @@ from gateway.app.config import ConsoleSection
 from gateway.app.container import Gateway
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT
+from gateway.flow.incoming import Incoming
 from gateway.ports import CaseFilter
 from gateway.ports.people import LogFilter
 from tests.integration.test_links import incoming
+from tests.support import exports
 from tests.support.console import PASSWORD, Served, serving
 from tests.tools import require_tool
 
@@ -428,3 +430,26 @@ async def test_only_operators_pull_and_only_sources_that_are_theirs(house: House
     assert (wrong.status, "Write a day as" in wrong.text) == (422, True)
     await me.sign_in("clerk")
     assert (await me.ask("POST", "/sources/nobody", {"_token": token[1]})).status == 403
+
+
+@pytest.mark.slow
+async def test_the_return_of_an_export_says_how_its_goods_come_home(house: House) -> None:
+    me, profile = house.visitor, exports.profile()
+    await me.sign_in("clerk")
+    await house.run(house.gateway.admin.put_profile(profile))
+    papers = [Incoming(TENANT, profile, one, "test", b"{}") for one in exports.papers("EX-WEB")]
+    (made, *_) = await house.run(house.gateway.ingest.take(papers))
+    path = f"/cases/{made.case_id}/do/return"
+    form, page = await me.form(path, reason="other", note="size", transport_no="CK9")
+    assert "Its flight or voyage number" in page.text
+    refused = await me.ask("POST", path, form)
+    assert (refused.status, refused.text.count("come back on (213)")) == (422, 4)
+    assert 'value="CK9"' in refused.text
+    # A bill is missing of what comes by mail alone; customs has not released it yet.
+    asked = await me.ask("POST", path, form | {"voyage_no": "CK9", "mode": "6", "_once": "b"})
+    assert (asked.status, "Only what customs released can be returned." in asked.text) == (
+        200,
+        True,
+    )
+    _, of_import = await me.form(f"/cases/{await house.case()}/do/return")
+    assert "voyage number" not in of_import.text
