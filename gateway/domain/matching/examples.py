@@ -91,9 +91,15 @@ def base_case(name: str = "bonded") -> ExampleCase:
     return varied(name, {})
 
 
+def base_document(name: str = "bonded") -> dict[str, Any]:
+    """A copy of the document that a base case is built from (Any: JSON)."""
+    found: dict[str, Any] = json.loads(json.dumps(_data()["bases"][name]))
+    return found
+
+
 def varied(base: str, changes: Mapping[str, Any]) -> ExampleCase:
     """A base case with some places changed, as an example changes it."""
-    doc = json.loads(json.dumps(_data()["bases"][base]))  # a copy to change
+    doc = base_document(base)
     for path, value in changes.items():
         if path == _LINES and isinstance(value, int):
             first = doc["order"]["lines"][0]
