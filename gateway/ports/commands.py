@@ -417,7 +417,8 @@ class Store(Protocol):
     async def find_listed(
         self, asked: Sequence[tuple[CaseId, DeclarationKind, str | None]]
     ) -> dict[tuple[CaseId, str], tuple[CaseId, ...]]:
-        """Who stands in lists of parcels: by a case, the kind and the list's copNo."""
+        """Who stands in lists of parcels: by a case, the kind and the list's copNo (None: its
+        newest list, found under an empty number)."""
         ...
 
     async def find_message(self, guid: str) -> MessageId | None:
