@@ -198,7 +198,7 @@ def _message_rows(case_id: CaseId, connection: Connection) -> list[tuple[Message
 
 def _receipt_rows(case_id: CaseId, connection: Connection) -> list[tuple[ReceiptId, int]]:
     """The receipt files with a record about the case, or that refused a message of it alone."""
-    kinds = (EventKind.RECEIPT_RECORDED, EventKind.DECLARATION_REFUSED)
+    kinds = (EventKind.RECEIPT_RECORDED, EventKind.COPY_RECORDED, EventKind.DECLARATION_REFUSED)
     payloads = _payloads(case_id, kinds, connection)
     rows = connection.execute(
         select(inbox.c.receipt_id, inbox.c.received_at)

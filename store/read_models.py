@@ -77,6 +77,7 @@ from store.tables import (
 )
 
 MAX_PAGE: Final = 1_000
+_OF_RECORDS: Final = (EventKind.RECEIPT_RECORDED.value, EventKind.COPY_RECORDED.value)
 _MAX_CASE_EVENTS: Final = 5_000
 _MAX_CASE_NOTICES: Final = 1_000
 _MAX_NUMBER_LENGTH: Final = 64
@@ -622,7 +623,7 @@ def _own_positions(
         )
     }
     cases = _named_cases(keys, tenant, body, connection)
-    of_tenant = (event.c.tenant == tenant) & (event.c.kind == EventKind.RECEIPT_RECORDED.value)
+    of_tenant = (event.c.tenant == tenant) & event.c.kind.in_(_OF_RECORDS)
     for text_ in _found(connection, event.c.payload, of_tenant, event.c.case_id, sorted(cases)):
         payload = orjson.loads(text_)
         if payload["receipt"] == receipt_id:

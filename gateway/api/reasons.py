@@ -92,7 +92,9 @@ _TEXTS: Final = {
         "nobody 仅适用于出口方案的收款单",
     "must be receipt when filed by us": "由我方申报时必须为 receipt",
     "must be seller or warehouse": "必须为 seller 或 warehouse",
-    "must be statement or api while gate is true": "gate 为真时必须为 statement 或 api",
+    "must be statement, api or subscription while gate is true": (
+        "gate 为真时必须为 statement、api 或 subscription"
+    ),
     "must be the registered name": "必须是登记的名称",
     'must be times of day such as "16:30"': "必须是时刻，如 \"16:30\"",
     "must have 2 to 4 characters": "必须有 2 到 4 个字符",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from gateway.domain.declaration import BillStatus, DeclarationKind, DeclarationState
+from gateway.domain.declaration import BillStatus, DeclarationKind, DeclarationState, Word
 from gateway.domain.filing import PartnerFiling
 from gateway.domain.findings import Finding
 from gateway.domain.ids import CaseId, Direction, ProfileId, TenantId
@@ -151,6 +151,16 @@ class Verdict(NamedTuple):
         return len(self.unverified)
 
 
+class AnswerCopy(NamedTuple):
+    """The newest copy (BaseSubscribe) of customs' answer to a paper that somebody else filed:
+    its neutral word and returnTime (17 digits).
+    """
+
+    paper: PaperKind
+    word: Word
+    returned_at: str
+
+
 class CaseState(NamedTuple):
     """A case, folded from its events; ``seq`` counts them. Holds no personal data."""
 
@@ -164,6 +174,7 @@ class CaseState(NamedTuple):
     filings: tuple[PartnerFiling, ...] = ()
     asked: Asked | None = None
     bills: tuple[TaxBill, ...] = ()
+    copies: tuple[AnswerCopy, ...] = ()
 
     @property
     def billed_tax(self) -> Decimal | None:
@@ -188,6 +199,10 @@ class CaseState(NamedTuple):
     def filing(self, kind: PaperKind) -> PartnerFiling | None:
         """A partner's filing of one paper, None when none was asked for."""
         return next((one for one in self.filings if one.kind is kind), None)
+
+    def answer_copy(self, kind: PaperKind) -> AnswerCopy | None:
+        """The newest subscribed copy about one paper, None when none came."""
+        return next((one for one in self.copies if one.paper is kind), None)
 
     def paper(self, kind: PaperKind) -> PaperStamp | None:
         """The newest revision of one paper, None when it never came."""

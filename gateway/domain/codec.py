@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from gateway.domain.case import (
+    AnswerCopy,
     Asked,
     CaseState,
     Hold,
@@ -33,6 +34,7 @@ from gateway.domain.declaration import (
     DeclarationStage,
     DeclarationState,
     Pinned,
+    Word,
 )
 from gateway.domain.errors import InvalidValue
 from gateway.domain.filing import FilingStage, PartnerFiling
@@ -412,6 +414,8 @@ def state_to_doc(state: CaseState) -> dict[str, Any]:
         doc["asked"] = [wish.value, by, reason, dict(after)]
     if state.bills:
         doc["bills"] = [[bill.bill_no, bill.status.value, *bill[2:]] for bill in state.bills]
+    if state.copies:
+        doc["copies"] = [[one.paper.value, one.word.value, one.returned_at] for one in state.copies]
     return doc
 
 
@@ -438,6 +442,10 @@ def state_from_doc(doc: Mapping[str, Any]) -> CaseState:
         bills=tuple(
             TaxBill(number, BillStatus(status), *rest)
             for number, status, *rest in doc.get("bills", ())
+        ),
+        copies=tuple(
+            AnswerCopy(PaperKind(paper), Word(word), returned_at)
+            for paper, word, returned_at in doc.get("copies", ())
         ),
     )
 

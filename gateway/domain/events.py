@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     RECEIPT_RECORDED = "receipt_recorded"
     RETURN_ARRIVED = "return_arrived"
     TAX_BILLED = "tax_billed"
+    COPY_RECORDED = "copy_recorded"
     SUMMARY_RECORDED = "summary_recorded"
     CASE_ASKED = "case_asked"
     CASE_HELD = "case_held"

@@ -32,6 +32,7 @@ class Source(StrEnum):
     MESSAGE_REFUSED = "message_refused"
     STATEMENT = "statement"
     API = "api"
+    COPY = "copy"
     OWN_RECORD = "own_record"
 
 
@@ -63,10 +64,15 @@ def bases(state: CaseState, events: Iterable[Event], profile: FilingProfile | No
     """What every declaration of a case rests on, in order; then the papers that others file."""
     applied: dict[_Key, Mapping[str, Any]] = {}
     cancelled: dict[_Key, _Key] = {}
+    copies: dict[PaperKind, Mapping[str, Any]] = {}
     for event in events:
         payload = event.payload
         if event.kind is EventKind.RECEIPT_RECORDED and payload["effect"] == "applied":
             applied[payload["kind"], payload["version"]] = payload
+        elif event.kind is EventKind.COPY_RECORDED:
+            known = copies.get(paper := PaperKind(payload["paper"]))
+            if known is None or known["returned_at"] <= payload["returned_at"]:
+                copies[paper] = payload
         elif event.kind is EventKind.DECLARATION_CANCELLED and "by" in payload:
             request = _request_of(payload["kind"]), payload["by"]
             cancelled[payload["kind"], payload["version"]] = request
@@ -74,7 +80,7 @@ def bases(state: CaseState, events: Iterable[Event], profile: FilingProfile | No
         _of_declaration(one, applied.get(cancelled.get((one.kind, one.version), _key(one))))
         for one in state.declarations
     ]
-    return found + ([] if profile is None else _of_others(state, profile))
+    return found + ([] if profile is None else _of_others(state, profile, copies))
 
 
 def _key(one: DeclarationState) -> _Key:
@@ -104,12 +110,33 @@ def _of_declaration(one: DeclarationState, receipt: Mapping[str, Any] | None) ->
     )
 
 
-def _of_others(state: CaseState, profile: FilingProfile) -> list[Basis]:
+def _of_copy(revision: int, copy: Mapping[str, Any]) -> Basis:
+    return Basis(
+        copy["paper"],
+        revision,
+        copy["word"],
+        EvidenceClass.SUBSCRIBED_COPY,
+        Source.COPY,
+        copy["receipt"],
+        copy["position"],
+        copy["guid"],
+        copy["status"],
+        copy["returned_at"],
+    )
+
+
+def _of_others(
+    state: CaseState, profile: FilingProfile, copies: Mapping[PaperKind, Mapping[str, Any]]
+) -> list[Basis]:
     """Papers that somebody else files, where they are known to stand."""
-    found = []
+    found: list[Basis] = []
     for kind in PaperKind:
         filing, paper = profile.filing(kind), state.paper(kind)
         if filing.filed_by is FiledBy.US or paper is None:
+            continue
+        if filing.confirmed_by is ConfirmedBy.SUBSCRIPTION:
+            if kind in copies:
+                found.append(_of_copy(paper.revision, copies[kind]))
             continue
         filed = state.filing(kind)
         is_filed = filed is not None and filed.stage is FilingStage.FILED

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.domain.case import (
+    AnswerCopy,
     Asked,
     CaseStage,
     CaseState,
@@ -465,6 +466,15 @@ def _fold_billed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     return {"bills": tuple(made if bill is known else bill for bill in state.bills)}
 
 
+def _fold_copy(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
+    """The newest copy about a paper counts."""
+    made = AnswerCopy(PaperKind(payload["paper"]), Word(payload["word"]), payload["returned_at"])
+    known = state.answer_copy(made.paper)
+    if known is not None and known.returned_at > made.returned_at:
+        return {}
+    return {"copies": (*(one for one in state.copies if one.paper is not made.paper), made)}
+
+
 def _fold_summary(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     """Which general declaration an inventory went into: the newest word, numbers stay known."""
     found = _of(state, {"kind": DeclarationKind.SUMMARY_REQUEST, **payload})
@@ -534,6 +544,7 @@ _FOLDS: Final[Mapping[EventKind, Callable[[CaseState, Mapping[str, Any]], _Field
     EventKind.RECEIPT_RECORDED: _fold_receipt,
     EventKind.RETURN_ARRIVED: _fold_arrived,
     EventKind.TAX_BILLED: _fold_billed,
+    EventKind.COPY_RECORDED: _fold_copy,
     EventKind.SUMMARY_RECORDED: _fold_summary,
     EventKind.CASE_ASKED: _fold_asked,
     EventKind.CASE_HELD: _fold_held,

@@ -12,6 +12,7 @@ from gateway.domain.declaration import (
     DeclarationKind,
     DeclarationStage,
     DeclarationState,
+    Word,
 )
 from gateway.domain.errors import InvalidValue
 from gateway.domain.events import Event, EventKind
@@ -266,9 +267,6 @@ def to_refile(state: CaseState) -> dict[str, int]:
     return wanted
 
 
-_FILED_BY_OTHERS: Final = (PaperKind.PAYMENT, PaperKind.WAYBILL)
-
-
 def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKind, AppType]]:
     """What may be planned now: the papers that we file, in any order; then the inventory."""
     course = _course(profile)
@@ -293,7 +291,7 @@ def _next(state: CaseState, profile: FilingProfile) -> list[tuple[DeclarationKin
         or is_awaited
         or any(
             _holds_back(state, profile, paper)
-            for paper in _FILED_BY_OTHERS
+            for paper in PaperKind
             if profile.filing(paper).filed_by is not FiledBy.US
         )
     ):
@@ -416,7 +414,10 @@ def _is_confirmed(state: CaseState, filing: PaperFiling, paper: PaperKind) -> bo
     if filing.filed_by is FiledBy.US:
         filed = filed_paper(state, paper)
         return filed is not None and filed.stage is _S.STORED
-    if paper not in _FILED_BY_OTHERS:
+    if filing.confirmed_by is ConfirmedBy.SUBSCRIPTION:
+        copy = state.answer_copy(paper)
+        return copy is not None and copy.word is Word.STORED
+    if paper is PaperKind.ORDER:
         return True
     if filing.confirmed_by is ConfirmedBy.STATEMENT:
         return state.paper(paper) is not None

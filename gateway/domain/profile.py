@@ -462,12 +462,10 @@ class FilingProfile:
                 continue
             if filing.filed_by is FiledBy.US:
                 self._check_right_to_file(kind, filing)
-            elif filing.gate and filing.confirmed_by not in (
-                ConfirmedBy.STATEMENT,
-                ConfirmedBy.API,
-            ):
+            elif filing.gate and filing.confirmed_by is ConfirmedBy.RECEIPT:
                 raise InvalidValue(
-                    f"filings.{kind}.confirmed_by", "must be statement or api while gate is true"
+                    f"filings.{kind}.confirmed_by",
+                    "must be statement, api or subscription while gate is true",
                 )
 
 

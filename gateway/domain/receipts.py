@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gateway.domain.case import CaseState
 from gateway.domain.codec import finding_to_doc
+from gateway.domain.course import PAPER_OF
 from gateway.domain.declaration import (
     BillFact,
     CustomsFact,
@@ -24,6 +25,8 @@ from gateway.domain.declaration import (
 from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.lifecycle import DECLARATION, ENDED, LEVEL, REQUESTS
+from gateway.domain.papers import PaperKind
+from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile
 
 _S: Final = DeclarationStage
 
@@ -487,6 +490,46 @@ def _stop(declaration: DeclarationState, alarm: Alarm) -> list[Event]:
     ]
 
 
+# --- subscribed copies -----------------------------------------------------------------------
+
+
+def subscribed_paper(fact: CustomsFact, profile: FilingProfile) -> PaperKind | None:
+    """The paper that a record may confirm as a subscribed copy: somebody else files it, and the
+    profile asks for the copy (class B, DOMAIN 7). None for any other record.
+    """
+    paper = PAPER_OF.get(fact.kind) if isinstance(fact, ReceiptFact) else None
+    if paper is None:
+        return None
+    filing = profile.filing(paper)
+    is_asked = filing.confirmed_by is ConfirmedBy.SUBSCRIPTION
+    return paper if is_asked and filing.filed_by is FiledBy.OTHER else None
+
+
+def copy_events(
+    state: CaseState, paper: PaperKind, fact: ReceiptFact, now_us: int
+) -> ReceiptDecision:
+    """A copy of customs' answer to somebody else: recorded with the file it stands in, which is
+    kept byte for byte. One that contradicts the case, or comes from the future, is parked; one
+    that was seen, or is older, changes nothing.
+    """
+    if state.paper(paper) is None:
+        return ReceiptDecision(parked="nothing_sent")
+    reason = _odd_fact(fact, now_us)
+    if reason is not None:
+        return ReceiptDecision(parked=reason)
+    known = state.answer_copy(paper)
+    if known is not None and fact.returned_at <= known.returned_at:
+        return ReceiptDecision()
+    payload = _of_fact(fact) | {
+        "paper": paper.value,
+        "status": fact.status,
+        "word": fact.word.value,
+    }
+    if fact.codes:
+        payload["codes"] = list(fact.codes)
+    return ReceiptDecision((Event(EventKind.COPY_RECORDED, payload),))
+
+
 # --- tax bills and summaries -----------------------------------------------------------------
 
 
@@ -549,14 +592,14 @@ def _summary_events(state: CaseState, fact: SummaryFact, now_us: int) -> Receipt
     return ReceiptDecision((Event(EventKind.SUMMARY_RECORDED, payload),))
 
 
-def _odd_fact(fact: BillFact | SummaryFact, now_us: int) -> str | None:
+def _odd_fact(fact: CustomsFact, now_us: int) -> str | None:
     for name, value in fact.checks.items():
         if value is not None:
             return f"{name}_differs"
     return "returned_in_the_future" if fact.returned_at_us > now_us + FUTURE_TOLERANCE_US else None
 
 
-def _of_fact(fact: BillFact | SummaryFact) -> dict[str, Any]:
+def _of_fact(fact: CustomsFact) -> dict[str, Any]:
     payload: dict[str, Any] = {
         "returned_at": fact.returned_at,
         "receipt": fact.receipt_id,

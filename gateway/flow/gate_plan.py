@@ -4,6 +4,7 @@ The timer begins when everything agrees and only a confirmation is missing. For 
 ourselves it begins with the first overdue answer, so that the many that are answered need none.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.domain.case import CaseKey, CaseState
@@ -30,6 +31,12 @@ def gate_effect(key: CaseKey, paper: PaperKind, since: str, due_at: int) -> Effe
         tenant=key.tenant,
         ref=paper.value,
     )
+
+
+def copy_effect(key: CaseKey, paper: PaperKind, returned_at: str, now: int) -> Effect:
+    """A subscribed copy came: what waited for it goes on, in a command that has the papers."""
+    effect = gate_effect(key, paper, f"copy{returned_at}", now)
+    return replace(effect, payload={"copy": True})
 
 
 def watch_gates(

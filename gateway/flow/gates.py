@@ -47,7 +47,9 @@ async def run_gate(context: Context, effect: Effect) -> None:
 
 
 def decide_gate(facts: _GateFacts, views: Views, found: Found) -> Changes[None]:
-    """Pure: what is still not confirmed raises an alarm and does what the profile says, once."""
+    """Pure: what is still not confirmed raises an alarm and does what the profile says, once; a
+    copy that came lets the case go on.
+    """
     changes: Changes[None] = Changes(result=None)
     changes.effects_done.append(facts.effect.effect_id)
     view = views.get(facts.effect.case_id) if facts.effect.case_id else None
@@ -57,7 +59,10 @@ def decide_gate(facts: _GateFacts, views: Views, found: Found) -> Changes[None]:
     if view is None or profile is None:
         return changes
     paper = PaperKind(facts.effect.ref)
-    if paper in awaited(view.state, profile) and unconfirmed(paper) not in view.state.alarms:
+    if facts.effect.payload.get("copy"):
+        master, matcher = facts.context.master, facts.context.matcher
+        settle(view, changes, Bench(profile, master, matcher, facts.context.crash, facts.now))
+    elif paper in awaited(view.state, profile) and unconfirmed(paper) not in view.state.alarms:
         _time_out(view, changes, paper, profile, facts)
     return changes
 

@@ -25,9 +25,16 @@ from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
 from gateway.domain.profile import FilingProfile
 from gateway.domain.quota import QuotaMove, QuotaStep, step_of, told_by_customs
-from gateway.domain.receipts import EARLY_TOLERANCE_US, record_events, subject
+from gateway.domain.receipts import (
+    EARLY_TOLERANCE_US,
+    copy_events,
+    record_events,
+    subject,
+    subscribed_paper,
+)
 from gateway.domain.returns import given_back
 from gateway.flow.context import Context
+from gateway.flow.gate_plan import copy_effect
 from gateway.flow.match import Bench, plan, settle
 from gateway.flow.status import alarms_call_for_stop, revoke_notice, stage_notices
 from gateway.flow.transmit import load_live, split_refused
@@ -297,7 +304,7 @@ def _apply_record(
     context, now = facts.context, facts.now
     declaration = subject(view.state, record.fact)
     if declaration is None:
-        return "nothing_sent"
+        return _apply_copy(facts, record, view, changes)
     profile = context.master.profile_version(
         view.key.profile_id, declaration.pinned.profile_version
     )
@@ -329,6 +336,26 @@ def _apply_record(
         )
         _follow(context, profile, view, decision.events, changes, now)
     return None
+
+
+def _apply_copy(
+    facts: _RecordFacts, record: ReadRecord, view: CaseView, changes: Changes[Any]
+) -> str | None:
+    """A record about a paper that we did not file: a copy that the profile asks for, or nothing."""
+    context, fact = facts.context, record.fact
+    profile = context.master.profile(view.key.tenant, view.key.profile_id)
+    paper = None if profile is None or fact is None else subscribed_paper(fact, profile)
+    if profile is None or paper is None:
+        return "nothing_sent"
+    assert isinstance(fact, ReceiptFact)
+    if facts.read.receivers and profile.dxp_id not in facts.read.receivers:
+        return "foreign_receiver"
+    checks = context.regime.checks(record, view.key, profile)
+    decision = copy_events(view.state, paper, fact._replace(checks=checks), facts.now)
+    if decision.events:
+        view.record(*decision.events)
+        changes.effects.append(copy_effect(view.key, paper, fact.returned_at, facts.now))
+    return decision.parked
 
 
 def _number_claim(record: ReadRecord) -> Lookup | None:

@@ -128,6 +128,7 @@ EVENTS: Final[dict[str, str]] = {
     "alarm_raised": N_("Alarm raised"),
     "notice_acknowledged": N_("Warehouse acknowledged"),
     "finding_resolved": N_("Finding settled"),
+    "copy_recorded": N_("Copy of customs' answer to others"),
     "filing_recorded": N_("Step of a partner's filing"),
     "bytes_downloaded": N_("Exact bytes downloaded"),
 }
