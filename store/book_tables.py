@@ -61,7 +61,8 @@ quota_entry: Final = Table(
 paper_number: Final = Table(
     "paper_number",
     metadata,
-    # Keyed HMAC of a number that papers of several cases may name (domain.relations.numbers_of).
+    # Keyed HMAC of a number that papers of several cases may name (domain.relations.numbers_of),
+    # or of a phone or address with its span of days (domain.traces).
     blob("key_hash"),
     id_column("case_id"),
     id_column("kind"),

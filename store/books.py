@@ -29,6 +29,7 @@ from gateway.domain.quota import (
     moved,
 )
 from gateway.domain.relations import numbers_of, split_number_of
+from gateway.domain.traces import traced, traces_of_late
 from gateway.flow.clockwork import local_date
 from gateway.ports import Books, CaseView, Lookup, Neighbour
 from store.catalogue import Dialect, Values
@@ -58,6 +59,14 @@ def load_books(group: Group, subjects: Sequence[Subject], *, lock: bool = True) 
         _lock_numbers(group, parts)
     if numbers:
         _load_numbers(group, numbers)
+    traces = {
+        (view.key.tenant, one)
+        for view, coming in subjects
+        for found in _traces(group, view, coming).values()
+        for one in found
+    }
+    if traces:
+        _load_traces(group, traces)
 
 
 def read_books(
@@ -88,22 +97,44 @@ def books_of(group: Group, view: CaseView, coming: Sequence[Paper]) -> Books:
         account = books.accounts.get(key)
         if account is not None:
             buyers[buyer] = (key, account)
+    seen = {
+        what: len(
+            {case for one in found for case in books.users.get((tenant, one), ())}
+            - {view.key.case_id}
+        )
+        for what, found in _traces(group, view, coming).items()
+    }
     near: dict[CaseId, None] = {}
     for number in _numbers(view, coming):
         near.update(books.users.get((tenant, number), {}))
     near.pop(view.key.case_id, None)
     if not near:
-        return Books(buyers)
+        return Books(buyers, seen=seen)
     found = (_neighbour(group, case_id) for case_id in sorted(near))
-    return Books(buyers, tuple(one for one in found if one is not None))
+    return Books(buyers, tuple(one for one in found if one is not None), seen)
 
 
-def _buyers(view: CaseView, coming: Sequence[Paper]) -> set[str]:
+def _orders(view: CaseView, coming: Sequence[Paper]) -> list[Order]:
     orders = [one for one in coming if isinstance(one, Order)]
     stored = view.papers.get(PaperKind.ORDER)
     if stored is not None and isinstance(stored.paper, Order):
         orders.append(stored.paper)
-    return {buyer for one in orders if (buyer := buyer_of(one)) is not None}
+    return orders
+
+
+def _buyers(view: CaseView, coming: Sequence[Paper]) -> set[str]:
+    return {buyer for one in _orders(view, coming) if (buyer := buyer_of(one)) is not None}
+
+
+def _traces(
+    group: Group, view: CaseView, coming: Sequence[Paper]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """What is traced of the orders of an import, each with its traces of late."""
+    if view.key.direction is not Direction.IMPORT:
+        return {}
+    day = local_date(group.now)
+    found = {pair for one in _orders(view, coming) for pair in traced(one).items()}
+    return {pair: traces_of_late(*pair, day) for pair in found}
 
 
 def _numbers(view: CaseView, coming: Sequence[Paper]) -> set[str]:
@@ -273,10 +304,19 @@ def _load_numbers(group: Group, numbers: Iterable[tuple[TenantId, str]]) -> None
     for key_hash, case_id in rows:
         users.setdefault(by_hash[bytes(key_hash)], {})[CaseId(case_id)] = None
     at_hand = {case_id for case_id, case in group.cases.items() if case.view.papers}
-    far = {one for cases in users.values() for one in cases} - at_hand
+    far = {one for number in by_hash.values() for one in users.get(number, {})} - at_hand
     far -= set(group.books.neighbours)
     if far:
         group.books.neighbours |= _load_neighbours(group, sorted(far))
+
+
+def _load_traces(group: Group, traces: Iterable[tuple[TenantId, str]]) -> None:
+    """Which cases left these traces; their papers are of no interest."""
+    by_hash = {_number_hash(group, *one): one for one in traces}
+    statement = group.tools.statements.books.load_traces
+    rows = statement.run(group.connection, [(one,) for one in sorted(by_hash)])
+    for key_hash, case_id in rows:
+        group.books.users.setdefault(by_hash[bytes(key_hash)], {})[CaseId(case_id)] = None
 
 
 def _load_neighbours(group: Group, cases: Sequence[CaseId]) -> dict[CaseId, Neighbour]:

@@ -56,6 +56,8 @@ CASE_UPDATED: Final = (
 ACCOUNT_KEY: Final = ("tenant", "buyer", "year")
 # More cases than this that name one number are not looked at.
 NEIGHBOURS: Final = 256
+# Of a phone or address no more cases are counted in a span of days: who asks wants to know of 20.
+TRACES: Final = 64
 ENTRY_COLUMNS: Final = ("case_id", *ACCOUNT_KEY, "amount", "stage", "at", "until", "returned")
 EFFECT_COLUMNS: Final = (
     "effect_id",
@@ -135,6 +137,7 @@ class BookStatements:
     put_entries: Write
     lock_numbers: str
     load_numbers: Select
+    load_traces: Select
     insert_numbers: Write
     load_cases: Select
 
@@ -276,6 +279,7 @@ def _book_statements(make: Composer) -> BookStatements:
         put_entries=make.insert(quota_entry, ENTRY_COLUMNS, or_update=("case_id",)),
         lock_numbers="SELECT pg_advisory_xact_lock(u) FROM unnest($1::bigint[]) AS u",
         load_numbers=make.first(paper_number, "key_hash", "case_id", NEIGHBOURS),
+        load_traces=make.first(paper_number, "key_hash", "case_id", TRACES),
         insert_numbers=make.insert(paper_number, number, or_nothing=True),
         load_cases=make.select(case_, ("case_id",), CASE_COLUMNS),
     )

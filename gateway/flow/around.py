@@ -24,12 +24,15 @@ from gateway.domain.relations import (
     RefKind,
     Relation,
     RelationGraph,
+    numbers_of,
     relations_of_order,
     relations_of_payment,
     relations_of_waybill,
 )
 from gateway.domain.returns import tax_given_back
 from gateway.domain.tables import Tables
+from gateway.domain.traces import trace_of, traced
+from gateway.flow.clockwork import local_date
 from gateway.ports import CaseView, Changes, MasterData, NumberUse, Reserved
 
 # An inventory at these stages has not reached customs, or is over: its amount may still change.
@@ -61,17 +64,32 @@ def circumstances(
     buyer = buyer_account(view)
     filed = filed_copies(view.papers)
     billed, returned = view.state.billed_tax, tax_given_back(view.state)
-    if not (tables.infos or ties or filed) and buyer is None and billed is None:
+    shared = shared_of_late(view)
+    if not (tables.infos or ties or filed or shared) and buyer is None and billed is None:
         return NOTHING_KNOWN
     found = Circumstances(
-        tables=tables, ties=ties, filed=filed, billed_tax=billed, returned_tax=returned
+        tables=tables,
+        ties=ties,
+        filed=filed,
+        seen_elsewhere=shared,
+        billed_tax=billed,
+        returned_tax=returned,
     )
     if buyer is None:
         return found
     account = buyer[1]
     seen = orders_of_late(account, view.key.case_id, now)
     free = standing(account, limit, now, without=view.key.case_id)
-    return replace(found, quota=free, seen_elsewhere={"buyer": seen} if seen else {})
+    return replace(found, quota=free, seen_elsewhere=shared | ({"buyer": seen} if seen else {}))
+
+
+def shared_of_late(view: CaseView) -> dict[str, int]:
+    """How many other cases of late have the order's phone or address."""
+    order = paper_of(view.papers, PaperKind.ORDER)
+    if not view.books.seen or not isinstance(order, Order):
+        return {}
+    counts = {what: view.books.seen.get((what, one), 0) for what, one in traced(order).items()}
+    return {what: count for what, count in counts.items() if count}
 
 
 def orders_of_late(account: QuotaAccount, without: CaseId, now: int) -> int:
@@ -201,6 +219,11 @@ def company_of(slip: PaymentSlip, profile: FilingProfile) -> str:
     return company.code if company is not None else slip.company_code or ""
 
 
-def uses_of(view: CaseView, numbers: Iterable[str], revision: PaperRevision) -> list[NumberUse]:
-    """The uses of numbers by a revision that was just taken in."""
-    return [NumberUse(one, view.key.case_id, revision.kind, revision.revision) for one in numbers]
+def uses_of(view: CaseView, revision: PaperRevision, now: int) -> list[NumberUse]:
+    """The uses of numbers by a revision that was just taken in, and the traces that it leaves."""
+    paper = revision.paper
+    names = list(numbers_of(paper))
+    if isinstance(paper, Order) and view.key.direction is Direction.IMPORT:
+        day = local_date(now)
+        names += [trace_of(what, value, day) for what, value in traced(paper).items()]
+    return [NumberUse(one, view.key.case_id, revision.kind, revision.revision) for one in names]

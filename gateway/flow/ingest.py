@@ -28,7 +28,7 @@ from gateway.domain.papers import (
     kind_of,
 )
 from gateway.domain.profile import FilingProfile
-from gateway.domain.relations import number_of, numbers_of, stands_beside
+from gateway.domain.relations import number_of, stands_beside
 from gateway.flow import links
 from gateway.flow.around import paper_of, uses_of
 from gateway.flow.context import Context
@@ -322,7 +322,7 @@ def _take_one(
         assert step.revision is not None
         revision = step.revision
         changes.papers.append((view.key.case_id, revision))
-        changes.numbers += uses_of(view, numbers_of(revision.paper), revision)
+        changes.numbers += uses_of(view, revision, facts.bench.now)
         _put_beside(view, current if is_beside else None, revision)
         view.papers[kind] = revision
     if taken is None and not is_copy and item.claim not in found:

@@ -21,7 +21,6 @@ from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, RawId, TenantId, effect_id
 from gateway.domain.lifecycle import case_stage, frozen_reason
 from gateway.domain.papers import PaperKind, SourceFact
-from gateway.domain.relations import numbers_of
 from gateway.domain.repair import (
     Need,
     cause_of,
@@ -580,7 +579,7 @@ def _corrected(
     changes.raws.append(RawBlob(raw_id, view.key.case_id, view.key.tenant, REPAIR, body, facts.now))
     changes.papers.append((view.key.case_id, revision))
     view.papers[kind] = revision
-    changes.numbers += uses_of(view, numbers_of(revision.paper), revision)
+    changes.numbers += uses_of(view, revision, facts.now)
     entry: dict[str, object] = {
         "kind": kind.value,
         "revision": revision.revision,

@@ -42,11 +42,13 @@ class Books:
     """What was loaded around one case.
 
     ``buyers`` maps whom an order counts for (``quota.buyer_of``) to the account that was loaded for
-    it. ``neighbours`` are the cases that name one of its numbers.
+    it. ``neighbours`` are the cases that name one of its numbers. ``seen`` counts other cases of
+    late by what they share with an order (``traces.traced``: what it is, and its normal form).
     """
 
     buyers: Mapping[str, tuple[AccountKey, QuotaAccount]] = field(default_factory=dict)
     neighbours: tuple[Neighbour, ...] = ()
+    seen: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def account(self, buyer: str | None) -> tuple[AccountKey, QuotaAccount] | None:
         """The account of a buyer; None where it is not known."""

@@ -21,11 +21,13 @@ from gateway.app.serve import running
 from gateway.domain.declaration import DeclarationKind, ReceiptFact, Word
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import CaseId, TenantId
-from gateway.domain.matching import explain
+from gateway.domain.matching import PaperMatcher, compile_pack, explain
 from gateway.domain.papers import PaperKind, copy_source
 from gateway.domain.quota import QuotaStep
 from gateway.domain.tables import Guarantee, TableInfo, TableKind
+from gateway.flow.around import circumstances
 from gateway.flow.incoming import IntakeStatus
+from gateway.flow.neighbours import Neighbours
 from gateway.flow.receipt import quota_moves
 from gateway.ports import Changes, Command, Found, Views
 from tests.integration.test_links import incoming
@@ -124,6 +126,50 @@ async def test_a_buyer_of_many_orders_of_late_is_pointed_out(tmp_path: Path) -> 
         # More than twenty others: the pack's limit.
         assert "PARTY-REPEATED" not in await rules(gateway, cases[20])
         assert "PARTY-REPEATED" in await rules(gateway, cases[21])
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(one.read_bytes() for one in folder.rglob("*") if one.is_file())
+
+
+async def test_a_phone_or_address_that_many_buyers_share_is_pointed_out(tmp_path: Path) -> None:
+    strict = compile_pack(
+        'name = "own"\nversion = 1\nextends = "import-default"\n[rules.PARTY-REPEATED]\nmost = 1\n'
+    )
+    async with working(tmp_path) as gateway:
+        told = []
+        people = [one.order for one in ORDERS[:5]]
+        phones = [" +86 138-0013 8000", "13800138000", "13800138000", "13900139000", "13900139001"]
+        places = ["A 路 1 号", "B", "a路1号", "A路 1号", "D"]
+        for person, phone, place in zip(people, phones, places, strict=True):
+            order = {
+                **person,
+                "buyer": {**person["buyer"], "phone": phone},
+                "consignee": {**person["consignee"], "address": place},
+            }
+            item = incoming(order, ORDER)
+            (result,) = await gateway.ingest.take([item])
+            assert result.case_id is not None
+            detail = await gateway.reads.case(TENANT, result.case_id)
+            assert detail is not None
+            view = detail.view()
+            looks = gateway.services.around
+            assert isinstance(looks, Neighbours)
+            view.books = await looks.books.load_books(view, ())
+            around = circumstances(view, demo_profile(), gateway.context.master, Decimal(26000), 0)
+            verdict = PaperMatcher([strict])(
+                view.papers, replace(demo_profile(), rule_pack="own"), {}, {}, 0, around
+            )
+            (
+                told.append(
+                    {p for f in verdict.findings if f.rule == "PARTY-REPEATED" for p in f.paths}
+                )
+            )
+        assert told == [set(), set(), {"order.buyer.phone"}, {"order.consignee.address"}, set()]
+    # Only keyed hashes of them are kept to be counted by.
+    kept = everything_in(tmp_path)
+    assert kept
+    assert b"13800138000" not in kept
 
 
 async def test_a_copy_that_the_platform_filed_is_held_against_the_order(tmp_path: Path) -> None:
