@@ -22,10 +22,12 @@ from rich.table import Table
 
 from adapters.sandbox.customs import Settings as CustomsSettings
 from adapters.sandbox.customs.ledger import Filing, Ledger
+from adapters.sandbox.hooks import Behaviour
+from adapters.sandbox.warehouse.server import RunningWarehouse
 from gateway.api.app import Serving
 from gateway.app.checks import check_everything
 from gateway.app.container import Gateway
-from gateway.app.demo_orders import DemoOrder, demo_orders
+from gateway.app.demo_orders import DemoOrder, demo_orders, practice_orders
 from gateway.app.demo_world import (
     PROFILE,
     TENANT,
@@ -40,12 +42,17 @@ from gateway.client import ClearanceClient
 from gateway.client.values import BatchLine
 from gateway.domain.case import CaseStage
 from gateway.domain.lifecycle import FINAL_STAGES, PERSON_STAGES
+from gateway.flow.status import RELEASE
 from gateway.ports import CaseFilter
 from store.keys import KeyRole
 from store.work import NoticeCounts, notice_counts, open_work, stage_counts
 
 _BATCH: Final = 30
 _PATIENCE_S: Final = 90.0
+# What a demo that stays up leaves to practise on.
+_SAME_CAUSE: Final = 12
+_UNANSWERED: Final = 3
+_REFUSED_NOTICES: Final = 2
 _SETTLED: Final = FINAL_STAGES | PERSON_STAGES | {CaseStage.COLLECTING}
 
 
@@ -108,9 +115,41 @@ async def _demo(folder: Path, console: Console, *, once: bool, orders: int) -> O
         outcome.seconds = time.monotonic() - started
         _show(console, outcome, serving, key.token)
         if not once:
+            await practise(gateway, world.warehouse, serving.address, key.token)
+            _show_practice(console)
             console.print("\nCtrl+C 结束 ends the demo.")
             await _until_interrupted()
     return outcome
+
+
+async def practise(gateway: Gateway, depot: RunningWarehouse, url: str, token: str) -> None:
+    """Leave work in the console: mismatches of one cause, silence of customs, notices given up.
+
+    The warehouse refuses its notices meanwhile and takes them when they are sent again.
+    """
+    depot.behave(Behaviour(refuse=frozenset({RELEASE})))
+    for problem, scenario, count in (
+        ("amount", "RELEASE", _SAME_CAUSE),
+        (None, "LOST", _UNANSWERED),
+        (None, "RELEASE", _REFUSED_NOTICES),
+    ):
+        await feed(url, token, practice_orders(PROFILE, problem, scenario, count))
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        async with gateway.store.read() as reading:
+            notices = await reading.run_sync(lambda on: notice_counts(on, TENANT))
+        if notices.parked >= _REFUSED_NOTICES:
+            break
+        await asyncio.sleep(0.2)
+    depot.behave(Behaviour())
+
+
+def _show_practice(console: Console) -> None:
+    console.print(
+        f"\n练习 to practise on: {_SAME_CAUSE} 个同因差异 mismatches of one cause, "
+        f"{_UNANSWERED} 个未应答 unanswered,\n"
+        f"{_REFUSED_NOTICES} 个已放弃的仓库通知 warehouse notices given up"
+    )
 
 
 async def _until_interrupted() -> None:

@@ -160,6 +160,22 @@ def demo_orders(
         yield _demo_order(profile, f"SIM-{scenario}-{run}{number:06d}", number, problem, random)
 
 
+_PRACTISED: Final = 500_000
+
+
+def practice_orders(
+    profile: str, problem: str | None, scenario: str, count: int
+) -> list[DemoOrder]:
+    """Orders to practise on in the console: all with one problem, or with one fate at customs."""
+    random = Random(scenario)  # noqa: S311 -- invented orders, the same each time
+    made = []
+    for at in range(count):
+        number = _PRACTISED + at
+        name = f"SIM-{scenario}-{(problem or 'P').upper()}{at:03d}"
+        made.append(_demo_order(profile, name, number, problem, random))
+    return made
+
+
 # What a seeded case waits for or suffers from; none of them is ever declared.
 _SEEDED: Final = (
     "no_payment",
