@@ -26,8 +26,8 @@ from gateway.ports import (
 class Moving:
     """Records on their way out of one message into another.
 
-    With ``regime`` they are filed again: they keep their tries and get an appTime of now, because
-    what customs has of them stands under other bytes.
+    A resend keeps the tries of its records, and their copNo. With ``regime`` they are filed anew,
+    under an appTime of now.
     """
 
     message: StoredMessage
@@ -35,6 +35,7 @@ class Moving:
     views: Views
     now: int
     regime: Regime | None = None
+    is_resend: bool = False
 
 
 def moved(
@@ -73,7 +74,7 @@ def moved(
         members,
         parent=message.message_id,
     )
-    if message.kind.is_list and moving.regime is None:
+    if message.kind.is_list and not moving.is_resend:
         changes.claims.append(list_claim(stored))
     changes.messages.append(new)
     changes.effects.append(send_effect(message_id, moving.profile.channel, moving.now))
@@ -100,10 +101,11 @@ def _moved_member(
         "version": member.declaration.version,
         "message": message_id,
     }
-    if moving.regime is not None:
+    if moving.is_resend:
         payload["is_resend"] = True
+    if moving.regime is not None:
         payload["app_time"] = risen_app_time(moving.regime, view.state, kind, moving.now)
-    elif kind.is_list:
+    elif kind.is_list and not moving.is_resend:
         # Each part of a list that is filed apart is a list of its own.
         payload["cop_no"] = list_no(moving.profile.cop_no_prefix, message_id)
     view.record(Event(EventKind.DECLARATION_MOVED, payload))

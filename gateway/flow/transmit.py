@@ -50,6 +50,7 @@ _WAITING: Final = frozenset(
     {DeclarationStage.CLAIMED, DeclarationStage.SENT, DeclarationStage.UNKNOWN}
 )
 # After 2, 4 and 8 times the wait for an answer.
+_UNSIGNED: Final = "signature refused"
 _LODGED_LOOKS: Final = 3
 _KEY_WAIT_S: Final = 30
 NOT_SENT: Final = frozenset({SendOutcome.REFUSED, SendOutcome.DECLINED})
@@ -396,7 +397,7 @@ def decide_overdue(
     silent = _record_unanswered(message, views)
     changes.effects += overdue_gates(message, facts.profile, views)
     if refused:
-        changes.result = _moved_again(facts, views, silent, "signature refused", changes)
+        changes.result = _moved_again(facts, views, silent, _UNSIGNED, changes)
         return changes
     tries = max((_tries(views, member, message.kind) for member in silent), default=0)
     if not silent or tries > facts.profile.resend_limit:
@@ -434,10 +435,15 @@ def _moved_again(
     detail: str,
     changes: Changes[Any],
 ) -> StoredMessage:
-    """The silent records of a message in a new one, which is signed anew."""
+    """The silent records of a message in a new one, which is signed anew.
+
+    Each stays as it was, its appTime too, as a resend keeps it: customs that has it knows
+    the repeat. What customs refused with its signature is filed anew.
+    """
     message = facts.message
     changes.messages_staged.append(MessageStaged(message.message_id, MessageStage.SPLIT, detail))
-    moving = Moving(message, facts.profile, views, facts.now, facts.regime)
+    regime = facts.regime if detail == _UNSIGNED else None
+    moving = Moving(message, facts.profile, views, facts.now, regime, is_resend=True)
     return moved(moving, silent, facts.ids, changes)
 
 

@@ -58,6 +58,7 @@ BODIES: Mapping[str, Any] = {
     "POST /v1/cases/{case_id}/cancel": WHY,
     "POST /v1/cases/{case_id}/return": WHY,
     "POST /v1/cases/{case_id}/returns/{number}/arrival": None,
+    "POST /v1/cases/{case_id}/returns/{number}/tally": {},
     "POST /v1/cases/{case_id}/delivery": {"at": "2026-11-01T00:00:00Z"},
     "GET /v1/messages/{message_id}": None,
     "GET /v1/receipts/{receipt_id}": None,

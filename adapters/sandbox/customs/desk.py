@@ -165,7 +165,7 @@ class Desk:
         """Take one record in: count it, refuse it or make it the filing's current version."""
         filing = self._filing(kind, paper, submission)
         filing.submissions += 1
-        if self._is_awaited_repeat(filing, submission):
+        if self._is_awaited_repeat(filing, paper, submission):
             filing.muted = False
             filing.spent = True
             self._start(filing)
@@ -376,10 +376,9 @@ class Desk:
             return parse_scenario("") if inventory is None else inventory.scenario
         return parse_scenario(paper.get("billNo" if kind.is_list else "orderNo"))
 
-    def _is_awaited_repeat(self, filing: Filing, submission: Submission) -> bool:
-        """Tell whether the same bytes came again for a record that waits for exactly that."""
-        current = filing.current
-        if current is None or not filing.live or current.digest != submission.digest:
+    def _is_awaited_repeat(self, filing: Filing, paper: Paper, submission: Submission) -> bool:
+        """Tell whether the same record came again for one that waits for exactly that."""
+        if not filing.live or not _repeats(filing, paper, submission):
             return False
         silent = filing.muted and answers_same_bytes(filing.scenario)
         return silent or filing.status == "4"
@@ -626,11 +625,24 @@ def _sums(kind: Kind, paper: Paper) -> bool:
 
 
 def _older(filing: Filing, paper: Paper, submission: Submission) -> bool:
-    """Tell whether a record is older than what is held; a repeat of the same bytes is not."""
+    """Tell whether a record is older than what is held; a repeat of the same is not."""
     current = filing.current
-    if current is None or current.digest == submission.digest:
+    if current is None or _repeats(filing, paper, submission):
         return False
     return paper.get("appTime") <= current.app_time
+
+
+def _repeats(filing: Filing, paper: Paper, submission: Submission) -> bool:
+    """Tell whether a record is the one held: in the same message, or unchanged in another."""
+    current = filing.current
+    if current is None:
+        return False
+    if current.digest == submission.digest:
+        return True
+    is_named_so = (current.guid, current.app_time, current.app_type) == (
+        paper.get("guid"), paper.get("appTime"), paper.get("appType"),
+    )  # fmt: skip
+    return is_named_so and current.content in ("", _content(paper))
 
 
 def _content(paper: Paper) -> str:

@@ -89,6 +89,8 @@ def test_what_customs_rejected_is_not_filed_again_with_its_silent_neighbour(
         changes = after_refusal(sent, views)
     (new,) = changes.messages
     assert [one.case_id for one in new.members] == ["C1"]
+    # The record stays what customs may have already, its appTime too.
+    assert new.members[0].app_time == sent.members[1].declaration.app_time
     assert changes.result.stage is MessageStage.CLAIMED
     assert changes.attempts_opened == []
     assert views[CaseId("C0")].new_events == []
