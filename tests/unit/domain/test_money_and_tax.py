@@ -208,6 +208,14 @@ def test_one_item_above_the_limit_is_taxed_in_full() -> None:
     assert only(reduced, "TAX-AMOUNT").params["share"] == "100"
 
 
+def test_a_value_of_just_the_limit_is_taxed_at_the_reduced_rate() -> None:
+    # 4995 and 5 of freight: 5000 x 0.13 x 0.7 = 455.00
+    case = single_item("4995").with_record(1, vat_rate=D("0.13"), tariff_rate=D("0.1"))
+    paid = cny("5455.00")
+    case = case.with_order(tax=cny("455.00"), discount=cny("0"), paid=paid)
+    assert case.with_payment(amount=paid).match().findings == ()
+
+
 def test_the_head_sum_says_where_the_money_went() -> None:
     finding = only(good().with_order(paid=cny("46.00")), "ORDER-HEAD-SUM")
     assert finding.ledger == (
