@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import CaseId, MessageId
 from gateway.ports import CaseFilter
 from store.checks import run_checks
+from tests.integration.customs.test_every_scenario import renumbered
 from tests.integration.test_receipt_doubts import Desk, returned
 
 STATUS = DeclarationKind.WAYBILL_STATUS
@@ -54,27 +57,32 @@ def answer(carrier: str, number: str, status: str, at: int) -> str:
     )
 
 
-async def released(gateway: Gateway, folder: Path) -> CaseId:
-    """One case that a sandbox customs released; it answers nothing after that."""
+@asynccontextmanager
+async def released(
+    gateway: Gateway, folder: Path, number: str | None = None
+) -> AsyncIterator[CaseId]:
+    """One case that a sandbox customs released; outside it answers nothing more."""
     channel = gateway.settings.channels["dxp"]
     assert isinstance(channel, FolderSection)
     authority, stop = CustomsAuthority(1, CustomsSettings.demo()), asyncio.Event()
     profile = one_firm_profile()
     orders = demo_orders(PROFILE, 20, seed=1, problems=False)
     order = next(one for one in orders if one.order_no.startswith("SIM-RELEASE-"))
+    order = order if number is None else renumbered(order, number)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(run_folder(authority, channel.send, channel.receive, stop=stop))
         await gateway.ingest.take(list(papers_of(order, profile)))
         await Desk(gateway, folder).until(CaseStage.RELEASED, 1)
+        page = await gateway.reads.cases(TENANT, CaseFilter(), None, 2)
+        yield page.items[0].key.case_id
         stop.set()
-    page = await gateway.reads.cases(TENANT, CaseFilter(), None, 2)
-    return page.items[0].key.case_id
 
 
 async def test_a_delivery_is_filed_once_and_its_answer_stored(tmp_path: Path) -> None:
     async with running(prepare(tmp_path), api=False) as (gateway, _):
         await furnish(gateway, one_firm_profile())
-        case_id = await released(gateway, tmp_path)
+        async with released(gateway, tmp_path) as case_id:
+            pass
         future = datetime.now(UTC) + timedelta(days=2)
         with pytest.raises(InvalidValue, match="future"):
             await gateway.desk.delivered(TENANT, case_id, future, "carrier")
@@ -98,6 +106,25 @@ async def test_a_delivery_is_filed_once_and_its_answer_stored(tmp_path: Path) ->
         async with gateway.store.read() as reading:
             checked = await reading.run_sync(lambda on: run_checks(on, gateway.store.keys, now))
         assert checked.violations == ()
+
+
+@pytest.mark.parametrize(
+    "number, end",
+    [
+        ("SIM-DELIVERYSENT-1", DeclarationStage.STORED),
+        ("SIM-DELIVERYREFUSE-1", DeclarationStage.REJECTED),
+    ],
+)
+async def test_the_sandbox_answers_a_delivery(
+    tmp_path: Path, number: str, end: DeclarationStage
+) -> None:
+    async with running(prepare(tmp_path), api=False) as (gateway, _):
+        await furnish(gateway, one_firm_profile())
+        async with released(gateway, tmp_path, number) as case_id:
+            await gateway.desk.delivered(TENANT, case_id, DELIVERED_AT, "carrier")
+            await state_at(gateway, case_id, end)
+        page = await gateway.reads.cases(TENANT, CaseFilter(), None, 2)
+        assert page.items[0].stage is CaseStage.RELEASED
 
 
 async def test_what_others_file_or_customs_holds_back_is_not_reported(tmp_path: Path) -> None:

@@ -40,12 +40,13 @@ from adapters.sandbox.customs.settings import Settings
 
 _TICK: Final = timedelta(milliseconds=1)
 # Too many records in a message, and no signature where one is needed. The error table has no code
-# of a payment or waybill without signature: the general one of their parameters is used.
+# of a payment, waybill or delivery without signature: the general one of their parameters is used.
 _WHOLE: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
     {
         Kind.ORDER: ("-301015", "-301020"),
         Kind.PAYMENT: ("-401013", "-401009"),
         Kind.WAYBILL: ("-504013", "-504011"),
+        Kind.DELIVERY: ("-505017", "-505011"),
         Kind.INVENTORY: ("-621030", "-621026"),
         Kind.CANCELLATION: ("-623008", "-623017"),
         Kind.RETURN: ("-625004", "-625028"),
@@ -72,6 +73,7 @@ _REPEATED: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
         Kind.ORDER: ("ebpCode", "ebcCode", "orderNo"),
         Kind.PAYMENT: ("payCode", "payTransactionId"),
         Kind.WAYBILL: ("logisticsCode", "logisticsNo"),
+        Kind.DELIVERY: ("logisticsCode", "logisticsNo", "logisticsStatus"),
         Kind.INVENTORY: ("ebpCode", "ebcCode", "customsCode", "agentCode", "copNo"),
         Kind.CANCELLATION: _REQUESTED,
         Kind.RETURN: _REQUESTED,

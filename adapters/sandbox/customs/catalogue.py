@@ -60,6 +60,7 @@ _OF_EXPORTS: Final = (
 _OF_IMPORTS: Final = frozenset(
     {ScenarioName.DETAIN, ScenarioName.FREE, ScenarioName.ABROAD, ScenarioName.TURNBACK}
     | {ScenarioName.PAYSEVERAL}
+    | {ScenarioName.DELIVERYREFUSE, ScenarioName.DELIVERYSENT, ScenarioName.DELIVERYLOST}
 )
 _EXPORT_CODES: Final[Mapping[ScenarioName, tuple[str, ...]]] = MappingProxyType(
     {

@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from adapters.sandbox.customs import after_exports, checks, codes, export_checks
+from adapters.sandbox.customs import after_exports, checks, codes, deliveries, export_checks
 from adapters.sandbox.customs.checks import Refusal, eport, rejection
 from adapters.sandbox.customs.ledger import (
     Filing,
@@ -41,6 +41,7 @@ _KEYS: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
         Kind.ORDER: ("ebpCode", "orderNo"),
         Kind.PAYMENT: ("payCode", "payTransactionId"),
         Kind.WAYBILL: ("logisticsCode", "logisticsNo"),
+        Kind.DELIVERY: ("logisticsCode", "logisticsNo"),
         Kind.INVENTORY: ("agentCode", "copNo"),
         Kind.CANCELLATION: ("agentCode", "copNo"),
         Kind.RETURN: ("agentCode", "copNo"),
@@ -65,6 +66,7 @@ _COLLISIONS: Final[Mapping[Kind, tuple[str, str, str, str]]] = MappingProxyType(
         Kind.ORDER: ("-301010", "-301009", "-301011", "-301014"),
         Kind.PAYMENT: ("-401007", "-401006", "-401008", "-401012"),
         Kind.WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
+        Kind.DELIVERY: ("-505012", "-505014", "-505014", "-505016"),
         Kind.EXPORT_ORDER: ("-301010", "-301009", "-301011", "-301014"),
         Kind.FUNDS_RECEIPT: ("-401007", "-401006", "-401008", "-401012"),
         Kind.EXPORT_WAYBILL: ("-504015", "-504014", "-504016", "-504011"),
@@ -104,6 +106,7 @@ _FOREIGN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ORDER: "-301008",
         Kind.PAYMENT: "-401009",
         Kind.WAYBILL: "-504011",
+        Kind.DELIVERY: "-505011",
         Kind.INVENTORY: "-621015",
         Kind.CANCELLATION: "-623026",
         Kind.RETURN: "-625021",
@@ -335,6 +338,7 @@ class Desk:
             Kind.ORDER: books.orders,
             Kind.PAYMENT: books.filed_payments,
             Kind.WAYBILL: books.filed_waybills,
+            Kind.DELIVERY: books.deliveries,
             Kind.INVENTORY: books.inventories,
             Kind.EXPORT_ORDER: books.orders,
             Kind.FUNDS_RECEIPT: books.filed_payments,
@@ -365,11 +369,14 @@ class Desk:
     def _scenario(self, kind: Kind, paper: Paper) -> Scenario:
         """Return the scenario of a record: by its order number, else by what it is about.
 
-        A 505 names no order and is asked by its own number, a list by its bill; a 605, a return
-        with its tally and a summary follow their inventory, a summary its first one.
+        A 505 names no order and is asked by its own number, a list by its bill, a 513 by the order
+        of its parcel; a 605, a return with its tally and a summary follow their inventory, a
+        summary its first one.
         """
         if kind is Kind.EXPORT_WAYBILL:
             return parse_scenario(paper.get("logisticsNo"))
+        if kind is Kind.DELIVERY:
+            return parse_scenario(deliveries.order_of(self._ledger, paper))
         if kind in _FOLLOWING:
             number = paper.lines[0].get("invtNo", "") if _sums(kind, paper) else paper.get("invtNo")
             inventory = self._ledger.side(kind).numbered(number)
@@ -511,6 +518,8 @@ class Desk:
             return eport(_FOREIGN[kind], "copCode")
         if kind in _PAPER_CHECKS:
             return _PAPER_CHECKS[kind](paper)
+        if kind is Kind.DELIVERY:
+            return deliveries.fault(self._ledger, paper)
         if kind.is_list:
             return self._list_fault(kind, paper)
         if kind in _REQUESTS:

@@ -140,6 +140,7 @@ class Ledger:
     orders: dict[OrderKey, Filing] = field(default_factory=dict)
     filed_payments: dict[tuple[str, str], Filing] = field(default_factory=dict)
     filed_waybills: dict[tuple[str, str], Filing] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], Filing] = field(default_factory=dict)
     inventories: dict[InventoryKey, Filing] = field(default_factory=dict)
     requests: dict[tuple[str, str, str], Filing] = field(default_factory=dict)
     by_order: dict[OrderKey, list[Filing]] = field(default_factory=dict)
@@ -206,6 +207,7 @@ class Ledger:
             "orders": [_filing(found) for found in list(self.orders.values())],
             "payments": [_filing(found) for found in list(self.filed_payments.values())],
             "waybills": [_filing(found) for found in list(self.filed_waybills.values())],
+            "deliveries": [_filing(found) for found in list(self.deliveries.values())],
             "inventories": [_filing(found) for found in list(self.inventories.values())],
             "requests": [_filing(found) for found in list(self.requests.values())],
         }

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     ORDER = "CEB311Message"
     PAYMENT = "CEB411Message"
     WAYBILL = "CEB511Message"
+    DELIVERY = "CEB513Message"
     INVENTORY = "CEB621Message"
     CANCELLATION = "CEB623Message"
     RETURN = "CEB625Message"
@@ -105,6 +106,7 @@ _EXPORTS: Final = frozenset(
 # Records without a head of their own and without lines.
 _FLAT: Final = frozenset(
     {
+        Kind.DELIVERY,
         Kind.CANCELLATION,
         Kind.FUNDS_RECEIPT,
         Kind.EXPORT_WAYBILL,
@@ -213,6 +215,7 @@ _RECORDS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ORDER: "Order",
         Kind.PAYMENT: "Payment",
         Kind.WAYBILL: "Logistics",
+        Kind.DELIVERY: "LogisticsStatus",
         Kind.INVENTORY: "Inventory",
         Kind.CANCELLATION: "InvtCancel",
         Kind.RETURN: "InvtRefund",
@@ -303,6 +306,13 @@ _SCANNED: Final[Mapping[Kind, tuple[str, tuple[str, ...]]]] = MappingProxyType(
             (
                 *("guid", "appType", "appTime", "appStatus", "orderNo"),
                 *("logisticsCode", "logisticsNo"),
+            ),
+        ),
+        Kind.DELIVERY: (
+            "LogisticsStatus",
+            (
+                *("guid", "appType", "appTime", "appStatus"),
+                *("logisticsCode", "logisticsNo", "logisticsStatus"),
             ),
         ),
         Kind.INVENTORY: (

@@ -65,6 +65,7 @@ _RETURNS: Final[Mapping[Kind, tuple[str, tuple[str, str]]]] = MappingProxyType(
 # Their fields stand in the order of the schema, and what is empty is left out.
 _LISTED: Final[Mapping[Kind, str]] = MappingProxyType(
     {
+        Kind.DELIVERY: "LogisticsStatusReturn",
         Kind.CANCELLATION: "InvtCancelReturn",
         Kind.RETURN: "InvtRefundReturn",
         Kind.EXPORT_ORDER: "OrderReturn",

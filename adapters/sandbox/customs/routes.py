@@ -61,9 +61,13 @@ _FUNDS: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
         ScenarioName.FUNDSTURNDOWN: ("2", "120", "100"),
     }
 )
+_DELIVERIES: Final[Mapping[ScenarioName, Route]] = MappingProxyType(
+    {ScenarioName.DELIVERYREFUSE: ("2", "100"), ScenarioName.DELIVERYSENT: ("2", "3", "120")}
+)
 # The routes of a kind by scenario, and the usual one.
 _BY_KIND: Final[Mapping[Kind, tuple[Mapping[ScenarioName, Route], Route]]] = MappingProxyType(
     {
+        Kind.DELIVERY: (_DELIVERIES, _ORDER),
         Kind.EXPORT_WAYBILL: (_PARCELS, _PARCEL),
         Kind.FUNDS_RECEIPT: (_FUNDS, _ORDER),
         Kind.EXPORT_RETURN: (_HOMES, _HOME),
@@ -133,12 +137,14 @@ _BY_HAND: Final = frozenset(
         ScenarioName.LISTREFUSE,
         ScenarioName.TALLYREFUSE,
         ScenarioName.SUMMARYREFUSE,
+        ScenarioName.DELIVERYREFUSE,
     }
 )
 _MUTED: Final[Mapping[Kind, frozenset[ScenarioName]]] = MappingProxyType(
     {
         Kind.ORDER: frozenset({ScenarioName.ORDERSILENT, ScenarioName.ORDERLOST}),
         Kind.INVENTORY: frozenset({ScenarioName.SILENT, ScenarioName.LOST}),
+        Kind.DELIVERY: frozenset({ScenarioName.DELIVERYLOST}),
         Kind.EXPORT_ORDER: frozenset({ScenarioName.ORDERSILENT, ScenarioName.ORDERLOST}),
         Kind.FUNDS_RECEIPT: frozenset({ScenarioName.FUNDSLOST}),
         Kind.EXPORT_WAYBILL: frozenset({ScenarioName.PARCELLOST}),

@@ -93,6 +93,9 @@ class ScenarioName(StrEnum):
     OUTAGE = "OUTAGE"
     DRIP = "DRIP"
     PAYSEVERAL = "PAYSEVERAL"
+    DELIVERYREFUSE = "DELIVERYREFUSE"
+    DELIVERYSENT = "DELIVERYSENT"
+    DELIVERYLOST = "DELIVERYLOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +401,18 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ScenarioName.PAYSEVERAL: ScenarioText(
             "支付单因一单多付被拒（-401003）",
             "payment slip refused because the order has several: -401003",
+        ),
+        ScenarioName.DELIVERYREFUSE: ScenarioText(
+            "运单状态（妥投）退单（514 = 100）",
+            "report of delivery (513) refused: 514 = 100",
+        ),
+        ScenarioName.DELIVERYSENT: ScenarioText(
+            "运单状态（妥投）发送海关成功后入库（514 = 2、3、120）",
+            "report of delivery (513) with 514 = 2, 3, 120",
+        ),
+        ScenarioName.DELIVERYLOST: ScenarioText(
+            "运单状态（妥投）永无回执",
+            "the report of delivery (513) is never answered",
         ),
     }
 )

@@ -40,11 +40,13 @@ _SHAPES = {
     "607": ("WayBill", "WayBillList"),
     "711": ("Delivery", "DeliveryList"),
     "411": ("Payment", ""),
+    "511": ("Logistics", ""),
     "213": ("InvtRefund", "InvtRefundList"),
     "701": ("SummaryApply", "SummaryApplyList"),
 }
 _FLAT = {
     "403": "Receipts", "505": "Logistics", "605": "InvtCancel", "215": "InvtRefundDetail",
+    "513": "LogisticsStatus",
 }  # fmt: skip
 
 
@@ -214,3 +216,25 @@ def payment(order_no: str, **fields: str) -> ExportDraft:
         "currency": "142", "payTime": "20261111095800",
     }  # fmt: skip
     return ExportDraft("411", {**head, **fields}, ())
+
+
+def parcel(order_no: str, **fields: str) -> ExportDraft:
+    """A 511, which files the waybill of an import."""
+    head = {
+        **STAMP, "guid": "0F0E0D0C-0000-4000-A000-000000000004", "appTime": "20261111095900",
+        "appStatus": "2", **CARRIER, "logisticsNo": "W0001", "orderNo": order_no, "freight": "0",
+        "insuredFee": "0", "currency": "142", "weight": "2.5", "packNo": "1",
+        "goodsInfo": "婴儿奶粉", "consignee": "张三",
+        "consigneeAddress": "北京市朝阳区一号路1号", "consigneeTelephone": "13800000001",
+    }  # fmt: skip
+    return ExportDraft("511", {**head, **fields}, ())
+
+
+def delivery(**fields: str) -> ExportDraft:
+    """A 513: the parcel of :func:`parcel` was signed for."""
+    head = {
+        **STAMP, "guid": "0F0E0D0C-0000-4000-A000-000000000005", "appTime": "20261114100000",
+        "appStatus": "2", **CARRIER, "logisticsNo": "W0001", "logisticsStatus": "S",
+        "logisticsTime": "20261113181500",
+    }  # fmt: skip
+    return ExportDraft("513", {**head, **fields}, ())

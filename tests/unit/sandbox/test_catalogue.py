@@ -9,7 +9,7 @@ import pytest
 from adapters.sandbox.customs import Delay, ScenarioName, Settings, Timing
 from adapters.sandbox.customs.catalogue import Listed, catalogue
 from tests.unit.sandbox import wire
-from tests.unit.sandbox.export_wire import payment
+from tests.unit.sandbox.export_wire import delivery, parcel, payment
 from tests.unit.sandbox.port import Port
 
 HOUR = 3600.0
@@ -34,7 +34,7 @@ TRACES: dict[ScenarioName, tuple[str, str, str]] = {
     ScenarioName.ORDERSILENT: ("", "2 120 800", TAKEN),
     ScenarioName.LOST: (PLAIN, "", ""),
     ScenarioName.ORDERLOST: ("", "2 120 800", TAKEN),
-    ScenarioName.DUPLICATE: ("2 120 2 120 2", "2 120 2 800 120 800 120 800", TAKEN),
+    ScenarioName.DUPLICATE: ("2 120 2 120 2", "2 120 2 800 120 800 2 120 800", TAKEN),
     ScenarioName.EARLY: (PLAIN, "2 120 800", TAKEN),
     ScenarioName.REORDER: ("120 2", "800 120 2", TAKEN),
     ScenarioName.BADRECORD: ("-1", "-1", "-1"),
@@ -74,6 +74,22 @@ TRACES: dict[ScenarioName, tuple[str, str, str]] = {
     ScenarioName.OUTAGE: (PLAIN, "2 120 800", TAKEN),
     ScenarioName.DRIP: (PLAIN, "2 120 800", TAKEN),
     ScenarioName.PAYSEVERAL: (PLAIN, "2 120 800", TAKEN),
+    ScenarioName.DELIVERYREFUSE: (PLAIN, "2 120 800", TAKEN),
+    ScenarioName.DELIVERYSENT: (PLAIN, "2 120 800", TAKEN),
+    ScenarioName.DELIVERYLOST: (PLAIN, "2 120 800", TAKEN),
+}
+
+# What the report of delivery gets; of a parcel that is not released there is nothing to report.
+DELIVERIES = {
+    ScenarioName.RELEASE: PLAIN,
+    ScenarioName.DELIVERYREFUSE: "2 100",
+    ScenarioName.DELIVERYSENT: "2 3 120",
+    ScenarioName.DELIVERYLOST: "",
+    ScenarioName.LOST: "2 120",
+    ScenarioName.PENDING: "-505014",
+    ScenarioName.REJECT: "-505014",
+    ScenarioName.REVOKE: "-505014",
+    ScenarioName.BADRECORD: "-505014",
 }
 
 # What the same order bytes get when they come again; else they are there already.
@@ -92,19 +108,22 @@ Seen = list[tuple[int, str, str]]
 
 
 def run(port: Port, one: Listed) -> list[Seen]:
-    """File an order and its inventory, each twice in the same bytes, then a payment: what came,
-    and when.
+    """File an order and its inventory, each twice in the same bytes, then a payment and, of a
+    waybill filed in between, the delivery: what came, and when.
     """
     seen: list[Seen] = []
     data = b""
-    for draft in (wire.order(one.order_no), None, wire.inventory(one.order_no), None):
+    order, inventory = wire.order(one.order_no), wire.inventory(one.order_no)
+    for draft in (order, None, parcel(one.order_no), inventory, None):
         if draft is None:
             port.resend(data)
         else:
             data = port.send(draft)
         seen.append(_collect(port))
-    port.send(payment(one.order_no))
-    return [*seen, _collect(port)]
+    for draft in (payment(one.order_no), delivery()):
+        port.send(draft)
+        seen.append(_collect(port))
+    return seen
 
 
 def _collect(port: Port) -> Seen:
@@ -165,7 +184,8 @@ def test_a_scenario_has_its_trace(one: Listed, traces: dict[str, list[Seen]]) ->
         expected = (PLAIN, f"-{one.code}", f"-{one.code}")
     elif one.name is ScenarioName.REJECT and one.code.startswith("301"):
         expected = (f"-{one.code}", "2 100", "2 100")
-    order, order_again, *inventory, slip = map(short, traces[one.order_no])
+    order, order_again, _, *inventory, slip, delivered = map(short, traces[one.order_no])
+    assert delivered == DELIVERIES.get(one.name, delivered)
     assert (slip == "-401003") == (one.name is ScenarioName.PAYSEVERAL)
     assert (order, *inventory) == expected
     again = AGAIN.get(one.name, STORED)
