@@ -14,10 +14,12 @@ from gateway.domain.circumstances import Circumstances
 from gateway.domain.codec import to_micros, verdict_from_doc, verdict_to_doc
 from gateway.domain.errors import InvalidValue
 from gateway.domain.findings import Finding, FixKind, Severity
+from gateway.domain.ids import Direction
 from gateway.domain.matching import (
     Group,
     Outcome,
     PaperMatcher,
+    builtin_text,
     catalogue,
     compile_pack,
     explain,
@@ -29,7 +31,7 @@ from gateway.domain.matching.catalogue import RULES
 from gateway.domain.matching.facts import Facts
 from gateway.domain.matching.rule import Faults
 from gateway.domain.papers import Basis, IdentityCheck, Masked, PaperKind
-from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling
+from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling, TradeMode
 from tests.unit.domain.examples import BAD, GOOD
 from tests.unit.domain.papers import (
     DEFAULT,
@@ -325,6 +327,25 @@ def test_what_the_waybill_does_not_say_is_unverifiable(name: str, rule: str) -> 
     finding = only(good().with_waybill(**{name: None}))
     assert (finding.rule, finding.state) == (rule, "unverifiable")
     assert explain(finding, "en").startswith(find_rule(rule).en.title)  # type: ignore[union-attr]
+
+
+def test_a_value_that_is_empty_is_not_proposed() -> None:
+    nameless = good().with_order(order_no="", waybill_no="WB-OTHER").match().findings
+    assert {"PAYMENT-ORDER-NO", "WAYBILL-ORDER-NO"} <= {one.rule for one in nameless}
+    assert "" not in [fix.value for one in nameless for fix in one.fixes]
+    assert all(value for one in nameless for value in one.params.values())
+
+
+@pytest.mark.parametrize("mode, is_asked", [("9710", False), ("9810", False), ("1210", True)])
+def test_only_goods_of_a_zone_stand_in_an_account_book(mode: str, is_asked: bool) -> None:
+    pack = compile_pack(builtin_text("export-default"))
+    case = (
+        good()
+        .with_record(1, item_record_no=None)
+        .with_profile(direction=Direction.EXPORT, mode=TradeMode(mode), rule_pack="export-default")
+    )
+    found = rules_of(case.match(PaperMatcher([pack])))
+    assert ("INVENTORY-BONDED-GOODS" in found) is is_asked
 
 
 def test_the_payer_is_verified_by_whoever_can() -> None:

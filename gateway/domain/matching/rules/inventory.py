@@ -69,7 +69,7 @@ def bonded_profile(facts: Facts) -> Faults:
 
 def bonded_goods(facts: Facts) -> Faults:
     """In a bonded mode each goods record has its number in the account book."""
-    if facts.view.is_direct:
+    if not facts.profile.mode.is_bonded:
         return HOLDS
     found = []
     for line in facts.lines:

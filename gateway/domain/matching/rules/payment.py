@@ -85,8 +85,8 @@ def order_no(facts: Facts) -> Faults:
     return (
         Fault(
             paths={"order.order_no": declared, "payment.order_no": named},
-            params={"declared": declared, "named": named},
-            fixes=(fact_fix("payment.order_no", Owner.PAYMENT_COMPANY, declared),),
+            params={"declared": declared or "-", "named": named},
+            fixes=(fact_fix("payment.order_no", Owner.PAYMENT_COMPANY, declared or None),),
         ),
     )
 

@@ -43,8 +43,8 @@ def order_no(facts: Facts) -> Faults:
     return (
         Fault(
             paths={"order.order_no": declared, "waybill.order_no": named},
-            params={"declared": declared, "named": named},
-            fixes=(fact_fix("waybill.order_no", Owner.CARRIER, declared),),
+            params={"declared": declared or "-", "named": named},
+            fixes=(fact_fix("waybill.order_no", Owner.CARRIER, declared or None),),
         ),
     )
 
