@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, FromClause, Row, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, exists, func, select, text
 
 from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.codec import state_from_doc
@@ -14,21 +14,25 @@ from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.lifecycle import FINAL_STAGES
 from gateway.flow.return_watch import RETURNS
-from gateway.ports import EffectKind
+from gateway.ports import EffectKind, MessageStage
 from store.read_models import IS_OPEN
-from store.tables import OutboxStage, case_, event, outbox
+from store.tables import OutboxStage, case_, declaration, event, message, outbox
 
 MOST_EVENTS: Final = 200_000
 _MOST_DAYS: Final = 200
 _MOST_CASES: Final = 20_000
 _S: Final = CaseStage
-TO_SEND: Final = frozenset({_S.MATCHED, _S.READY, _S.DECLARING})
-AT_CUSTOMS: Final = frozenset(
-    {
-        _S.WAITING_FILINGS, _S.SENT, _S.LODGED, _S.ACCEPTED, _S.IN_REVIEW, _S.APPROVED,
-        _S.INSPECTION, _S.SUSPENDED, _S.CANCELLING,
-    }
-)  # fmt: skip
+_TO_SEND: Final = tuple(one.value for one in (_S.MATCHED, _S.READY, _S.DECLARING))
+_AT_CUSTOMS: Final = tuple(
+    one.value
+    for one in (
+        *(_S.WAITING_FILINGS, _S.SENT, _S.LODGED, _S.ACCEPTED, _S.IN_REVIEW, _S.APPROVED),
+        *(_S.INSPECTION, _S.SUSPENDED, _S.CANCELLING),
+    )
+)
+_UNSENT: Final = tuple(
+    one.value for one in (MessageStage.CLAIMED, MessageStage.SIGNED, MessageStage.NOT_HANDED_OVER)
+)
 
 # Any: a row holds whatever its columns hold.
 _Row = Row[*tuple[Any, ...]]
@@ -114,7 +118,7 @@ def waiting(connection: Connection, tenant: TenantId) -> list[Waiting]:
         .where(
             case_.c.tenant == tenant,
             IS_OPEN,
-            case_.c.stage.in_(sorted(one.value for one in AT_CUSTOMS)),
+            case_.c.stage.in_(_AT_CUSTOMS),
         )
         .order_by(case_.c.created_at, case_.c.case_id)
         .limit(_MOST_CASES)
@@ -131,14 +135,48 @@ def waiting(connection: Connection, tenant: TenantId) -> list[Waiting]:
     ]
 
 
-def open_counts(connection: Connection, tenant: TenantId) -> dict[tuple[str, CaseStage], int]:
-    """Open cases by profile and stage, the held ones left out: nobody works on those."""
+class Queues(NamedTuple):
+    """Open cases by profile: what is still to be sent, and what waits for customs."""
+
+    to_send: dict[str, int]
+    at_customs: dict[str, int]
+
+
+def queues(connection: Connection, tenant: TenantId, now: int) -> Queues:
+    """How many cases stand in each queue, the held ones left out: nobody works on those.
+
+    A case of which a paper is due and not sent waits for us, whatever else of it is at customs.
+    """
     rows = connection.execute(
-        select(case_.c.profile_id, case_.c.stage, func.count())
-        .where(case_.c.tenant == tenant, IS_OPEN, case_.c.is_held.is_(False))
-        .group_by(case_.c.profile_id, case_.c.stage)
+        select(case_.c.profile_id, case_.c.stage.in_(_AT_CUSTOMS) & ~_is_unsent(now), func.count())
+        .where(
+            case_.c.tenant == tenant,
+            IS_OPEN,
+            case_.c.is_held.is_(False),
+            case_.c.stage.in_([*_TO_SEND, *_AT_CUSTOMS]),
+        )
+        .group_by(text("1"), text("2"))
     )
-    return {(row[0], CaseStage(row[1])): row[2] for row in rows}
+    found = Queues({}, {})
+    for profile_id, is_at_customs, count in rows:
+        (found.at_customs if is_at_customs else found.to_send)[profile_id] = count
+    return found
+
+
+def _is_unsent(now: int) -> ColumnElement[bool]:
+    """Whether a declaration of a case is due, or stands in a message that is not handed over."""
+    planned = exists().where(
+        outbox.c.case_id == case_.c.case_id,
+        outbox.c.stage == OutboxStage.OPEN.value,
+        outbox.c.kind == EffectKind.DECLARE.value,
+        outbox.c.due_at <= now,
+    )
+    taken = exists().where(
+        declaration.c.case_id == case_.c.case_id,
+        message.c.message_id == declaration.c.message_id,
+        message.c.stage.in_(_UNSENT),
+    )
+    return planned | taken
 
 
 class Moved(NamedTuple):

@@ -90,7 +90,7 @@ async def _gathered(
     async with reader.access.read() as reading:
         answered = await reading.run_sync(lambda on: facts.answers(on, owner, now - days * _DAY_US))
         waiting = await reading.run_sync(lambda on: facts.waiting(on, owner))
-        counts = await reading.run_sync(lambda on: facts.open_counts(on, owner))
+        queues = await reading.run_sync(lambda on: facts.queues(on, owner, now))
         moved = await reading.run_sync(lambda on: facts.moved_counts(on, owner, now - _RATE_US))
         returns = await reading.run_sync(lambda on: facts.return_dates(on, owner))
     times = stage_times(
@@ -113,8 +113,8 @@ async def _gathered(
     return _Report(
         now,
         times,
-        _backlogs(profiles, counts, moved.sent, facts.TO_SEND, now - moved.since),
-        _backlogs(profiles, counts, moved.final, facts.AT_CUSTOMS, now - moved.since),
+        _backlogs(profiles, queues.to_send, moved.sent, now - moved.since),
+        _backlogs(profiles, queues.at_customs, moved.final, now - moved.since),
         stuck,
         returns,
     )
@@ -141,17 +141,15 @@ def _found(case: facts.Waiting, profile: FilingProfile, stuck: Stuck, message_ty
 
 def _backlogs(
     profiles: dict[Any, FilingProfile],
-    counts: dict[tuple[str, Any], int],
+    counts: dict[str, int],
     moved: dict[str, int],
-    stages: frozenset[Any],
     window_us: int,
 ) -> dict[str, Backlog]:
-    """The queue before some stages by port, and how fast it moved in the window until now."""
+    """A queue by port, and how fast it moved in the window until now."""
     waiting: dict[str, int] = {}
     done: dict[str, int] = {}
     for profile_id, profile in profiles.items():
-        of_profile = ((stage, count) for (of, stage), count in counts.items() if of == profile_id)
-        here = sum(count for stage, count in of_profile if stage in stages)
+        here = counts.get(profile_id, 0)
         waiting[profile.port_code] = waiting.get(profile.port_code, 0) + here
         done[profile.port_code] = done.get(profile.port_code, 0) + moved.get(profile_id, 0)
     return {port: Backlog(waiting[port], done[port], window_us) for port in sorted(waiting)}

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from gateway.domain.case import Verdict, VerdictKind
+from gateway.domain.codec import verdict_to_doc
 from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import EffectId
 from gateway.flow.return_watch import BACK, RETURNS
-from gateway.ports import Changes, Command, Effect, EffectKind, Found, Views
+from gateway.ports import Changes, Command, Effect, EffectKind, Found, MessageStage, Views
 from store import watch
-from tests.contract.store.support import NOW, TENANT, Bench, changing, held, key_of
+from tests.contract.store.support import (
+    NOW,
+    TENANT,
+    Bench,
+    changing,
+    effect,
+    held,
+    key_of,
+    new_message,
+    planned,
+    record,
+)
+from tests.contract.store.test_messages import close, sign
 
 SENDING = Event(
     EventKind.DECLARATION_SENDING, {"kind": "inventory", "version": 1, "attempt": 1, "at": NOW}
@@ -66,3 +82,42 @@ async def test_days_of_returns_come_in_order(bench: Bench) -> None:
     assert [(one.order_no, one.alarm, one.due_at) for one in found] == [
         ("S2", BACK, NOW + 5_000_000), ("S1", BACK, NOW + 9_000_000),
     ]  # fmt: skip
+
+
+def planned_order(order_no: str, due_at: int = NOW) -> Command[Found]:
+    """A command that matches a case and plans its order, to be sent from a moment on."""
+    key = key_of(order_no)
+
+    def fill(changes: Changes[Found], views: Views, found: Found) -> None:
+        verdict = verdict_to_doc(Verdict(VerdictKind.MATCHED))
+        views[key.case_id].record(Event(EventKind.CASE_MATCHED, verdict), planned())
+        changes.effects.append(
+            replace(effect(f"e{order_no}", due_at), case_id=key.case_id, ref="order/1")
+        )
+
+    return changing(fill, create=(key,), lane=order_no)
+
+
+async def test_what_is_planned_and_not_sent_does_not_wait_for_customs(bench: Bench) -> None:
+    async def queues() -> tuple[dict[str, int], dict[str, int]]:
+        async with bench.store.read() as reading:
+            return await reading.run_sync(lambda on: watch.queues(on, TENANT, NOW))
+
+    keys = [key_of(name) for name in ("S1", "S2", "S3")]
+    for key, due_at in zip(keys, (NOW, NOW, NOW + 9), strict=True):
+        await bench.store.submit(planned_order(key.order_no, due_at))
+    # What is planned for later waits for its day, not for us.
+    assert await queues() == ({"p1": 2}, {"p1": 1})
+
+    def claimed(changes: Changes[Found], views: Views, found: Found) -> None:
+        changes.messages.append(new_message("m1", keys[0]))
+        changes.effects_done.append(EffectId("eS1"))
+
+    await bench.store.submit(changing(claimed, load=[keys[0].case_id]))
+    assert await queues() == ({"p1": 2}, {"p1": 1})
+    await bench.store.submit(sign())
+    assert await queues() == ({"p1": 2}, {"p1": 1})
+    await bench.store.submit(close(1, MessageStage.HANDED_OVER))
+    assert await queues() == ({"p1": 1}, {"p1": 2})
+    await bench.store.submit(record(keys[1], held()))
+    assert await queues() == ({}, {"p1": 2})

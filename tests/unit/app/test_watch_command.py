@@ -13,7 +13,7 @@ from gateway.app.commands import watch
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.ids import CaseId, TenantId
-from store.watch import Moved, Waiting
+from store.watch import Moved, Queues, Waiting
 from tests.unit.domain.papers import profile
 
 NOW = 10**15
@@ -54,7 +54,7 @@ async def test_whatever_we_file_and_waits_is_told_with_its_message(
     case = Waiting(CaseId("c"), "SO-1", PROFILE.profile_id, state, 0)
     monkeypatch.setattr("store.watch.answers", lambda *_: [])
     monkeypatch.setattr("store.watch.waiting", lambda *_: [case])
-    monkeypatch.setattr("store.watch.open_counts", lambda *_: {})
+    monkeypatch.setattr("store.watch.queues", lambda *_: Queues({}, {}))
     monkeypatch.setattr("store.watch.moved_counts", lambda *_: Moved({}, {}, 0))
     monkeypatch.setattr("store.watch.return_dates", lambda *_: [])
     profiles = {PROFILE.profile_id: PROFILE}
