@@ -7,7 +7,7 @@ moved.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -48,7 +48,18 @@ from store.events import GENESIS, event_hash, event_of
 from store.master import chunks
 from store.papers import PaperPlace, open_revision
 from store.read_models import CASE_COLUMNS, IS_OPEN, case_row
-from store.tables import attempt, case_, checkpoint, endpoint, event, message, outbox, paper, parked
+from store.tables import (
+    OutboxStage,
+    attempt,
+    case_,
+    checkpoint,
+    endpoint,
+    event,
+    message,
+    outbox,
+    paper,
+    parked,
+)
 
 QUEUE_CASES: Final = 5_000
 """How many cases the queue looks at: the oldest ones."""
@@ -430,13 +441,30 @@ def _unanswered(connection: Connection, tenant: TenantId) -> Iterable[Unanswered
         .limit(_UNANSWERED)
     ).all()
     looked = _lookups(connection, [row.case_id for row in rows])
-    for row in rows:
-        listed = case_row(row)
-        for one in state_from_doc(orjson.loads(row.doc)).declarations:
-            if one.stage is DeclarationStage.UNKNOWN:
-                yield Unanswered(
-                    listed.key, listed.stage, listed.version, one, looked.get(row.case_id, 0)
-                )
+    found = [
+        Unanswered(listed.key, listed.stage, listed.version, one, looked.get(row.case_id, 0))
+        for row in rows
+        for listed in (case_row(row),)
+        for one in state_from_doc(orjson.loads(row.doc)).declarations
+        if one.stage is DeclarationStage.UNKNOWN
+    ]
+    planned = _planned(connection, {one.declaration.message_id for one in found})
+    for one in found:
+        yield replace(one, planned_at=planned.get(one.declaration.message_id))
+
+
+def _planned(connection: Connection, messages: Set[str | None]) -> dict[str | None, int]:
+    """When each message is looked at or sent next, of those of which anything is planned."""
+    rows = connection.execute(
+        select(outbox.c.ref, func.min(outbox.c.due_at))
+        .where(
+            outbox.c.stage == OutboxStage.OPEN.value,
+            outbox.c.kind.in_([EffectKind.ANSWER.value, EffectKind.SEND.value]),
+            outbox.c.ref.in_(sorted(filter(None, messages))),
+        )
+        .group_by(outbox.c.ref)
+    )
+    return {message_id: due_at for message_id, due_at in rows}
 
 
 def _lookups(connection: Connection, ids: Sequence[str]) -> dict[str, int]:

@@ -83,13 +83,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A declaration that was sent and not answered."""
+    """A declaration that was sent and not answered; ``planned_at`` is when the flow looks at it, or
+    sends it, next: None when it does so no more.
+    """
 
     key: CaseKey
     stage: CaseStage
     version: int
     declaration: DeclarationState
     lookups: int = 0
+    planned_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

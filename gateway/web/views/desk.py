@@ -6,7 +6,9 @@ from gateway.domain.findings import Severity
 from gateway.domain.ids import CaseId, EffectId, EndpointId
 from gateway.domain.matching.catalogue import catalogue, find_rule
 from gateway.domain.matching.explain import text_of
+from gateway.domain.profile import FilingProfile
 from gateway.ports import CaseFilter, CaseRow
+from gateway.ports.console import Unanswered
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from gateway.ports.repairs import RepairStage
 from gateway.web.call import Answer, Call, Go, Grid, Missing, Page
@@ -19,7 +21,6 @@ _LIMIT: Final = 100
 _FILE_LIMIT: Final = 1000
 _MOST_NAMED: Final = 50
 _STATUSES: Final = ("parked", "open", "done")
-_SECOND_US: Final = 1_000_000
 
 
 class Desk:
@@ -55,7 +56,7 @@ class Desk:
                 "sent_at": one.declaration.sent_at,
                 "attempt": one.declaration.attempt,
                 "waits_us": call.now - (one.declaration.sent_at or call.now),
-                "again_at": self._again_at(call, one.key.profile_id, one.declaration.sent_at),
+                "again_at": again_at(one, self._profile(call, one), call.now),
                 "lookups": one.lookups,
             }
             for one in found
@@ -68,11 +69,8 @@ class Desk:
         )
         return Page("unknown.html", N_("Unanswered"), {"lines": lines}, grid=grid)
 
-    def _again_at(self, call: Call, profile_id: str, sent_at: int | None) -> int | None:
-        profile = self._services.master.profile(call.tenant, profile_id)  # type: ignore[arg-type]
-        if profile is None or sent_at is None:
-            return None
-        return sent_at + int(profile.resend_gap_s * _SECOND_US)
+    def _profile(self, call: Call, one: Unanswered) -> FilingProfile | None:
+        return self._services.master.profile(call.tenant, one.key.profile_id)
 
     async def deliveries(self, call: Call) -> Answer:
         """What was told to sellers, and what could not be."""
@@ -266,6 +264,16 @@ class Desk:
         if call.language == "en":
             texts.reverse()
         return Page("rule.html", found.id, model, extra={"texts": texts})
+
+
+def again_at(one: Unanswered, profile: FilingProfile | None, now: int) -> int | None:
+    """When the same bytes go again: as soon as a worker runs where that time is past, and None when
+    they go no more of themselves.
+    """
+    if profile is None or one.planned_at is None:
+        return None
+    is_spent = one.declaration.attempt > profile.resend_limit
+    return None if is_spent else max(one.planned_at, now)
 
 
 def _list_of(call: Call) -> str:
