@@ -18,6 +18,7 @@ class ReportCase(Out):
     """One order of a message: what is wrong, what could not be asked in full, what is missing."""
 
     order_no: str
+    direction: Literal["import", "export"]
     profile: str
     verdict: VerdictKind
     blocks: bool
@@ -46,6 +47,7 @@ class AssumedOut(Out):
 
     assumed: bool
     mode: str
+    modes: dict[Literal["import", "export"], str]
     text: dict[Literal["en", "zh"], str]
 
 

@@ -604,11 +604,17 @@ class PackMoveIn(Edge):
 
 
 class PreflightIn(Edge):
-    """Papers of one order to be tried, and goods records to be tried with them."""
+    """Papers of one order to be tried, and goods records to be tried with them.
+
+    Those of an export have names of their own; one body is of one direction.
+    """
 
     order: OrderIn | None = None
     payment: PaymentIn | None = None
     waybill: WaybillIn | None = None
+    export_order: ExportOrderIn | None = None
+    funds_receipt: FundsReceiptIn | None = None
+    export_waybill: ExportWaybillIn | None = None
     goods: Annotated[list[GoodsIn], Field(max_length=100)] = []
 
 

@@ -1,13 +1,14 @@
 """The route that foresees: papers of one order are read and matched, and nothing is stored."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import orjson
 
 from gateway.api.around import standing_view
 from gateway.api.call import XML_TYPE, Answer, Call
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
-from gateway.api.edge import PREFLIGHT, PreflightIn
+from gateway.api.edge import PREFLIGHT, AnyIn, PaperIn, PreflightIn
 from gateway.api.faults import Fault, InvalidFields
 from gateway.api.intake import SOURCE, other_direction, unknown_profile
 from gateway.api.problems import Refusal
@@ -68,13 +69,16 @@ def read_papers(services: Services, call: Call, given: PreflightIn) -> Tried:
 
     Raises ``InvalidFields``, or the refusal of an unknown profile.
     """
-    papers = [to_item(one) for one in (given.order, given.payment, given.waybill) if one]
-    if not papers:
+    parts = _parts(given)
+    if not parts:
         raise InvalidFields([_nothing()])
-    profile = _profile(services, call, given)
+    profile = _profile(services, call, given, parts)
     items = []
-    for one in papers:
+    for _, part in parts:
+        one = to_item(part)
         assert isinstance(one, PaperItem)
+        if one.direction is not profile.direction:
+            raise Refusal(other_direction(profile))
         items.append(Incoming(call.tenant, profile, one.paper, one.source(SOURCE), call.body))
     records = {}
     for index, goods in enumerate(given.goods):
@@ -84,13 +88,25 @@ def read_papers(services: Services, call: Call, given: PreflightIn) -> Tried:
     return items, records
 
 
-def _profile(services: Services, call: Call, given: PreflightIn) -> FilingProfile:
+_PAPERS: Final = (
+    "order", "payment", "waybill", "export_order", "funds_receipt", "export_waybill",
+)  # fmt: skip
+
+
+def _parts(given: PreflightIn) -> list[tuple[str, PaperIn]]:
+    """The papers of a body, each with its name in it."""
+    found = ((name, getattr(given, name)) for name in _PAPERS)
+    return [(name, part) for name, part in found if part is not None]
+
+
+def _profile(
+    services: Services, call: Call, given: PreflightIn, parts: Sequence[tuple[str, PaperIn]]
+) -> FilingProfile:
     """The one profile that everything names, and one order number."""
-    parts = [(name, getattr(given, name)) for name in ("order", "payment", "waybill")]
-    named = [(name, part) for name, part in parts if part is not None]
+    named: list[tuple[str, AnyIn]] = [*parts]
     named += [(f"goods[{index}]", part) for index, part in enumerate(given.goods)]
     profiles = {part.profile for _, part in named}
-    numbers = {part.order_no for _, part in parts if part is not None and part.order_no}
+    numbers = {part.order_no for _, part in parts if part.order_no}
     faults = []
     if len(profiles) > 1:
         faults.append(Fault(f"{named[-1][0]}.profile", "all must name one profile",
@@ -103,8 +119,6 @@ def _profile(services: Services, call: Call, given: PreflightIn) -> FilingProfil
     profile = services.master.profile(call.tenant, ProfileId(profiles.pop()))
     if profile is None:
         raise Refusal(unknown_profile())
-    if profile.is_export:
-        raise Refusal(other_direction(profile))
     return profile
 
 
@@ -116,4 +130,5 @@ def _record(item: GoodsItem, profile: FilingProfile, index: int) -> GoodsRecord:
 
 
 def _nothing() -> Fault:
-    return Fault("", "holds no paper: give order, payment or waybill", "至少提供一种单证")
+    text = "holds no paper: give order, payment or waybill, or those of an export"
+    return Fault("", text, "至少提供一种单证")

@@ -1,5 +1,7 @@
 """Customs messages as rows: what a CEB311, 411, 511 or 621 says, in the names of our API.
 
+The messages of exports are read here too; what they say stands in :mod:`gateway.app.ceb_exports`.
+
 Read leniently, by local name: a fault of a message is for the rules to find, not for the reader to
 stumble over. What the schema says of the document beside that is told by :func:`schema_faults`.
 """
@@ -13,7 +15,9 @@ from typing import Any, Final
 from lxml import etree
 
 from gateway.domain.errors import InvalidValue
+from gateway.domain.ids import Direction
 from gateway.domain.money import parse_decimal, plain
+from gateway.flow.trial_inventory import UNSAID
 from schemas.envelope import CEB, BareMessage, Envelope, open_file
 from schemas.errors import SchemaError, UnknownDocumentError, UnknownSchemaError
 from schemas.explain import Explainer, Fault
@@ -22,7 +26,6 @@ from schemas.reader import identify
 
 EDITION: Final = "202205"
 _CNY: Final = "142"
-_UNSAID: Final = "-"
 _STEP: Final = Decimal("0.00001")
 _BEIJING: Final = timezone(timedelta(hours=8))
 # Any: JSON values by the API's names.
@@ -128,9 +131,11 @@ _GOODS: Final[Mapping[str, str]] = {
 _HEADS: Final[Mapping[str, str]] = {
     "Order": "OrderHead",
     "Payment": "PaymentHead",
+    "Receipts": "Receipts",
     "Logistics": "LogisticsHead",
     "Inventory": "InventoryHead",
 }
+_EXPORTS: Final = frozenset({"CEB303Message", "CEB403Message", "CEB505Message", "CEB603Message"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,7 @@ class CEBRecord:
     line: int
     head: Mapping[str, str]
     lists: tuple[Mapping[str, str], ...] = field(default=())
+    direction: Direction = Direction.IMPORT
 
     @property
     def is_inventory(self) -> bool:
@@ -189,20 +195,21 @@ def _read_message(data: bytes) -> CEBFile:
     else:
         raise UnknownSchemaError("this is an answer of the transport, no message of papers")
     name = identify(root).name
-    return CEBFile(name, body, tuple(_records(root)))
+    direction = Direction.EXPORT if name in _EXPORTS else Direction.IMPORT
+    return CEBFile(name, body, tuple(_records(root, direction)))
 
 
-def _records(root: etree._Element) -> Iterator[CEBRecord]:
-    number = 0
+def _records(root: etree._Element, direction: Direction) -> Iterator[CEBRecord]:
+    count = 0
     for record in root.iterchildren(etree.Element):
         kind = etree.QName(record).localname
         if kind not in _HEADS:
             continue
-        number += 1
+        count += 1
         parts = [(etree.QName(part).localname, part) for part in record.iterchildren(etree.Element)]
         head = next((part for name, part in parts if name == _HEADS[kind]), record)
         lists = tuple(_fields(part) for name, part in parts if name == f"{kind}List")
-        yield CEBRecord(kind, number, record.sourceline or 0, _fields(head), lists)
+        yield CEBRecord(kind, count, record.sourceline or 0, _fields(head), lists, direction)
 
 
 def _fields(node: etree._Element) -> dict[str, str]:
@@ -231,14 +238,16 @@ def schema_faults(file: CEBFile) -> tuple[Fault, ...]:
 
 
 def docs_of(record: CEBRecord) -> Iterator[Doc]:
-    """The papers (and goods records) of a record, each with its ``type``, by the API's names."""
+    """The papers (and goods records) of an import's record, each with its ``type``, by the API's
+    names.
+    """
     match record.kind:
         case "Order":
             yield {"type": "order", **_order(record)}
         case "Payment":
-            doc = _named(record.head, _PAYMENT)
+            doc = named(record.head, _PAYMENT)
             if "payTime" in record.head:
-                doc["paid_at"] = _moment(record.head["payTime"])
+                doc["paid_at"] = moment(record.head["payTime"])
             yield {"type": "payment", **doc, "currency": _currency(record.head)}
         case "Logistics":
             yield {"type": "waybill", **_waybill(record.head, _WAYBILL)}
@@ -247,14 +256,14 @@ def docs_of(record: CEBRecord) -> Iterator[Doc]:
 
 
 def _order(record: CEBRecord) -> Doc:
-    doc = _named(record.head, _ORDER)
+    doc = named(record.head, _ORDER)
     doc["currency"] = _currency(record.head)
     doc["lines"] = [_line(one) for one in record.lists]
     return doc
 
 
 def _line(fields: Mapping[str, str]) -> Doc:
-    doc = _named(fields, _LINE)
+    doc = named(fields, _LINE)
     if doc.get("line_no", "").isdecimal():
         doc["line_no"] = int(doc["line_no"])
     # An official order may leave the SKU out; ours has one.
@@ -263,7 +272,7 @@ def _line(fields: Mapping[str, str]) -> Doc:
 
 
 def _waybill(head: Mapping[str, str], names: Mapping[str, str]) -> Doc:
-    doc = _named(head, names)
+    doc = named(head, names)
     count = doc.get("pack_count", "")
     if count.isdecimal():
         doc["pack_count"] = int(count)
@@ -275,31 +284,31 @@ def _inventory(record: CEBRecord) -> Iterator[Doc]:
 
     What it leaves out of the order is filled with what keeps every rule about it silent.
     """
-    order = _named(record.head, _INVENTORY_ORDER)
+    order = named(record.head, _INVENTORY_ORDER)
     order["lines"] = [_line(one) for one in record.lists]
     order["currency"] = _currency(record.head)
-    goods_value = sum((_number(one.get("totalPrice")) for one in record.lists), Decimal(0))
+    goods_value = sum((number(one.get("totalPrice")) for one in record.lists), Decimal(0))
     order |= {"goods_value": plain(goods_value), "discount": "0", "tax": "0"}
-    order["paid"] = plain(goods_value + _number(order.get("freight")))
-    order.setdefault("buyer", {})["account"] = _UNSAID
+    order["paid"] = plain(goods_value + number(order.get("freight")))
+    order.setdefault("buyer", {})["account"] = UNSAID
     consignee = order.setdefault("consignee", {})
-    order["consignee"] = {"name": _UNSAID, "phone": _UNSAID, **consignee}
+    order["consignee"] = {"name": UNSAID, "phone": UNSAID, **consignee}
     yield {"type": "order", **order}
     waybill = _waybill(record.head, _INVENTORY_WAYBILL)
-    waybill["consignee"] = {"name": _UNSAID, "phone": _UNSAID, **waybill.get("consignee", {})}
+    waybill["consignee"] = {"name": UNSAID, "phone": UNSAID, **waybill.get("consignee", {})}
     yield {"type": "waybill", **waybill}
-    units = sum((_number(one.get("qty")) for one in record.lists), Decimal(0))
-    net = _ratio(record.head.get("netWeight"), units)
+    units = sum((number(one.get("qty")) for one in record.lists), Decimal(0))
+    net = ratio(record.head.get("netWeight"), units)
     for fields, line in zip(record.lists, order["lines"], strict=True):
-        quantity = _number(fields.get("qty"))
-        goods = _named(fields, _GOODS)
-        goods |= {"sku": line["sku"], "factor1": _ratio(fields.get("qty1"), quantity)}
+        quantity = number(fields.get("qty"))
+        goods = named(fields, _GOODS)
+        goods |= {"sku": line["sku"], "factor1": ratio(fields.get("qty1"), quantity)}
         if "unit2" in goods:
-            goods["factor2"] = _ratio(fields.get("qty2"), quantity)
+            goods["factor2"] = ratio(fields.get("qty2"), quantity)
         yield {"type": "goods", **goods, "net_weight_kg": net, "gross_weight_kg": net}
 
 
-def _number(text: str | None) -> Decimal:
+def number(text: str | None) -> Decimal:
     """A number as far as it is one: what is none is for the field's own fault."""
     try:
         return parse_decimal(text or "0", "")
@@ -307,11 +316,11 @@ def _number(text: str | None) -> Decimal:
         return Decimal(0)
 
 
-def _ratio(part: str | None, whole: Decimal) -> str:
+def ratio(part: str | None, whole: Decimal) -> str:
     """A share to five places, rounded down so that shares never sum up to more than the whole."""
     if not whole:
         return "0"
-    return plain((_number(part) / whole).quantize(_STEP, ROUND_DOWN))
+    return plain((number(part) / whole).quantize(_STEP, ROUND_DOWN))
 
 
 def _currency(head: Mapping[str, str]) -> str:
@@ -319,7 +328,7 @@ def _currency(head: Mapping[str, str]) -> str:
     return "CNY" if code == _CNY else code
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """Customs' local time as RFC 3339; as it stands when it is no such time."""
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_BEIJING).isoformat()
@@ -327,7 +336,8 @@ def _moment(text: str) -> str:
         return text
 
 
-def _named(fields: Mapping[str, str], names: Mapping[str, str]) -> Doc:
+def named(fields: Mapping[str, str], names: Mapping[str, str]) -> Doc:
+    """The fields of a record under the dotted names that our API has for them."""
     doc: Doc = {}
     for element, name in names.items():
         if element not in fields:
@@ -341,7 +351,9 @@ def _named(fields: Mapping[str, str], names: Mapping[str, str]) -> Doc:
 
 
 def leaves_of(element: str) -> frozenset[str]:
-    """The fields of our papers that an element of a message fills (``buyerName`` → buyer.name)."""
+    """The fields of our papers that an element of an import's message fills (``buyerName`` →
+    buyer.name).
+    """
     tables = (_ORDER, _LINE, _PAYMENT, _WAYBILL, _INVENTORY_WAYBILL)
     found = {table[element] for table in tables if element in table}
     return frozenset(found | ({"currency"} if element == "currency" else set()))

@@ -5,46 +5,40 @@ quantity of 0 or a missing phone is something that a rule has a name for. What n
 told as a fault of the row.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 
 from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
-from gateway.api.edge import BATCH_LINE, read_moment
+from gateway.api.edge import BATCH_LINE
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON
+from gateway.app.ceb_exports import export_docs_of, export_faults_of
 from gateway.app.ceb_rows import CEBFile, CEBRecord, docs_of, read_messages, schema_faults
 from gateway.app.import_columns import columns_of
 from gateway.app.import_files import open_rows
 from gateway.app.import_rows import FileKind, Item, RowFaulty, UnusableFile
 from gateway.app.import_sheet import header_of
-from gateway.domain.money import Currency, Money
-from gateway.domain.papers import (
-    Consignee,
-    IdentityCheck,
-    Masked,
-    Order,
-    OrderLine,
-    Paper,
-    PaperKind,
-    PaymentRef,
-    PaymentSlip,
-    Person,
-    Waybill,
-    as_sent,
-)
+from gateway.app.lenient_rows import lenient, number_of
+from gateway.domain.ids import Direction
+from gateway.domain.papers import Paper, PaperKind
 from schemas.errors import SchemaError
 from schemas.explain import Fault as SchemaFault
 
 UNNAMED_PROFILE: Final = "unnamed-profile"
 MOST_ROWS: Final = 200_000
 _XML_BYTES: Final = 10 * 1024 * 1024
-_NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,10})?", re.ASCII)
+_TYPES: Final[Mapping[str, tuple[FileKind, Direction | None]]] = {
+    "order": (FileKind.ORDER, Direction.IMPORT),
+    "payment": (FileKind.PAYMENT, Direction.IMPORT),
+    "waybill": (FileKind.WAYBILL, Direction.IMPORT),
+    "export_order": (FileKind.ORDER, Direction.EXPORT),
+    "funds_receipt": (FileKind.PAYMENT, Direction.EXPORT),
+    "export_waybill": (FileKind.WAYBILL, Direction.EXPORT),
+    "goods": (FileKind.GOODS, None),
+}
 # Any: a JSON object.
 Doc = dict[str, Any]
 
@@ -55,7 +49,7 @@ class Given:
 
     ``item`` is what intake takes; ``paper`` is there for a faulty row too where it can be judged.
     ``head`` are the fields of the head by element, of customs' XML; ``is_inventory`` marks what an
-    inventory says of a paper or of its goods.
+    inventory says of a paper or of its goods. Goods records of the API are of both directions.
     """
 
     place: str
@@ -67,6 +61,7 @@ class Given:
     faults: tuple[Fault, ...] = ()
     head: Mapping[str, str] = field(default_factory=dict)
     is_inventory: bool = False
+    direction: Direction | None = None
 
     @property
     def paper_kind(self) -> PaperKind | None:
@@ -151,7 +146,7 @@ def _json_rows(path: Path) -> Iterator[Given]:
     for index, one in enumerate(found if isinstance(found, list) else [found]):
         if not isinstance(one, dict):
             raise UnusableFile(f"{path.name}: must hold objects, one for each paper")
-        parts = [(kind.value, one[kind.value]) for kind in PaperKind if kind.value in one]
+        parts = [(name, one[name]) for name in _TYPES if name != "goods" and name in one]
         parts = [(name, part) for name, part in parts if isinstance(part, dict)]
         if not parts or "order_no" in one:
             yield given_of(f"item {index + 1}", one)
@@ -185,13 +180,28 @@ def read_xml(name: str, data: bytes, most_records: int | None = None) -> GivenFi
     if most_records is not None and sum(len(one.records) for one in messages) > most_records:
         raise UnusableFile(f"{name}: holds more than {most_records} records; send it in parts")
     rows = [
-        replace(given_of(place, doc), head=record.head, is_inventory=record.is_inventory)
+        row
         for message in messages
         for record in message.records
-        for place in [_place(record, message.name if len(messages) > 1 else "")]
-        for doc in docs_of(record)
+        for row in _record_rows(_place(record, message.name if len(messages) > 1 else ""), record)
     ]
     return GivenFile(tuple(rows), messages, tuple(schema_faults(one) for one in messages))
+
+
+def _record_rows(place: str, record: CEBRecord) -> Iterator[Given]:
+    """What one record says of papers and goods, the head of the message beside each."""
+    is_export = record.direction is Direction.EXPORT
+    faults = export_faults_of(record) if is_export else ()
+    for doc in export_docs_of(record) if is_export else docs_of(record):
+        row = given_of(place, doc)
+        yield replace(
+            row,
+            head=record.head,
+            is_inventory=record.is_inventory,
+            direction=record.direction,
+            order_no=row.order_no or record.head.get("orderNo"),
+            faults=(*row.faults, *faults) if row.kind is FileKind.ORDER else row.faults,
+        )
 
 
 def _place(record: CEBRecord, message: str) -> str:
@@ -201,14 +211,21 @@ def _place(record: CEBRecord, message: str) -> str:
 
 def given_of(place: str, doc: Doc) -> Given:
     """What a JSON object is, as intake would take it or as far as it can be judged."""
-    kind = _kind_of(doc)
-    if kind is None:
-        text = "says not what it is: add type (order, payment, waybill or goods)"
-        fault = Fault("type", text, "请填 type：order、payment、waybill 或 goods")
-        return Given(place, None, None, faults=(fault,))
+    name = _type_of(doc)
+    if name is None:
+        text = (
+            "says not what it is: add type (order, payment, waybill or goods; of an export"
+            " export_order, funds_receipt or export_waybill)"
+        )
+        chinese = (
+            "请填 type：order、payment、waybill 或 goods；"
+            "出口为 export_order、funds_receipt、export_waybill"
+        )
+        return Given(place, None, None, faults=(Fault("type", text, chinese),))
+    kind, direction = _TYPES[name]
     profile = doc.get("profile") if isinstance(doc.get("profile"), str) else None
-    order_no = _number(doc, "order_no")
-    named = {**doc, "type": kind.value, "profile": profile or UNNAMED_PROFILE}
+    order_no = number_of(doc, "order_no")
+    named = {**doc, "type": name, "profile": profile or UNNAMED_PROFILE}
     item: PaperItem | GoodsItem | None = None
     paper: Paper | None = None
     faults: tuple[Fault, ...] = ()
@@ -216,201 +233,26 @@ def given_of(place: str, doc: Doc) -> Given:
         item = to_item(decode(BATCH_LINE, orjson.dumps(named)))
     except InvalidFields as error:
         faults = error.faults
-        paper = lenient(kind, doc)
+        paper = lenient(kind, direction, doc)
     except InvalidJSON as error:
         faults = (error.fault,)
     if isinstance(item, PaperItem):
         paper = item.paper
-    return Given(place, kind, profile, order_no, item, paper, faults)
+    return Given(place, kind, profile, order_no, item, paper, faults, direction=direction)
 
 
-def _kind_of(doc: Doc) -> FileKind | None:
+def _type_of(doc: Doc) -> str | None:
     """The type that a row names, else the one that its fields leave no doubt of."""
     if "type" in doc:
-        named = doc["type"]
-        kinds = [one for one in FileKind if one is not FileKind.MIXED]
-        return next((one for one in kinds if one.value == named), None)
-    for name, kind in (
-        ("lines", FileKind.ORDER),
-        ("hs_code", FileKind.GOODS),
-        ("transaction_id", FileKind.PAYMENT),
-        ("waybill_no", FileKind.WAYBILL),
+        return next((name for name in _TYPES if name == doc["type"]), None)
+    is_export = "destination" in doc or ("currency" in doc and "consignee" not in doc)
+    for field_name, name in (
+        ("lines", "export_order" if "destination" in doc else "order"),
+        ("hs_code", "goods"),
+        ("receipt_no", "funds_receipt"),
+        ("transaction_id", "payment"),
+        ("waybill_no", "export_waybill" if is_export else "waybill"),
     ):
-        if name in doc:
-            return kind
+        if field_name in doc:
+            return name
     return None
-
-
-# --- what a faulty row says all the same ------------------------------------------------------
-
-
-class _Unreadable(Exception):
-    """A number without which nothing can be said of a paper."""
-
-
-def lenient(kind: FileKind, doc: Doc) -> Paper | None:
-    """The paper of an object that the API refuses; None when a number of it cannot be read."""
-    make = _MAKE.get(kind)
-    try:
-        return None if make is None else make(doc)
-    except _Unreadable:
-        return None
-
-
-def _at(doc: Doc, path: str) -> Any:
-    """The JSON value at a dotted path, None where there is none."""
-    found: Any = doc
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _text(doc: Doc, path: str) -> str | None:
-    value = _at(doc, path)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value) or None
-
-
-def _number(doc: Doc, path: str) -> str | None:
-    """A number of a paper without the space around it, for which the row has its fault."""
-    text = _text(doc, path)
-    return text and text.strip()
-
-
-def _maybe_decimal(doc: Doc, path: str) -> Decimal | None:
-    value = _at(doc, path)
-    text = str(value) if isinstance(value, str | int | float) else ""  # a JSON float is its text
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
-
-
-def _decimal(doc: Doc, path: str) -> Decimal:
-    found = _maybe_decimal(doc, path)
-    if found is None:
-        raise _Unreadable
-    return found
-
-
-def _moment(doc: Doc, path: str) -> datetime | None:
-    try:
-        return read_moment(_text(doc, path) or "")
-    except ValueError:
-        return None
-
-
-def _person(doc: Doc, path: str) -> Person:
-    def personal(name: str) -> str | Masked | None:
-        return as_sent(_text(doc, f"{path}.{name}"))
-
-    return Person(
-        name=personal("name"),
-        id_type=_text(doc, f"{path}.id_type"),
-        id_number=personal("id_number"),
-        phone=personal("phone"),
-        account=_text(doc, f"{path}.account"),
-    )
-
-
-def _consignee(doc: Doc) -> Consignee:
-    return Consignee(
-        as_sent(_text(doc, "consignee.name")),
-        as_sent(_text(doc, "consignee.phone")),
-        as_sent(_text(doc, "consignee.address"), "**"),
-        _text(doc, "consignee.district"),
-    )
-
-
-def _order(doc: Doc) -> Order:
-    currency = Currency(_text(doc, "currency") or "CNY")
-    lines = doc.get("lines")
-
-    def money(name: str) -> Money:
-        return Money(_decimal(doc, name), currency)
-
-    return Order(
-        order_no=_number(doc, "order_no") or "",
-        goods_value=money("goods_value"),
-        freight=money("freight"),
-        discount=money("discount"),
-        tax=money("tax"),
-        paid=money("paid"),
-        lines=tuple(
-            _line(one, index, currency)
-            for index, one in enumerate(lines if isinstance(lines, list) else [], 1)
-        ),
-        buyer=_person({"buyer": {"id_type": "1", **(_at(doc, "buyer") or {})}}, "buyer"),
-        consignee=_consignee(doc),
-        payment=PaymentRef(
-            *(
-                _text(doc, f"payment.{name}")
-                for name in ("company_code", "company_name", "transaction_id")
-            )
-        ),
-        waybill_no=_number(doc, "waybill_no"),
-        batch_numbers=_text(doc, "batch_numbers"),
-        ordered_at=_moment(doc, "ordered_at"),
-        note=_text(doc, "note"),
-    )
-
-
-def _line(one: Any, index: int, currency: Currency) -> OrderLine:
-    doc: Doc = one if isinstance(one, dict) else {}
-    number = doc.get("line_no", index)
-    return OrderLine(
-        line_no=number if isinstance(number, int) else index,
-        sku=_text(doc, "sku") or "",
-        name=_text(doc, "name") or "",
-        model=_text(doc, "model") or "",
-        quantity=_decimal(doc, "quantity"),
-        unit=_text(doc, "unit") or "",
-        price=Money(_decimal(doc, "price"), currency),
-        total=Money(_decimal(doc, "total"), currency),
-        origin=_text(doc, "origin") or "",
-        barcode=_text(doc, "barcode"),
-        description=_text(doc, "description"),
-        note=_text(doc, "note"),
-    )
-
-
-def _payment(doc: Doc) -> PaymentSlip:
-    check = _text(doc, "identity_check")
-    return PaymentSlip(
-        transaction_id=_number(doc, "transaction_id") or "",
-        amount=Money(_decimal(doc, "amount"), Currency(_text(doc, "currency") or "CNY")),
-        order_no=_number(doc, "order_no"),
-        company_code=_text(doc, "company_code"),
-        company_name=_text(doc, "company_name"),
-        payer=_person(doc, "payer"),
-        identity_check=IdentityCheck(check) if check in tuple(IdentityCheck) else None,
-        paid_at=_moment(doc, "paid_at"),
-        note=_text(doc, "note"),
-    )
-
-
-def _waybill(doc: Doc) -> Waybill:
-    freight, insurance = _maybe_decimal(doc, "freight"), _maybe_decimal(doc, "insurance")
-    count = doc.get("pack_count")
-    return Waybill(
-        waybill_no=_number(doc, "waybill_no") or "",
-        order_no=_number(doc, "order_no"),
-        carrier_code=_text(doc, "carrier_code"),
-        carrier_name=_text(doc, "carrier_name"),
-        freight=None if freight is None else Money(freight),
-        insurance=None if insurance is None else Money(insurance),
-        gross_weight_kg=_maybe_decimal(doc, "gross_weight_kg"),
-        net_weight_kg=_maybe_decimal(doc, "net_weight_kg"),
-        pack_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
-        goods_info=_text(doc, "goods_info"),
-        consignee=_consignee(doc),
-        bill_no=_text(doc, "bill_no"),
-        transport_no=_text(doc, "transport_no"),
-        voyage_no=_text(doc, "voyage_no"),
-        note=_text(doc, "note"),
-    )
-
-
-_MAKE: Final[Mapping[FileKind, Callable[[Doc], Paper]]] = {
-    FileKind.ORDER: _order,
-    FileKind.PAYMENT: _payment,
-    FileKind.WAYBILL: _waybill,
-}

@@ -1,11 +1,12 @@
 """Preflight of files: every order in them as matching would see it, nothing stored, nothing sent.
 
 Beside a deployment its profiles, goods records, claims and stored papers count; without one a
-profile is assumed that names every company of the files and nothing else.
+profile is assumed that names every company of the files and nothing else. Imports and exports may
+stand together: each is judged under a profile of its own direction.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -13,18 +14,29 @@ from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
 from gateway.api.reasons import value_fault
 from gateway.api.views import Explain, finding_view, unverified_view
+from gateway.app.assumed import assumed_profiles
+from gateway.app.ceb_exports import export_leaves_of
 from gateway.app.ceb_rows import CEBFile, leaves_of
 from gateway.app.import_rows import UnusableFile
-from gateway.app.preflight_rows import UNNAMED_PROFILE, Given, GivenFile
+from gateway.app.preflight_rows import Given, GivenFile
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord, GoodsScope
-from gateway.domain.ids import CaseId, ProfileId, TenantId
+from gateway.domain.ids import CaseId, Direction, TenantId
 from gateway.domain.matching import explain_missing
-from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, PaymentSlip, Waybill
+from gateway.domain.papers import (
+    Order,
+    Paper,
+    PaperKind,
+    PaperRevision,
+    PaymentSlip,
+    Waybill,
+    kind_of,
+)
 from gateway.domain.profile import FilingProfile, Party, TradeMode
 from gateway.domain.quota import QuotaAccount, buyer_of
 from gateway.domain.tables import NO_TABLES, Tables
 from gateway.flow.trial import (
+    OrderRef,
     Surroundings,
     Trial,
     Tried,
@@ -112,6 +124,12 @@ class RowFault:
     order_no: str | None
     fault: Fault
     rule: str | None = None
+    direction: Direction | None = None
+
+    @property
+    def order(self) -> OrderRef:
+        """The order that the row is of."""
+        return self.direction or Direction.IMPORT, self.order_no or ""
 
     def to_doc(self) -> Doc:
         """The JSON value."""
@@ -132,7 +150,7 @@ class Report:
     rows: int
     trial: Trial
     faults: list[RowFault] = field(default_factory=list)
-    assumed: FilingProfile | None = None
+    assumed: Mapping[Direction, FilingProfile] = field(default_factory=dict)
 
     @property
     def blocks(self) -> bool:
@@ -154,7 +172,7 @@ class Report:
             "orders": len(cases),
             "clean": sum(not case.findings for case in cases),
             "blocked": sum(case.blocks for case in cases),
-            "profile": None if self.assumed is None else _assumed_doc(self.assumed),
+            "profile": _assumed_doc(self.assumed) if self.assumed else None,
             "by_rule": self.by_rule(),
             "results": [_case_doc(case, explain) for case in cases],
             "row_faults": [one.to_doc() for one in self.faults[:_SHOWN_FAULTS]],
@@ -162,10 +180,11 @@ class Report:
         }
 
 
-def _assumed_doc(profile: FilingProfile) -> Doc:
+def _assumed_doc(profiles: Mapping[Direction, FilingProfile]) -> Doc:
     return {
         "assumed": True,
-        "mode": profile.mode.value,
+        "mode": next(iter(profiles.values())).mode.value,
+        "modes": {direction.value: one.mode.value for direction, one in profiles.items()},
         "text": {
             "en": "no profile is known here: rules about the profile's own parties were not asked",
             "zh": "此处没有申报方案：未核对方案中的企业",
@@ -176,6 +195,7 @@ def _assumed_doc(profile: FilingProfile) -> Doc:
 def _case_doc(case: TriedCase, explain: Explain) -> Doc:
     return {
         "order_no": case.key.order_no,
+        "direction": case.key.direction.value,
         "profile": case.profile.profile_id,
         "verdict": case.verdict.value,
         "blocks": case.blocks,
@@ -198,73 +218,70 @@ class _Run:
     files: Mapping[str, GivenFile]
     known: Known
     profile: str | None
+    assumed: Mapping[Direction, FilingProfile]
     faults: list[RowFault] = field(default_factory=list)
-    assumed: FilingProfile | None = None
+    goods: dict[tuple[GoodsScope, str], GoodsRecord] = field(default_factory=dict)
+    of_inventories: dict[OrderRef, dict[str, GoodsRecord]] = field(default_factory=dict)
 
     def all_rows(self) -> Iterator[tuple[str, Given]]:
         """Every row with its file."""
         return ((name, row) for name, file in self.files.items() for row in file.rows)
 
-    def resolve(self, row: Given) -> FilingProfile | None:
-        """The profile of a row; None when it names one that is not known here."""
-        profiles = {one.profile_id: one for one in self.known.profiles}
-        wanted = row.profile or self.profile
-        if not profiles:
-            self.assumed = self.assumed or assumed_profile([one for _, one in self.all_rows()])
-            return self.assumed
+    def resolve(self, row: Given) -> FilingProfile | Fault:
+        """The profile of a row, else why there is none.
+
+        Raises ``UnusableFile`` when it names none and several fit.
+        """
+        if self.assumed:
+            return self.assumed.get(row.direction or _FIRST, next(iter(self.assumed.values())))
+        profiles = {str(one.profile_id): one for one in self.known.profiles}
         if isinstance(self.known, Nothing):
-            return next(iter(profiles.values()))
-        if wanted is not None:
-            return profiles.get(ProfileId(wanted))
+            return _checked(next(iter(profiles.values())), row)
+        if row.profile is not None:
+            named = profiles.get(row.profile)
+            return _UNKNOWN if named is None else _checked(named, row)
+        asked = None if self.profile is None else profiles.get(self.profile)
+        if self.profile is not None and asked is None:
+            return _UNKNOWN
+        if asked is not None and row.direction in (None, asked.direction):
+            return asked
+        possible = [one for one in profiles.values() if row.direction in (None, one.direction)]
+        if not possible:
+            return _other_way(row.direction or _FIRST)
         fitting = [
-            one for one in profiles.values() if row.head.get("ebpCode") in (None, one.platform.code)
-        ] or list(profiles.values())
+            one for one in possible if row.head.get("ebpCode") in (None, one.platform.code)
+        ] or possible
         if len(fitting) == 1:
             return fitting[0]
-        names = ", ".join(sorted(profiles)[:20])
+        names = ", ".join(sorted(str(one.profile_id) for one in possible)[:20])
         raise UnusableFile(f"{row.place} names no profile; say --profile, one of: {names}")
 
 
-def assumed_profile(rows: Sequence[Given]) -> FilingProfile:
-    """A profile for files whose profile is not known: it names every company that they name.
+_FIRST: Final = Direction.IMPORT
+_UNKNOWN: Final = Fault(
+    "profile", "is no filing profile here; see `clearance profiles list`", "不是已知的申报方案"
+)
+_WAYS: Final[Mapping[Direction, str]] = {Direction.IMPORT: "进口", Direction.EXPORT: "出口"}
 
-    Its mode is direct (9610) where a waybill names means of transport, else bonded.
-    """
-    papers = [row.paper for row in rows]
-    slips = [one for one in papers if isinstance(one, PaymentSlip)]
-    waybills = [one for one in papers if isinstance(one, Waybill)]
-    is_direct = any(one.transport_no or one.voyage_no or one.bill_no for one in waybills)
-    refs = [one.payment.company_code for one in papers if isinstance(one, Order)]
-    return FilingProfile(
-        profile_id=ProfileId(UNNAMED_PROFILE),
-        tenant=_NOBODY,
-        version=1,
-        mode=TradeMode.DIRECT if is_direct else TradeMode.BONDED,
-        customs_code="0000",
-        port_code="0000",
-        platform=_ANYBODY,
-        merchant=_ANYBODY,
-        agent=_ANYBODY,
-        assure_code=_ANYBODY.code,
-        transfer=_ANYBODY,
-        dxp_id="DXPENT0000000000",
-        carriers=_companies([(one.carrier_code, one.carrier_name) for one in waybills]),
-        payment_companies=_companies(
-            [(one.company_code, one.company_name) for one in slips] + [(one, None) for one in refs]
-        ),
-        area=None if is_direct else _ANYBODY,
-        account_book=None if is_direct else "T0000W000000",
-    )
+
+def _other_way(wanted: Direction) -> Fault:
+    english = f"no filing profile here is of {wanted.value}s; see `clearance profiles list`"
+    return Fault("profile", english, f"此处没有{_WAYS[wanted]}申报方案")
+
+
+def _checked(profile: FilingProfile, row: Given) -> FilingProfile | Fault:
+    """The profile that a row is to be judged under, when it is one of the row's direction."""
+    if row.direction in (None, profile.direction):
+        return profile
+    assert row.direction is not None
+    english = f"is of {profile.direction}s, the paper is of an {row.direction.value}"
+    chinese = f"该方案为{_WAYS[profile.direction]}申报，单证为{_WAYS[row.direction]}单证"
+    return Fault("profile", english, chinese)
 
 
 _TRANSPORT: Final = ("INVENTORY-DIRECT-FIELDS",)
-_ANYBODY: Final = Party("3301960000", "?")
-
-
-def _companies(named: Iterable[tuple[str | None, str | None]]) -> tuple[Party, ...]:
-    """The companies that papers name; one that stands for all where none is named."""
-    found = {code: name or "?" for code, name in named if code}
-    return tuple(Party(code, name) for code, name in sorted(found.items())) or (_ANYBODY,)
+_NUMBER: Final = ("WAYBILL-ORDER-NO",)
+_COMPANY: Final = ("PAYMENT-COMPANY-KNOWN",)
 
 
 async def preflight_files(
@@ -278,31 +295,32 @@ async def preflight_files(
 
     Raises ``UnusableFile`` when the files hold nothing to judge, or rows need a profile.
     """
-    run = _Run(files, known, profile)
-    tried, excused = [], set[tuple[str, PaperKind]]()
-    goods: dict[tuple[GoodsScope, str], GoodsRecord] = {}
-    expected = set[PaperKind]()
-    rows = 0
-    for name, row in run.all_rows():
-        rows += 1
-        found = _row(run, name, row, goods)
-        if row.paper_kind is not None and not row.is_inventory:
-            expected.add(row.paper_kind)
-        if found is None or row.paper is None:
-            if row.order_no is not None and row.paper_kind is not None:
-                excused.add((row.order_no, row.paper_kind))
-        else:
-            tried.append(_tried(_place(files, name, row), found, row, row.paper))
+    rows = [row for file in files.values() for row in file.rows]
     if not rows:
         raise UnusableFile("the files hold no row")
-    around = await _around(run, tried, goods, expected, excused)
+    run = _Run(files, known, profile, {} if known.profiles else assumed_profiles(rows))
+    tried, excused = [], set[tuple[OrderRef, PaperKind]]()
+    expected = set[tuple[Direction, PaperKind]]()
+    for name, row in run.all_rows():
+        found = _row(run, name, row)
+        if row.paper_kind is None:
+            continue
+        way = row.direction or _FIRST
+        if found is not None and row.paper is not None:
+            tried.append(_tried(_place(files, name, row), found, row, row.paper))
+            continue
+        if not row.is_inventory:
+            expected.add((way, row.paper_kind))
+        if row.order_no is not None:
+            excused.add(((way, row.order_no), row.paper_kind))
+    around = await _around(run, tried, expected, excused)
     trial = try_papers(tried, around, matcher, now)
     told = _told(trial)
     run.faults = _unexplained(run, told)
     for name, file in files.items():
         for message, faults in zip(file.messages, file.schema, strict=True):
             run.faults += _schema_faults(name, message, faults, told)
-    return Report(list(files), rows, trial, run.faults, run.assumed)
+    return Report(list(files), len(rows), trial, run.faults, run.assumed)
 
 
 def _place(files: Mapping[str, GivenFile], name: str, row: Given) -> str:
@@ -314,11 +332,22 @@ def _tried(place: str, profile: FilingProfile, row: Given, paper: Paper) -> Trie
     codes = {"platform": row.head.get("ebpCode"), "merchant": row.head.get("ebcCode")}
     parties = {role: code for role, code in codes.items() if code}
     if not row.is_inventory:
-        # A 511 has no place for the means of transport; only a 621 has.
-        unasked = _TRANSPORT if row.head and isinstance(paper, Waybill) else ()
+        unasked = _without_place(row, paper)
         source = row.item.source(_SOURCE) if isinstance(row.item, PaperItem) else _SOURCE
         return Tried(place, profile, paper, parties=parties, unasked=unasked, source=source)
     return Tried(place, profile, paper, inventory=_as_declared(profile, row.head))
+
+
+def _without_place(row: Given, paper: Paper) -> Sequence[str]:
+    """The rules about what a message has no place for, or leaves out rightly."""
+    if not row.head:
+        return ()
+    if isinstance(paper, Waybill):
+        # A 511 has no place for the means of transport; only a 621 has. A 505 names no order.
+        return _NUMBER if row.direction is Direction.EXPORT else _TRANSPORT
+    is_foreign = isinstance(paper, PaymentSlip) and paper.company_code is None
+    # A firm abroad that pays for an export has a name and no code (403).
+    return _COMPANY if is_foreign and row.direction is Direction.EXPORT else ()
 
 
 def _party(head: Mapping[str, str], role: str) -> Party | None:
@@ -335,48 +364,61 @@ def _as_declared(profile: FilingProfile, head: Mapping[str, str]) -> FilingProfi
         merchant=_party(head, "ebc") or profile.merchant,
         agent=_party(head, "agent") or profile.agent,
         assure_code=head.get("assureCode") or profile.assure_code,
-        area=_party(head, "area"),
+        area=_party(head, "area") or _party(head, "iac"),
         account_book=head.get("emsNo"),
         mode=next((one for one in modes if one == head.get("tradeMode")), profile.mode),
     )
 
 
-def _row(
-    run: _Run, name: str, row: Given, goods: dict[tuple[GoodsScope, str], GoodsRecord]
-) -> FilingProfile | None:
+def _row(run: _Run, name: str, row: Given) -> FilingProfile | None:
     """The profile of a row that can be judged; its faults are noted, goods records kept."""
+
+    def note(fault: Fault, rule: str | None = None) -> None:
+        run.faults.append(RowFault(name, row.place, row.order_no, fault, rule, row.direction))
+
     for fault in row.faults:
-        run.faults.append(RowFault(name, row.place, row.order_no, fault, _rule_of(row, fault)))
+        note(fault, _rule_of(row, fault))
     if row.kind is None:
         return None
     profile = run.resolve(row)
-    if profile is None:
-        text = "is no filing profile here; see `clearance profiles list`"
-        fault = Fault("profile", text, "不是已知的申报方案")
-        run.faults.append(RowFault(name, row.place, row.order_no, fault))
+    if isinstance(profile, Fault):
+        note(profile)
         return None
     if isinstance(row.item, GoodsItem):
-        scope = profile.goods_scope
         try:
-            goods[scope, row.item.model.sku] = row.item.record(scope)
+            _keep_goods(run, row, row.item, profile)
         except InvalidValue as error:
-            run.faults.append(RowFault(name, row.place, None, value_fault(error)))
+            note(value_fault(error))
     return profile
+
+
+def _keep_goods(run: _Run, row: Given, item: GoodsItem, profile: FilingProfile) -> None:
+    """What an inventory says of its goods is of its order alone; other records are of a scope."""
+    sku = item.model.sku
+    if row.is_inventory:
+        order = (row.direction or _FIRST, row.order_no or "")
+        run.of_inventories.setdefault(order, {})[sku] = item.record(profile.goods_scope)
+        return
+    for one in run.assumed.values() or (profile,):
+        run.goods[one.goods_scope, sku] = item.record(one.goods_scope)
 
 
 async def _around(
     run: _Run,
     tried: Sequence[Tried],
-    goods: dict[tuple[GoodsScope, str], GoodsRecord],
-    expected: set[PaperKind],
-    excused: set[tuple[str, PaperKind]],
+    expected: set[tuple[Direction, PaperKind]],
+    excused: set[tuple[OrderRef, PaperKind]],
 ) -> Surroundings:
-    known = run.known
+    known, goods = run.known, run.goods
     has_goods = bool(goods)
     stored: dict[CaseId, Mapping[PaperKind, PaperRevision]] = {}
     accounts: dict[tuple[TenantId, str], QuotaAccount] = {}
     linked, _ = with_order_numbers(tried)
     is_deployed = not isinstance(known, Nothing)
+    # A waybill that leads to no order here may be the one that an order seems to lack.
+    expected |= {
+        (item.profile.direction, kind_of(item.paper)) for _, item in linked if not item.inventory
+    }
     for order_no, item in linked:
         scope, tenant = item.profile.goods_scope, item.profile.tenant
         skus = [line.sku for line in getattr(item.paper, "lines", ())]
@@ -395,6 +437,7 @@ async def _around(
                 accounts[tenant, buyer] = account
     return Surroundings(
         goods=goods,
+        of_inventories=run.of_inventories,
         expected=frozenset(expected),
         expects_goods=has_goods or is_deployed,
         excused=frozenset(excused),
@@ -410,17 +453,9 @@ async def _around(
 
 def _rule_of(row: Given, fault: Fault) -> str | None:
     """The rule whose business a fault of a field is, where it has one."""
-    prefix = (
-        {
-            PaperKind.ORDER: "ORDER",
-            PaperKind.PAYMENT: "PAYMENT",
-            PaperKind.WAYBILL: "WAYBILL",
-        }.get(row.paper_kind)
-        if row.paper_kind is not None
-        else None
-    )
-    if prefix is None:
+    if row.paper_kind is None or row.direction is Direction.EXPORT:
         return None
+    prefix = row.paper_kind.name
     if "characters" in fault.message:
         return f"{prefix}-TEXT-LENGTH" if prefix != "PAYMENT" else "PAYMENT-NUMBER-FORM"
     if "control character" in fault.message:
@@ -430,11 +465,11 @@ def _rule_of(row: Given, fault: Fault) -> str | None:
     return None
 
 
-def _told(trial: Trial) -> dict[str, set[str]]:
+def _told(trial: Trial) -> dict[OrderRef, set[str]]:
     """For each order the fields that findings speak of."""
-    told: dict[str, set[str]] = {}
+    told: dict[OrderRef, set[str]] = {}
     for case in trial.cases:
-        leaves = told.setdefault(case.key.order_no, set())
+        leaves = told.setdefault((case.key.direction, case.key.order_no), set())
         for finding in case.findings:
             leaves.update(leaf_of(path) for path in finding.paths)
             leaves.update(_ALSO.get(finding.rule, ()))
@@ -450,11 +485,9 @@ _ALSO: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def _unexplained(run: _Run, told: Mapping[str, set[str]]) -> list[RowFault]:
+def _unexplained(run: _Run, told: Mapping[OrderRef, set[str]]) -> list[RowFault]:
     """The faults that no finding about the same field has told already."""
-    return [
-        one for one in run.faults if leaf_of(one.fault.path) not in told.get(one.order_no or "", ())
-    ]
+    return [one for one in run.faults if leaf_of(one.fault.path) not in told.get(one.order, ())]
 
 
 def leaf_of(path: str) -> str:
@@ -468,15 +501,21 @@ _FRAMES: Final = frozenset({"order", "payment", "waybill", "lines"})
 
 
 def _schema_faults(
-    name: str, message: CEBFile, faults: Sequence[SchemaFault], told: Mapping[str, set[str]]
+    name: str,
+    message: CEBFile,
+    faults: Sequence[SchemaFault],
+    told: Mapping[OrderRef, set[str]],
 ) -> Iterator[RowFault]:
     """What the schema says of a message, without what a rule has said of the same field."""
-    orders = {record.number: record.head.get("orderNo") for record in message.records}
+    records = {record.number: record for record in message.records}
     for one in faults:
-        order_no = orders.get(one.record or 0)
+        record = records.get(one.record or 0)
+        way = _FIRST if record is None else record.direction
+        order_no = None if record is None else record.head.get("orderNo")
         element = one.path.rpartition("/")[2].partition("[")[0]
-        if told.get(order_no or "", set()) & leaves_of(element):
+        leaves = leaves_of(element) if way is Direction.IMPORT else export_leaves_of(element)
+        if told.get((way, order_no or ""), set()) & leaves:
             continue
         fault = Fault(one.path, f"{one.label_en} {one.text_en}", f"{one.label_zh}{one.text_zh}")
         place = "message" if one.record is None else f"record {one.record}"
-        yield RowFault(name, place, order_no, fault, "SCHEMA")
+        yield RowFault(name, place, order_no, fault, "SCHEMA", way)

@@ -174,17 +174,28 @@ class ClearanceClient:
         order: Paper | None = None,
         payment: Paper | None = None,
         waybill: Paper | None = None,
+        export_order: Paper | None = None,
+        funds_receipt: Paper | None = None,
+        export_waybill: Paper | None = None,
         goods: Sequence[Paper] = (),
     ) -> Foreseen:
-        """What would become of the papers of one order; nothing is stored."""
-        papers = {"order": order, "payment": payment, "waybill": waybill}
+        """What would become of the papers of one order, or of one export; nothing is stored."""
+        papers = {
+            "order": order,
+            "payment": payment,
+            "waybill": waybill,
+            "export_order": export_order,
+            "funds_receipt": funds_receipt,
+            "export_waybill": export_waybill,
+        }
         doc = {name: paper for name, paper in papers.items() if paper is not None}
         return cast(Foreseen, await self._post("/v1/preflight", {**doc, "goods": list(goods)}))
 
     async def preflight_message(
         self, message: bytes, *, profile: str | None = None
     ) -> MessageReport:
-        """What is wrong with the papers of customs' XML (CEB311, 411, 511, 621), order by order.
+        """What is wrong with the papers of customs' XML, order by order: CEB311, 411, 511 or 621,
+        of exports 303, 403, 505 or 603.
 
         ``profile`` is needed where several fit; nothing is stored.
         """

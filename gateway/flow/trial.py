@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.domain.case import CaseKey, Verdict, VerdictKind
-from gateway.domain.circumstances import Circumstances
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.codec import from_micros
 from gateway.domain.findings import Finding, Severity
 from gateway.domain.goods import GoodsRecord, GoodsScope
@@ -53,6 +53,7 @@ from gateway.flow.trial_inventory import (
     is_of_papers,
     of_inventory,
     stood_in,
+    with_names,
 )
 from gateway.ports import Lookup, Matcher
 
@@ -61,6 +62,8 @@ _LONG_AGO: Final = 0
 _SOURCE: Final = "trial"
 
 GoodsFor = Mapping[tuple[GoodsScope, str], GoodsRecord]
+OrderRef = tuple[Direction, str]
+"""A declared order number in one direction: an export may have the number of an import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +88,17 @@ class Tried:
 class Surroundings:
     """What is known beside the papers tried.
 
-    ``expected`` are the kinds of paper that every order should have here, ``expects_goods`` whether
-    goods records too; ``excused`` names (order number, kind) of papers that could not be read.
-    ``holders``, ``stored``, ``tables`` and ``accounts`` (by tenant and ``buyer_of``) are those of a
-    deployment.
+    ``expected`` are the kinds of paper that every order of a direction should have here,
+    ``expects_goods`` whether goods records too; ``excused`` names papers that could not be read.
+    ``of_inventories`` are the goods records that an order's inventory implies. ``holders``,
+    ``stored``, ``tables`` and ``accounts`` (by tenant and ``buyer_of``) are those of a deployment.
     """
 
     goods: GoodsFor = field(default_factory=dict)
-    expected: Collection[PaperKind] = ()
+    of_inventories: Mapping[OrderRef, Mapping[str, GoodsRecord]] = field(default_factory=dict)
+    expected: Collection[tuple[Direction, PaperKind]] = ()
     expects_goods: bool = False
-    excused: Collection[tuple[str, PaperKind]] = ()
+    excused: Collection[tuple[OrderRef, PaperKind]] = ()
     holders: Mapping[Lookup, CaseId] = field(default_factory=dict)
     stored: Mapping[CaseId, Mapping[PaperKind, PaperRevision]] = field(default_factory=dict)
     tables: Mapping[TenantId, Tables] = field(default_factory=dict)
@@ -166,12 +170,19 @@ def case_key_of(profile: FilingProfile, order_no: str) -> CaseKey:
 
 
 def with_order_numbers(items: Sequence[Tried]) -> tuple[list[tuple[str, Tried]], list[Tried]]:
-    """Every paper with its declared order number, and those whose number nobody names."""
+    """Every paper with its declared order number, and those whose number nobody names.
+
+    An inventory names its waybill as well.
+    """
     named: dict[Lookup, str] = {}
     for item in items:
         if isinstance(item.paper, Order):
             for number in links.named_links(item.profile.tenant, item.paper):
                 named.setdefault(number, item.paper.order_no)
+        elif item.inventory is not None and item.paper.order_no is not None:
+            number_of = links.own_link(item.profile.tenant, item.paper)
+            if number_of is not None:
+                named.setdefault(number_of, item.paper.order_no)
     found: list[tuple[str, Tried]] = []
     unlinked: list[Tried] = []
     for item in items:
@@ -204,7 +215,10 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
             case.papers.update(around.stored.get(key.case_id, {}))
         if item.inventory is None:
             _put(case, item, holders)
-            case.parties.update(item.parties)
+            # An order's own word goes before what the papers beside it say.
+            is_order = isinstance(item.paper, Order)
+            first, then = (case.parties, item.parties)[:: 1 if is_order else -1]
+            case.parties = {**first, **then}
             case.unasked.update(item.unasked)
         else:
             _put_inventory(case, item, item.inventory)
@@ -212,7 +226,9 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
         [
             (number, item)
             for number, item in found
-            if item.inventory is None and filer_of(item.source) is None
+            if item.inventory is None
+            and filer_of(item.source) is None
+            and not item.profile.is_export
         ]
     )
     trial = _Judge(around, matcher, now, ties, dict(around.accounts))
@@ -266,7 +282,10 @@ Ties = Mapping[str, Sequence[BrokenTie]]
 
 
 def _broken_ties(items: Sequence[tuple[str, Tried]]) -> Ties:
-    """What is wrong with how the numbers of all these papers hang together, by order number."""
+    """What is wrong with how the numbers of all these papers hang together, by order number.
+
+    Only imports have relations.
+    """
     relations: list[Relation] = []
     paid: dict[Ref, Paid] = {}
     own: dict[str, set[Ref]] = {}
@@ -314,13 +333,14 @@ class _Judge:
         known = self._around(case, papers, profile)
         verdict = self.matcher(papers, profile, goods, case.taken, self.now, known)
         broken = [one for one in verdict.findings if one.state != "unverifiable"]
+        unasked = frozenset(case.unasked)
         if inventory is not None and is_compared(case.papers):
             broken = [one for one in broken if is_of_papers(one)]
             broken += self._held_against(case, inventory)
-            case.unasked.clear()
+            unasked = frozenset()
         if any(one.rule == _SEVERAL for one in broken):
             broken = [one for one in broken if one.rule != _AMOUNT]
-        broken = [one for one in broken if one.rule not in case.unasked]
+        broken = [one for one in broken if one.rule not in unasked]
         findings = [one for one in broken if _is_expected(one, case, self.around)]
         unverified = _unanswered(verdict, case)
         return TriedCase(
@@ -341,7 +361,9 @@ class _Judge:
     def _with_inventory(
         self, case: _Case, inventory: InventoryTried
     ) -> dict[PaperKind, PaperRevision]:
-        expected = {kind for kind in self.around.expected if kind not in case.papers}
+        direction = case.key.direction
+        expected = {kind for way, kind in self.around.expected if way is direction}
+        expected -= set(case.papers)
         said = {kind: one for kind, one in inventory.papers.items() if kind not in expected}
         return stood_in(case.papers, InventoryTried(inventory.profile, said))
 
@@ -351,21 +373,28 @@ class _Judge:
         order = paper_of(papers, PaperKind.ORDER)
         skus = [line.sku for line in order.lines] if isinstance(order, Order) else []
         scope, goods = case.profile.goods_scope, self.around.goods
-        return {sku: goods[scope, sku] for sku in skus if (scope, sku) in goods}
+        found = {sku: goods[scope, sku] for sku in skus if (scope, sku) in goods}
+        implied = self.around.of_inventories.get((case.key.direction, case.key.order_no), {})
+        return found | {sku: implied[sku] for sku in skus if sku in implied}
 
     def _held_against(self, case: _Case, inventory: InventoryTried) -> list[Finding]:
         """What an inventory says otherwise than its papers, or is wrong by itself."""
         filed = replace(filed_around(case.papers, case.parties), tables=self._tables(case))
         goods = self._goods(case, inventory.papers)
-        verdict = self.matcher(inventory.papers, inventory.profile, goods, {}, self.now, filed)
+        papers = with_names(inventory.papers, case.papers)
+        verdict = self.matcher(papers, inventory.profile, goods, {}, self.now, filed)
         return of_inventory([one for one in verdict.findings if one.state != "unverifiable"])
 
     def _tables(self, case: _Case) -> Tables:
+        if case.key.direction is not Direction.IMPORT:
+            return NO_TABLES
         return self.around.tables.get(case.key.tenant, NO_TABLES)
 
     def _around(
         self, case: _Case, papers: Mapping[PaperKind, PaperRevision], profile: FilingProfile
     ) -> Circumstances:
+        if case.key.direction is not Direction.IMPORT:
+            return NOTHING_KNOWN
         here = self.ties.get(case.key.order_no, ())
         return Circumstances(
             tables=self._tables(case),
@@ -382,8 +411,6 @@ class _Judge:
         buyer = buyer_of(order) if isinstance(order, Order) else None
         if buyer is None or value is None or value < 0:
             return None
-        if case.key.direction is not Direction.IMPORT:
-            return None
         place = (case.key.tenant, buyer)
         account = self.accounts.get(place) or QuotaAccount("", local_date(self.now).year)
         limit = self.matcher.limit(profile, self.now).annual
@@ -392,12 +419,13 @@ class _Judge:
 
 
 def _unanswered(verdict: Verdict, case: _Case) -> tuple[str, ...]:
-    """The rules that could not be answered; an inventory is held against the papers beside it, so
-    of these the copies are there.
+    """The rules that could not be answered, without those that its papers have no place for.
+
+    An inventory is held against the papers beside it, so of these the copies are there.
     """
-    if case.inventory is None or not is_compared(case.papers):
-        return verdict.unverified
-    known = {_COPIES[kind] for kind in case.papers}
+    known = set(case.unasked)
+    if case.inventory is not None and is_compared(case.papers):
+        known |= {_COPIES[kind] for kind in case.papers}
     return tuple(rule for rule in verdict.unverified if rule not in known)
 
 
@@ -409,8 +437,9 @@ def _is_expected(finding: Finding, case: _Case, around: Surroundings) -> bool:
     path = next(iter(finding.paths), "")
     if path not in tuple(PaperKind):
         return around.expects_goods
-    kind = PaperKind(path)
-    return kind in around.expected and (case.key.order_no, kind) not in around.excused
+    kind, way = PaperKind(path), case.key.direction
+    is_excused = ((way, case.key.order_no), kind) in around.excused
+    return (way, kind) in around.expected and not is_excused
 
 
 def _kind(verdict: Verdict, findings: Sequence[Finding], waits: bool) -> VerdictKind:

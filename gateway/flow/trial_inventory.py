@@ -16,6 +16,9 @@ from gateway.domain.money import Money
 from gateway.domain.papers import Order, Paper, PaperKind, PaperRevision, PaymentSlip, Waybill
 from gateway.domain.profile import FilingProfile
 
+UNSAID: Final = "-"
+"""What stands for a text that an inventory may leave out and a paper may not."""
+
 _COPIED: Final = (PaperKind.ORDER, PaperKind.WAYBILL)
 # Rules that an inventory must hold by itself; those of the papers are asked of the papers.
 _OWN_GROUPS: Final = frozenset({Group.INVENTORY, Group.GOODS, Group.REGISTRY})
@@ -62,8 +65,28 @@ def stood_in(
         revision = inventory.papers.get(kind)
         if kind in papers or revision is None:
             continue
-        papers[kind] = replace(revision, paper=_filled(revision.paper, own)) if own else revision
+        if own and not inventory.profile.is_export:
+            revision = replace(revision, paper=_filled(revision.paper, own))
+        papers[kind] = revision
     return papers
+
+
+def with_names(
+    said: Mapping[PaperKind, PaperRevision], own: Mapping[PaperKind, PaperRevision]
+) -> Mapping[PaperKind, PaperRevision]:
+    """What an inventory says, with the shop's names of goods where it leaves them out (603)."""
+    revision, other = said.get(PaperKind.ORDER), own.get(PaperKind.ORDER)
+    if revision is None or other is None:
+        return said
+    paper, filed = revision.paper, other.paper
+    assert isinstance(paper, Order)
+    assert isinstance(filed, Order)
+    names = {line.line_no: line.name for line in filed.lines}
+    lines = tuple(
+        replace(line, name=names.get(line.line_no, line.name)) if line.name == UNSAID else line
+        for line in paper.lines
+    )
+    return {**said, PaperKind.ORDER: replace(revision, paper=replace(paper, lines=lines))}
 
 
 def _filled(paper: Paper, own: Mapping[PaperKind, PaperRevision]) -> Paper:

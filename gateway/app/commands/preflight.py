@@ -98,7 +98,8 @@ def preflight(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="NDJSON, JSON, CSV, XLSX or CEB XML (311, 411, 511, 621) / 文件",
+            help="NDJSON, JSON, CSV, XLSX or CEB XML"
+            " (311, 411, 511, 621; exports 303, 403, 505, 603) / 文件",
         ),
     ],
     *,
@@ -213,6 +214,12 @@ def _show(report: Report) -> None:
             console.print(f"  still to come / 待收: {', '.join(case.missing)}", markup=False)
     if len(cases) > _SHOWN:
         console.print(f"… {len(cases) - _SHOWN} more orders; --json gives all / 其余见 --json")
+    for item in report.trial.unlinked[:_SHOWN]:
+        console.print(
+            f"{item.place}: names no order, and no order here names it: not judged"
+            " / 未注明订单编号，也没有订单引用它，未核对",
+            markup=False,
+        )
     for one in report.faults[:_SHOWN]:
         rule = f"{one.rule} " if one.rule else ""
         console.print(
@@ -231,7 +238,7 @@ def _show(report: Report) -> None:
         f"{report.rows} 行，{len(report.trial.cases)} 单，{blocked} 单不可申报",
         markup=False,
     )
-    if report.assumed is not None:
+    if report.assumed:
         console.print(
             "no profile is known here: one was assumed; rules about its own parties were not asked"
             " / 此处没有申报方案，按假定方案核对"

@@ -25,11 +25,12 @@ from gateway.domain.ids import CaseId
 from gateway.domain.papers import Paper, PaperKind
 from gateway.domain.profile import ConfirmedBy, FiledBy, FilingProfile, PaperFiling, TradeMode
 from gateway.flow.ingest import Incoming
-from gateway.ports import CaseDetail
+from gateway.ports import CaseDetail, CaseFilter
 from store.keys import KeyRole
 from tests.integration.client.conftest import good_order
 from tests.support import exports
 
+DOCUMENTS = Path(__file__).parents[2] / "samples" / "customs" / "documents"
 _S, _K = CaseStage, DeclarationKind
 
 
@@ -86,6 +87,34 @@ async def exporting(
         yield Desk(gateway, authority, profile, serving.address)
         assert not (await check_everything(gateway)).violations
         stop.set()
+
+
+async def test_a_preflight_foresees_an_export_and_stores_nothing(tmp_path: Path) -> None:
+    async with exporting(tmp_path, exports.profile()) as desk:
+        key = await desk.gateway.keys.new(exports.TENANT, KeyRole.SELLER, "shop")
+        order, funds, waybill = exports.documents("EX-1")
+        async with ClearanceClient(desk.address, key.token) as client:
+            good, wrong = [
+                await client.preflight(
+                    export_order=order | changed, funds_receipt=funds, export_waybill=waybill
+                )
+                for changed in ({}, {"goods_value": "18.00"})
+            ]
+            with pytest.raises(InvalidRequest) as refused:
+                await client.preflight(order=good_order().order | {"profile": exports.PROFILE})
+            message = (DOCUMENTS / "303-9610.xml").read_bytes()
+            message = message.replace(b"TOY-1", b"TEA-CUP").replace(b">007<", b">011<")
+            report = await client.preflight_message(message)
+            worse = message.replace(b"<ceb:qty>2<", b"<ceb:qty>3<")
+            told = await client.preflight_message(worse)
+        stored = await desk.gateway.reads.cases(exports.TENANT, CaseFilter(), None, 10)
+    assert good["verdict"] == {**(good["verdict"] or {}), "kind": "matched", "findings": []}
+    assert "export_order" in good["declares"]
+    assert [one["rule"] for one in (wrong["verdict"] or {})["findings"]] == ["ORDER-LINES-SUM"]
+    assert [fault.path for fault in refused.value.errors] == ["profile"]
+    assert (report["by_rule"], report["blocked"]) == ({}, 0)
+    assert (told["by_rule"], told["blocked"]) == ({"ORDER-LINE-TOTAL": 1}, 1)
+    assert stored.items == ()
 
 
 async def test_an_export_is_declared_with_all_its_papers_and_released(tmp_path: Path) -> None:

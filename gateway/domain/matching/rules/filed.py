@@ -26,6 +26,7 @@ from gateway.domain.matching.rule import (
     number,
     unknown,
 )
+from gateway.domain.money import Money
 from gateway.domain.papers import Basis, Masked, Order, PaperKind, PaymentSlip, Waybill
 from gateway.domain.party import normal_address
 
@@ -99,6 +100,9 @@ def lines(facts: Facts) -> Faults:
             ("quantity", number(line.quantity), number(other.quantity)),
             ("price", number(line.price.amount), number(other.price.amount)),
         )
+        if facts.profile.is_export:
+            # Imports are of one currency, which has a rule of its own.
+            pairs += (("currency", line.total.currency, other.total.currency),)
         prefix = f"order.lines.{line.line_no}"
         for name, ours, their in pairs:
             if ours != their:
@@ -178,10 +182,18 @@ def costs(facts: Facts) -> Faults:
         ("insurance", waybill.insurance, filed.insurance),
     )
     return [
-        _differs("waybill", name, number(ours.amount), number(theirs.amount), owner=Owner.CARRIER)
+        _differs("waybill", name, *_amounts(ours, theirs), owner=Owner.CARRIER)
         for name, ours, theirs in pairs
         if ours is not None and theirs is not None and ours != theirs
     ]
+
+
+def _amounts(ours: Money, theirs: Money) -> tuple[str, str]:
+    """Both amounts, with their currencies where these differ."""
+    shown = number(ours.amount), number(theirs.amount)
+    if ours.currency == theirs.currency:
+        return shown
+    return f"{shown[0]} {ours.currency}", f"{shown[1]} {theirs.currency}"
 
 
 def _person(
