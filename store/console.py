@@ -575,8 +575,8 @@ def _history(
 ) -> list[StoredEvent]:
     key = (event.c.pos, event.c.case_id, event.c.seq)
     newest = select(event).where(event.c.tenant == tenant)
-    if wanted.case_id is not None:
-        newest = newest.where(event.c.case_id == wanted.case_id)
+    if wanted.cases:
+        newest = newest.where(event.c.case_id.in_(sorted(wanted.cases)))
     looks_further = wanted.kind or wanted.actor or wanted.since or wanted.until
     depth = _HISTORY if looks_further else limit
     newest = newest.order_by(*(column.desc() for column in key)).limit(depth)

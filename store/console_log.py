@@ -89,10 +89,11 @@ class SqlConsoleLog:
         for column, value in (
             (table.actor, wanted.actor),
             (table.action, wanted.action),
-            (table.subject, wanted.subject),
         ):
             if value is not None:
                 statement = statement.where(column == value)
+        if wanted.subjects:
+            statement = statement.where(table.subject.in_(sorted(wanted.subjects)))
         if wanted.since is not None:
             statement = statement.where(table.at >= wanted.since)
         if wanted.until is not None:

@@ -19,6 +19,8 @@ BATCH: Final = 100
 """Most notices of one POST."""
 
 _BODY_BYTES: Final = 4 * 1024 * 1024
+_REFUSED: Final = "不接收 will not take it"
+_NOT_NOW: Final = "稍后再送 not now"
 _NEEDED: Final = ("id", "type", "created_at", "case", "data")
 
 
@@ -134,10 +136,10 @@ class Receiver:
         tally = self.tally
         if {notice.type, notice.id} & self.behaviour.refuse:
             tally.refused[notice.id] = notice
-            return {"id": notice.id, "status": "refused", "detail": "refused by the receiver"}
+            return {"id": notice.id, "status": "refused", "detail": _REFUSED}
         if self._asks_again(notice):
             tally.retried.add(notice.id)
-            return {"id": notice.id, "status": "retry", "detail": "not now"}
+            return {"id": notice.id, "status": "retry", "detail": _NOT_NOW}
         if notice.id in tally.received:
             tally.duplicates += 1
         else:

@@ -163,7 +163,7 @@ class HistoryFilter:
 
     actor: str | None = None
     kind: str | None = None
-    case_id: str | None = None
+    cases: frozenset[str] = frozenset()
     since: int | None = None
     until: int | None = None
 

@@ -110,7 +110,7 @@ class LogFilter:
 
     actor: str | None = None
     action: str | None = None
-    subject: str | None = None
+    subjects: frozenset[str] = frozenset()
     since: int | None = None
     until: int | None = None
 

@@ -290,6 +290,14 @@ REPAIR_REASONS: Final[dict[str, str]] = {
     "nothing_changes": N_("The paper says this already."),
     "internal": N_("It could not be stored; try again."),
 }
+# What we say ourselves of a notice's delivery; anything else is the receiver's own text.
+NOTICE_DETAILS: Final[dict[str, str]] = {
+    "no answer": N_("no answer"),
+    "410 Gone": N_("the address is gone for good (410)"),
+    "answer is not a batch result": N_("the answer is not a batch result"),
+    "not named in the answer": N_("not named in the answer"),
+    "unknown status in the answer": N_("the answer gives an unknown status"),
+}
 ADAPTER_KINDS: Final[dict[str, str]] = {
     "customs": N_("Customs"),
     "marketplace": N_("Marketplace"),

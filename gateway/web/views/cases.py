@@ -276,7 +276,9 @@ class Cases:
         case_id = detail.row.key.case_id
         ids = [one.message_id for one in detail.state.declarations if one.message_id]
         messages, attempts = await self._services.reads.messages(call.tenant, ids)
-        log = await self._services.log.entries(call.tenant, LogFilter(subject=case_id), None, 200)
+        log = await self._services.log.entries(
+            call.tenant, LogFilter(subjects=frozenset({case_id})), None, 200
+        )
         model = {
             "declarations": [one._asdict() for one in detail.state.declarations],
             "messages": messages,
@@ -309,7 +311,9 @@ class Cases:
         detail = await self._detail(call)
         case_id = detail.row.key.case_id
         chain = await self._services.reads.check_case(call.tenant, case_id)
-        log = await self._services.log.entries(call.tenant, LogFilter(subject=case_id), None, 200)
+        log = await self._services.log.entries(
+            call.tenant, LogFilter(subjects=frozenset({case_id})), None, 200
+        )
         events = [
             {"seq": one.seq, "at": one.at, "kind": one.event.kind.value, "hash": one.hash.hex()}
             for one in detail.events

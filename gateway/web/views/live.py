@@ -49,7 +49,7 @@ class Live:
         """What changed of an open case since it was shown, and by whom."""
         case_id, seen = call.match("case_id"), call.query("seq")
         events = await self._services.reads.history(
-            call.tenant, HistoryFilter(case_id=case_id), _MOST
+            call.tenant, HistoryFilter(cases=frozenset({case_id})), _MOST
         )
         since = int(seen) if seen.isdecimal() else 0
         model = {

@@ -12,7 +12,7 @@ import orjson
 from gateway.domain.codec import from_micros, to_micros
 from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId
-from gateway.ports import StoredEvent
+from gateway.ports import CaseFilter, CaseRow, StoredEvent
 from gateway.ports.console import HistoryFilter
 from gateway.ports.people import ChainReport, LogEntry, LogFilter
 from gateway.web.call import Answer, Call, File, Go, Grid, Missing, Page
@@ -22,6 +22,8 @@ from gateway.web.words import EVENTS, N_
 _LIMIT: Final = 100
 _CHECKED: Final = 50
 _MOST_EXPORTED: Final = 5_000
+_LONGEST_NUMBER: Final = 64
+_MOST_CASES: Final = 50
 _ASKED: Final = ("actor", "case", "kind", "since", "until")
 
 
@@ -149,14 +151,22 @@ class Operations:
     ) -> tuple[Sequence[StoredEvent], Sequence[LogEntry]]:
         """The events and entries that are asked for, newest first."""
         since, until = self._day(asked["since"], 0), self._day(asked["until"], 1)
-        actor, case_id = asked["actor"] or None, asked["case"] or None
+        actor, about = asked["actor"] or None, await self._about(call, asked["case"])
         kind = asked["kind"] if asked["kind"] in EVENTS else None
         events = await self._services.reads.history(
-            call.tenant, HistoryFilter(actor, kind, case_id, since, until), limit
+            call.tenant, HistoryFilter(actor, kind, about, since, until), limit
         )
-        wanted = LogFilter(actor=actor, subject=case_id, since=since, until=until)
+        wanted = LogFilter(actor=actor, subjects=about, since=since, until=until)
         entries = await self._services.log.entries(call.tenant, wanted, None, limit)
         return events, entries.items
+
+    async def _about(self, call: Call, number: str) -> frozenset[str]:
+        """The cases with a number on any of their papers, else what bears it as its own id."""
+        found: tuple[CaseRow, ...] = ()
+        if 0 < len(number) <= _LONGEST_NUMBER:
+            wanted = CaseFilter(number=number)
+            found = (await self._services.cases.cases(call.tenant, wanted, None, _MOST_CASES)).items
+        return frozenset(row.key.case_id for row in found) or frozenset(filter(None, [number]))
 
     async def export(self, call: Call) -> Answer:
         """What is asked for as a zip with a signed manifest, which openssl alone verifies."""

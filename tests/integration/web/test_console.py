@@ -303,6 +303,24 @@ async def test_the_stream_says_that_cases_moved(house: House) -> None:
 
 
 @pytest.mark.slow
+async def test_the_audit_is_searched_by_any_number_of_a_paper(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("supervisor")
+    rows = orjson.loads((await me.get("/cases.json")).text)["cases"]
+    case, order_no = rows[0]["key"]["case_id"], rows[0]["key"]["order_no"]
+    await me.get(f"/cases/{case}/timeline")
+    await house.run(house.gateway.web.log.note(TENANT, "a:b", "noted", case, {"note": "x"}))
+    await me.sign_in("auditor")
+    for asked in (order_no, case):
+        found = orjson.loads((await me.get(f"/audit.json?case={asked}")).text)
+        assert {one["case"] for one in found["events"]} == {case}
+        assert "noted" in {one["action"] for one in found["entries"]}
+    for asked in ("NO-SUCH-ORDER", "长" * 65):
+        found = orjson.loads((await me.get(f"/audit.json?case={asked}")).text)
+        assert (found["events"], found["entries"]) == ([], [])
+
+
+@pytest.mark.slow
 async def test_a_view_is_kept_under_its_name_and_leads_back(house: House) -> None:
     me = house.visitor
     await me.sign_in("auditor")

@@ -97,6 +97,18 @@ async def test_a_stranger_reaches_nothing_of_a_case_or_its_repairs(house: House)
         assert (await stranger.ask("POST", path, sent)).status == 404, path
 
 
+async def test_a_repair_that_mends_nothing_is_not_offered(house: House) -> None:
+    me = house.visitor
+    await me.sign_in("supervisor")
+    case = await evil_case(house)
+    for value, mended in (("281.48", 1), ("5", 0)):
+        page = await me.get(f"/cases/{case}/repair?path=payment.amount&scope=case&value={value}")
+        assert f"{mended} case" in page.text
+        assert f"Propose it for {mended} case" in page.text
+        assert ('value="apply" disabled' in page.text) == (mended == 0)
+        assert "Ask the owner" in page.text
+
+
 async def test_nobody_approves_a_repair_or_a_pack_of_their_own(house: House) -> None:
     me, other = house.visitor, house.another()
     await me.sign_in("supervisor")

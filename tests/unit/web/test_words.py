@@ -10,15 +10,17 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from babel.messages.extract import extract_from_dir
 
-from adapters.base import Limits
+from adapters.base import NO_ANSWER, Limits, Response
+from adapters.notify.standard import interpret
 from gateway.app.config import BrokerSection, FolderSection, RelaySection
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, Word
 from gateway.domain.events import Alarm, EventKind
 from gateway.domain.findings import Severity
+from gateway.domain.ids import EffectId
 from gateway.domain.papers import PaperKind
 from gateway.flow.incoming import IntakeStatus
-from gateway.ports import MessageStage
+from gateway.ports import Effect, EffectKind, MessageStage
 from gateway.ports.people import Role
 from gateway.web import words
 from gateway.web.language import catalog, negotiated
@@ -134,3 +136,19 @@ def test_every_template_compiles() -> None:
     environment = renderer("en", "UTC")._environment
     for template in (WEB / "templates").rglob("*.html"):
         environment.get_template(template.relative_to(WEB / "templates").as_posix())
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(NO_ANSWER, {}, b""),
+        Response(410, {}, b""),
+        Response(200, {}, b"thanks"),
+        Response(200, {}, b'{"results": []}'),
+        Response(200, {}, b'{"results": [{"id": "e1", "status": "perhaps"}]}'),
+    ],
+)
+def test_what_we_say_of_a_delivery_has_its_word(response: Response) -> None:
+    notice = Effect(EffectId("e1"), EffectKind.NOTICE, "endpoint", 0)
+    (result,) = interpret([notice], response, single=False)
+    assert result.detail in words.NOTICE_DETAILS
