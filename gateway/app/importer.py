@@ -56,7 +56,8 @@ class Sinks:
 @dataclass(frozen=True, slots=True)
 class ImportJob:
     """Which file is imported for whom; ``profile`` is for rows that name none, ``sheet`` is one of
-    a workbook's.
+    a workbook's. ``tenant_since`` (UTC microseconds) is when this database made the tenant: what
+    was taken into another database is not taken here.
     """
 
     path: Path
@@ -64,12 +65,14 @@ class ImportJob:
     kind: FileKind
     profile: str | None = None
     sheet: str | None = None
+    tenant_since: int = 0
 
     @property
     def context(self) -> str:
         """What beside its bytes decides what becomes of a row."""
+        whose = f"{self.tenant}@{self.tenant_since}"
         return "\x1f".join(
-            (self.tenant, self.kind.value, self.profile or "", *filter(None, (self.sheet,)))
+            (whose, self.kind.value, self.profile or "", *filter(None, (self.sheet,)))
         )
 
 

@@ -27,7 +27,7 @@ from gateway.app.commands.frame import (
     run,
     show_table,
 )
-from gateway.app.commands.tenants import known_tenant
+from gateway.app.commands.tenants import stored_tenant
 from gateway.app.config import ConfigError, Settings
 from gateway.app.import_columns import columns_of
 from gateway.app.import_results import ResultFile, open_results, results_path
@@ -36,8 +36,8 @@ from gateway.app.importer import ImportJob, Sinks, Summary, import_file
 from gateway.app.opening import open_intake, open_office
 from gateway.app.rechecks import recheck_waiting
 from gateway.app.serve import only_process
-from gateway.domain.ids import TenantId
 from gateway.domain.matching import explain
+from store.master import Tenant
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="NDJSON (.ndjson .jsonl), CSV or XLSX / 文件")
@@ -128,9 +128,11 @@ class Wanted:
     sheet: str | None
     again: bool
 
-    def job(self, tenant: TenantId) -> ImportJob:
+    def job(self, tenant: Tenant) -> ImportJob:
         """The job for a tenant that is known."""
-        return ImportJob(self.file, tenant, self.kind, self.profile, self.sheet)
+        return ImportJob(
+            self.file, tenant.tenant, self.kind, self.profile, self.sheet, tenant.created_at
+        )
 
     def open_results(self) -> AbstractContextManager[ResultFile]:
         """The file of results beside the imported one."""
@@ -160,7 +162,7 @@ async def _take_papers(
     async with AsyncExitStack() as stack:
         _hold_lock(stack, settings)
         gateway = await stack.enter_async_context(open_intake(settings))
-        job = wanted.job(await known_tenant(gateway.store, wanted.tenant))
+        job = wanted.job(await stored_tenant(gateway.store, wanted.tenant))
         results = stack.enter_context(wanted.open_results())
         sinks = Sinks(gateway.ingest, gateway.admin, gateway.cache, explain)
         summary = await import_file(job, sinks, results, progress)
@@ -187,12 +189,12 @@ async def _store_goods(
             stack.enter_context(only_process(settings))
         except ConfigError:
             office = await stack.enter_async_context(open_office(settings))
-            job = wanted.job(await known_tenant(office.access, wanted.tenant))
+            job = wanted.job(await stored_tenant(office.access, wanted.tenant))
             results = stack.enter_context(wanted.open_results())
             sinks = Sinks(None, office.admin, office.cache, explain)
             return await import_file(job, sinks, results, progress)
         gateway = await stack.enter_async_context(open_intake(settings))
-        job = wanted.job(await known_tenant(gateway.store, wanted.tenant))
+        job = wanted.job(await stored_tenant(gateway.store, wanted.tenant))
         results = stack.enter_context(wanted.open_results())
         sinks = Sinks(None, gateway.admin, gateway.cache, explain)
         summary = await import_file(job, sinks, results, progress)

@@ -24,12 +24,18 @@ from store.master import Tenant, list_tenants
 
 
 async def known_tenant(access: Access, name: str) -> TenantId:
-    """The tenant of a name. Raises :class:`Unusable` when there is none."""
+    """The id of a tenant. Raises :class:`Unusable` when there is none."""
+    return (await stored_tenant(access, name)).tenant
+
+
+async def stored_tenant(access: Access, name: str) -> Tenant:
+    """The tenant of an id. Raises :class:`Unusable` when there is none."""
     async with access.read() as reading:
-        known = [one.tenant for one in await reading.run_sync(list_tenants)]
-    if name in known:
-        return TenantId(name)
-    others = f"there are: {', '.join(known[:20])}" if known else "there is none yet"
+        known = {one.tenant: one for one in await reading.run_sync(list_tenants)}
+    found = known.get(TenantId(name))
+    if found is not None:
+        return found
+    others = f"there are: {', '.join(list(known)[:20])}" if known else "there is none yet"
     raise Unusable(f"no tenant {name!r}; {others}; make it with `clearance tenants add ID NAME`")
 
 

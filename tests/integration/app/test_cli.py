@@ -162,6 +162,17 @@ def test_an_import_goes_on_where_it_was_broken_off(shop: Shell) -> None:
     assert [orjson.loads(line)["row"] for line in results] == list(range(1, 13))
 
 
+def test_what_another_database_took_is_imported_into_this_one(shop: Shell) -> None:
+    done = shop.json("goods", "put", shop.folder / "goods.csv", "-t", "shop")
+    assert (done["skipped"], done["by_status"]) == (3, {})
+    (shop.folder / "clearance.db").unlink()
+    shop.ok("tenants", "add", "shop", "示例商家")
+    shop.ok("profiles", "put", shop.folder / "profile-1210.toml", "--tenant", "shop")
+    done = shop.json("goods", "put", shop.folder / "goods.csv", "-t", "shop")
+    assert (done["skipped"], done["by_status"]) == (0, {"accepted": 3})
+    assert len(shop.json("goods", "list", "-t", "shop")["goods"]) == 3
+
+
 def test_orders_that_waited_go_on_when_their_goods_come(shell: Shell) -> None:
     shell.ok("tenants", "add", "shop", "Shop")
     shell.ok("profiles", "put", shell.folder / "profile-1210.toml", "--tenant", "shop")
