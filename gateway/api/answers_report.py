@@ -42,12 +42,21 @@ class RowFaultOut(Out):
     line: int | None = None
 
 
+class AssumedProfileOut(Out):
+    """What was assumed for the rows of one direction that name one profile, or none."""
+
+    direction: Literal["import", "export"]
+    named: str | None
+    mode: str
+
+
 class AssumedOut(Out):
     """The tenant has no profile: one was assumed, and rules about its parties were not asked."""
 
     assumed: bool
     mode: str
     modes: dict[Literal["import", "export"], str]
+    profiles: list[AssumedProfileOut]
     text: dict[Literal["en", "zh"], str]
 
 

@@ -1,8 +1,10 @@
 """The profiles that are assumed for files whose profiles nobody knows."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from gateway.api.decode import GoodsItem
 from gateway.app.preflight_rows import UNNAMED_PROFILE, Given
 from gateway.domain.ids import Direction, ProfileId, TenantId
 from gateway.domain.papers import Order, PaymentSlip, Waybill
@@ -10,31 +12,46 @@ from gateway.domain.profile import MODES, ExportTerms, FilingProfile, Party, Tra
 
 _NOBODY: Final = TenantId("preflight")
 _ANYBODY: Final = Party("3301960000", "?")
+_MODE_IN_NAME: Final = re.compile(r"(?<![0-9])(9610|1210|1239)(?![0-9])", re.ASCII)
+
+ProfileRef = tuple[Direction, str | None]
+"""A direction, and the profile that rows of it name."""
 
 
-def assumed_profiles(rows: Sequence[Given]) -> dict[Direction, FilingProfile]:
-    """A profile for each direction of files whose profiles are not known."""
-    ways = dict.fromkeys(row.direction for row in rows if row.direction is not None)
-    return {
-        way: assumed_profile([row for row in rows if row.direction is way], way)
-        for way in ways or (Direction.IMPORT,)
-    }
+def assumed_profiles(
+    rows: Sequence[Given], named: str | None = None
+) -> dict[ProfileRef, FilingProfile]:
+    """A profile for each direction and name of files whose profiles are not known.
 
-
-def assumed_profile(
-    rows: Sequence[Given], direction: Direction = Direction.IMPORT
-) -> FilingProfile:
-    """A profile for files whose profile is not known: it names every company that they name.
-
-    An import's mode is direct (9610) where a waybill names means of transport, else bonded. An
-    export's is what its order or inventory says, else direct.
+    ``named`` is the profile of rows that name none; without it these belong to the others when
+    those name only one. Goods records are of every direction.
     """
+    ways = dict.fromkeys(row.direction for row in rows if row.direction is not None)
+    found: dict[ProfileRef, FilingProfile] = {}
+    for way in ways or (Direction.IMPORT,):
+        those = [row for row in rows if row.direction in (way, None)]
+        names = dict.fromkeys(row.profile or named for row in those)
+        given = [name for name in names if name is not None]
+        if len(given) < 2:
+            sole = _assumed(those, those, way, given[0] if given else "")
+            found |= {(way, name): sole for name in names}
+            continue
+        for name in names:
+            own = [row for row in those if (row.profile or named) == name]
+            found[way, name] = _assumed(own, those, way, name or "")
+    return found
+
+
+def _assumed(
+    own: Sequence[Given], rows: Sequence[Given], direction: Direction, name: str
+) -> FilingProfile:
+    """A profile for the rows of one name: it names every company that all rows name."""
     papers = [row.paper for row in rows]
     slips = [one for one in papers if isinstance(one, PaymentSlip)]
     waybills = [one for one in papers if isinstance(one, Waybill)]
     refs = [one.payment.company_code for one in papers if isinstance(one, Order)]
     is_export = direction is Direction.EXPORT
-    mode = _export_mode(rows) if is_export else _import_mode(waybills)
+    mode = _export_mode(own) if is_export else _import_mode(own, name)
     return FilingProfile(
         profile_id=ProfileId(UNNAMED_PROFILE),
         tenant=_NOBODY,
@@ -61,9 +78,28 @@ def assumed_profile(
     )
 
 
-def _import_mode(waybills: Sequence[Waybill]) -> TradeMode:
-    is_direct = any(one.transport_no or one.voyage_no or one.bill_no for one in waybills)
-    return TradeMode.DIRECT if is_direct else TradeMode.BONDED
+def _import_mode(rows: Sequence[Given], name: str) -> TradeMode:
+    """The mode of these rows, as most of their waybills and their goods records tell it.
+
+    Means of transport belong to a direct purchase, items of an account book to goods of a zone. One
+    waybill proves nothing: it may be the one with the fault. A mode in the profile's name settles
+    what the papers leave open.
+    """
+    waybills = [row.paper for row in rows if isinstance(row.paper, Waybill)]
+    named = [[one.transport_no, one.voyage_no, one.bill_no] for one in waybills]
+    some, whole = sum(map(any, named)), sum(map(all, named))
+    goods = [row.item.model for row in rows if isinstance(row.item, GoodsItem)]
+    items = sum(one.item_record_no is not None for one in goods)
+    is_booked = bool(goods) and items == len(goods)
+    if 2 * whole > len(named) and not is_booked:
+        return TradeMode.DIRECT
+    hint = _MODE_IN_NAME.search(name)
+    if hint is not None:
+        return TradeMode(hint.group())
+    if 2 * some > len(named):
+        return TradeMode.BONDED if is_booked else TradeMode.DIRECT
+    is_even = bool(some) and 2 * some == len(named)
+    return TradeMode.DIRECT if is_even and not items else TradeMode.BONDED
 
 
 _ORDER_TYPES: Final[Mapping[str, TradeMode]] = {

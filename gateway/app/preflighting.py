@@ -14,7 +14,7 @@ from gateway.api.decode import GoodsItem, PaperItem
 from gateway.api.faults import Fault
 from gateway.api.reasons import value_fault
 from gateway.api.views import Explain, finding_view, unverified_view
-from gateway.app.assumed import assumed_profiles
+from gateway.app.assumed import ProfileRef, assumed_profiles
 from gateway.app.ceb_exports import export_leaves_of
 from gateway.app.ceb_rows import CEBFile, leaves_of
 from gateway.app.import_rows import UnusableFile
@@ -150,7 +150,7 @@ class Report:
     rows: int
     trial: Trial
     faults: list[RowFault] = field(default_factory=list)
-    assumed: Mapping[Direction, FilingProfile] = field(default_factory=dict)
+    assumed: Mapping[ProfileRef, FilingProfile] = field(default_factory=dict)
 
     @property
     def blocks(self) -> bool:
@@ -180,11 +180,18 @@ class Report:
         }
 
 
-def _assumed_doc(profiles: Mapping[Direction, FilingProfile]) -> Doc:
+def _assumed_doc(profiles: Mapping[ProfileRef, FilingProfile]) -> Doc:
+    modes: dict[str, str] = {}
+    for (way, _), one in profiles.items():
+        modes.setdefault(way.value, one.mode.value)
     return {
         "assumed": True,
         "mode": next(iter(profiles.values())).mode.value,
-        "modes": {direction.value: one.mode.value for direction, one in profiles.items()},
+        "modes": modes,
+        "profiles": [
+            {"direction": way.value, "named": name, "mode": one.mode.value}
+            for (way, name), one in profiles.items()
+        ],
         "text": {
             "en": "no profile is known here: rules about the profile's own parties were not asked",
             "zh": "此处没有申报方案：未核对方案中的企业",
@@ -218,7 +225,7 @@ class _Run:
     files: Mapping[str, GivenFile]
     known: Known
     profile: str | None
-    assumed: Mapping[Direction, FilingProfile]
+    assumed: Mapping[ProfileRef, FilingProfile]
     faults: list[RowFault] = field(default_factory=list)
     goods: dict[tuple[GoodsScope, str], GoodsRecord] = field(default_factory=dict)
     of_inventories: dict[OrderRef, dict[str, GoodsRecord]] = field(default_factory=dict)
@@ -233,7 +240,8 @@ class _Run:
         Raises ``UnusableFile`` when it names none and several fit.
         """
         if self.assumed:
-            return self.assumed.get(row.direction or _FIRST, next(iter(self.assumed.values())))
+            way = row.direction or next(iter(self.assumed))[0]
+            return self.assumed[way, row.profile or self.profile]
         profiles = {str(one.profile_id): one for one in self.known.profiles}
         if isinstance(self.known, Nothing):
             return _checked(next(iter(profiles.values())), row)
@@ -298,7 +306,7 @@ async def preflight_files(
     rows = [row for file in files.values() for row in file.rows]
     if not rows:
         raise UnusableFile("the files hold no row")
-    run = _Run(files, known, profile, {} if known.profiles else assumed_profiles(rows))
+    run = _Run(files, known, profile, {} if known.profiles else assumed_profiles(rows, profile))
     tried, excused = [], set[tuple[OrderRef, PaperKind]]()
     expected = set[tuple[Direction, PaperKind]]()
     for name, row in run.all_rows():
@@ -399,7 +407,8 @@ def _keep_goods(run: _Run, row: Given, item: GoodsItem, profile: FilingProfile) 
         order = (row.direction or _FIRST, row.order_no or "")
         run.of_inventories.setdefault(order, {})[sku] = item.record(profile.goods_scope)
         return
-    for one in run.assumed.values() or (profile,):
+    wanted = row.profile or run.profile
+    for one in [one for (_, name), one in run.assumed.items() if name == wanted] or (profile,):
         run.goods[one.goods_scope, sku] = item.record(one.goods_scope)
 
 

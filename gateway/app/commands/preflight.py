@@ -239,7 +239,11 @@ def _show(report: Report) -> None:
         markup=False,
     )
     if report.assumed:
+        modes = ", ".join(
+            f"{name or '-'} {profile.mode.value}" for (_, name), profile in report.assumed.items()
+        )
         console.print(
             "no profile is known here: one was assumed; rules about its own parties were not asked"
-            " / 此处没有申报方案，按假定方案核对"
+            f" / 此处没有申报方案，按假定方案核对: {modes}",
+            markup=False,
         )

@@ -150,6 +150,56 @@ async def test_a_planted_fault_is_named_by_its_rule_alone(rule: str, tmp_path: P
     assert report.faults == []
 
 
+def modes_of(report: Report) -> dict[str, str]:
+    profiles = report.to_doc(explain)["profile"]["profiles"]
+    return {one["named"]: one["mode"] for one in profiles}
+
+
+def direct(rows: Rows) -> Rows:
+    """The rows as a direct purchase, which names its means of transport and no book item."""
+    for row in rows:
+        row["profile"] = "nb-direct"
+        if row.get("type") == "waybill":
+            row |= {"transport_no": "CA1062", "voyage_no": "CA1062/1", "bill_no": "999-1"}
+        row.pop("item_record_no", None)
+    return rows
+
+
+async def test_one_bill_number_makes_no_direct_purchase_of_a_bonded_file(tmp_path: Path) -> None:
+    rows = [*agreeing(), GOODS, *neighbour()]
+    rows[2]["bill_no"] = "999-12345675"
+    report = await judged(written(tmp_path / "f.ndjson", rows))
+    assert told(report) == [("MIX-0001", "INVENTORY-FORBIDDEN")]
+    assert modes_of(report) == {"hz-1210": "1210"}
+
+
+@pytest.mark.parametrize("name", ["bill_no", "voyage_no", "transport_no"])
+async def test_a_field_that_one_direct_purchase_lacks_is_asked_for(
+    name: str, tmp_path: Path
+) -> None:
+    rows = direct([*agreeing(), dict(GOODS), *neighbour()])
+    del rows[2][name]
+    report = await judged(written(tmp_path / "f.ndjson", rows))
+    assert told(report) == [("MIX-0001", "INVENTORY-DIRECT-FIELDS")]
+
+
+async def test_each_profile_that_rows_name_has_its_mode(tmp_path: Path) -> None:
+    rows = [*agreeing(), GOODS, *direct([*neighbour(), dict(GOODS)])]
+    report = await judged(written(tmp_path / "f.ndjson", rows))
+    assert told(report) == []
+    assert modes_of(report) == {"hz-1210": "1210", "nb-direct": "9610"}
+
+
+async def test_a_mode_in_the_name_of_a_profile_settles_a_doubt(tmp_path: Path) -> None:
+    rows = direct([*agreeing(), dict(GOODS)])
+    for row in rows:
+        row["profile"] = "nb-9610"
+    for name in ("bill_no", "voyage_no", "transport_no"):
+        del rows[2][name]
+    report = await judged(written(tmp_path / "f.ndjson", rows))
+    assert told(report) == [("MIX-0001", "INVENTORY-DIRECT-FIELDS")] * 3
+
+
 async def test_a_paper_that_the_file_has_for_others_is_missed(tmp_path: Path) -> None:
     rows = [*agreeing(), GOODS, *neighbour()]
     del rows[-2]
