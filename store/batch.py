@@ -245,11 +245,7 @@ def _load(
         if command.with_papers:
             papers.update(command.load)
             papers.update(key.case_id for key in command.create)
-    statements = group.tools.statements
-    load = statements.case.load if lock else statements.books.load_cases
-    ids = sorted(wanted.union(created))
-    for row in load.run(group.connection, [(case_id,) for case_id in ids]):
-        group.cases[row[0]] = _loaded_case(group.tools, row)
+    _load_cases(group, sorted(wanted.union(created)), lock=lock)
     for case_id, key in created.items():
         if case_id not in group.cases:
             view = CaseView(key, CaseState(), 0, {})
@@ -272,15 +268,33 @@ def _subjects(group: Group, commands: Sequence[Command[Any]]) -> Iterator[Subjec
                 yield case.view, command.coming
 
 
-def _loaded_case(tools: Tools, row: Values) -> CaseInWork:
-    """The case of a row of ``CASE_COLUMNS``; its document is read only when it is not known."""
-    case_id, version, seq, head, wrapped_key, is_open = row[:6]
-    head = bytes(head)
-    known = tools.states.get(case_id, head)
-    if known is None:
-        known = KnownState(head, key_of_row(row), state_from_doc(orjson.loads(row[11])))
+def _load_cases(group: Group, ids: Sequence[CaseId], *, lock: bool) -> None:
+    """Load stored cases. Most states are known here: only the others are read, once their rows are
+    locked and cannot change between the two statements.
+    """
+    statements, keys = group.tools.statements.case, [(case_id,) for case_id in ids]
+    unknown = keys
+    if lock:
+        unknown = []
+        for row in statements.lock.run(group.connection, keys):
+            known = group.tools.states.get(row[0], bytes(row[3]))
+            if known is None:
+                unknown.append((row[0],))
+            else:
+                group.cases[known.key.case_id] = _case_in_work(row, known)
+    for row in statements.load.run(group.connection, unknown):
+        state = state_from_doc(orjson.loads(row[11]))
+        known = KnownState(bytes(row[3]), key_of_row(row), state)
+        group.cases[known.key.case_id] = _case_in_work(row, known)
+
+
+def _case_in_work(row: Values, known: KnownState) -> CaseInWork:
+    """The case of a row that begins with ``CASE_HEAD``."""
+    _, version, seq, head, wrapped_key, is_open = row[:6]
     view = CaseView(known.key, known.state, version, {})
-    return CaseInWork(view, version, (seq, head), wrapped_key, was_open=bool(is_open), is_live=True)
+    return CaseInWork(
+        view, version, (seq, bytes(head)), wrapped_key, was_open=bool(is_open), is_live=True
+    )
 
 
 def _load_claims(group: Group, lookups: set[Lookup]) -> None:

@@ -323,7 +323,7 @@ def _load_neighbours(group: Group, cases: Sequence[CaseId]) -> dict[CaseId, Neig
     tools, statements = group.tools, group.tools.statements
     keys: dict[CaseId, tuple[CaseKey, bytes | None]] = {}
     places: list[PaperPlace] = []
-    for row in statements.books.load_cases.run(group.connection, [(one,) for one in cases]):
+    for row in statements.case.load.run(group.connection, [(one,) for one in cases]):
         case_id = CaseId(row[0])
         keys[case_id] = (key_of_row(row), row[4])
         places += places_of(case_id, state_from_doc(orjson.loads(row[11])))

@@ -20,14 +20,18 @@ from store.tables import (
     wait,
 )
 
-# What a decision needs of a case, in the order in which store.batch reads it.
-CASE_COLUMNS: Final = (
+# What a decision needs of a case, in the order in which store.batch reads it: first what changes
+# with every commit, then what is read only where the state is not known.
+CASE_HEAD: Final = (
     "case_id",
     "version",
     "seq",
     "head_hash",
     "wrapped_key",
     "is_open",
+)
+CASE_COLUMNS: Final = (
+    *CASE_HEAD,
     "tenant",
     "direction",
     "platform",
@@ -104,6 +108,7 @@ _TRANSACTION_ID: Final = "pg_current_xact_id()::text::bigint"
 class CaseStatements:
     """Cases and what hangs on them."""
 
+    lock: Select
     load: Select
     load_keys: Select
     insert: Write
@@ -139,7 +144,6 @@ class BookStatements:
     load_numbers: Select
     load_traces: Select
     insert_numbers: Write
-    load_cases: Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,8 @@ def _case_statements(make: Composer) -> CaseStatements:
     else:
         events = make.insert(event, (*_EVENT_COLUMNS, "pos"))
     return CaseStatements(
-        load=make.select(case_, ("case_id",), CASE_COLUMNS, lock=True),
+        lock=make.select(case_, ("case_id",), CASE_HEAD, lock=True),
+        load=make.select(case_, ("case_id",), CASE_COLUMNS),
         load_keys=make.select(case_, ("case_id",), ("case_id", "wrapped_key")),
         insert=make.insert(case_, CASE_INSERTED, or_nothing=True),
         update=make.update(case_, ("case_id", "version"), CASE_UPDATED),
@@ -281,7 +286,6 @@ def _book_statements(make: Composer) -> BookStatements:
         load_numbers=make.first(paper_number, "key_hash", "case_id", NEIGHBOURS),
         load_traces=make.first(paper_number, "key_hash", "case_id", TRACES),
         insert_numbers=make.insert(paper_number, number, or_nothing=True),
-        load_cases=make.select(case_, ("case_id",), CASE_COLUMNS),
     )
 
 
