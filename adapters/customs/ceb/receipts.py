@@ -270,8 +270,9 @@ class _Unfit(ValueError):
 
 
 def _notes(odds: Sequence[Odd], prefix: str = "") -> dict[str, str]:
-    """What was tolerated, by its place."""
-    return {f"{prefix}{odd.path[:_MOST_NAME]}": odd.kind.value for odd in odds[:_MOST_NOTES]}
+    """What was tolerated, by its place; what every real receipt has tells nobody anything."""
+    told = [odd for odd in odds if odd.kind is not OddKind.LOWER_CASE]
+    return {f"{prefix}{odd.path[:_MOST_NAME]}": odd.kind.value for odd in told[:_MOST_NOTES]}
 
 
 def _record(place: _Place, position: int, record: SchemaRecord) -> ReadRecord:

@@ -228,10 +228,15 @@ def test_what_was_tolerated_stands_in_the_fact_without_its_value() -> None:
     body = written("CEB624Message", guid="aabbccdd-0000-4000-8000-000000000001", preNo="")
     found = fact(body.replace(b"</copNo>", b"</copNo><secret>text</secret>"))
     assert isinstance(found, ReceiptFact)
-    assert found.notes["guid"] == "lower-case"
     assert found.notes["preNo"] == "absent"
     assert found.notes["secret"] == "unknown-element"
     assert "text" not in str(found.notes)
+
+
+def test_a_guid_in_lower_case_as_customs_writes_it_is_no_news() -> None:
+    found = fact(written("CEB622Message", guid="aabbccdd-0000-4000-8000-000000000001"))
+    assert isinstance(found, ReceiptFact)
+    assert "guid" not in found.notes
 
 
 def test_a_list_receipt_without_our_number_is_for_a_person() -> None:
