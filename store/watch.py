@@ -11,7 +11,7 @@ from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.codec import state_from_doc
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.events import EventKind
-from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.ids import CaseId, ProfileId, TenantId
 from gateway.domain.lifecycle import FINAL_STAGES
 from gateway.flow.return_watch import RETURNS
 from gateway.ports import EffectKind, MessageStage
@@ -177,6 +177,20 @@ def _is_unsent(now: int) -> ColumnElement[bool]:
         message.c.stage.in_(_UNSENT),
     )
     return planned | taken
+
+
+def held_by(connection: Connection, tenant: TenantId, profile_id: ProfileId, who: str) -> int:
+    """How many open cases of a profile somebody holds."""
+    held = orjson.dumps({"hold": [who]})[1:-2].decode()
+    return connection.execute(
+        select(func.count()).where(
+            case_.c.tenant == tenant,
+            IS_OPEN,
+            case_.c.is_held,
+            case_.c.profile_id == profile_id,
+            case_.c.doc.contains(held, autoescape=True),
+        )
+    ).scalar_one()
 
 
 class Moved(NamedTuple):

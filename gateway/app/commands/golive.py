@@ -22,6 +22,8 @@ from gateway.app.opening import open_office, open_reading
 from gateway.app.regimes import customs_regime
 from gateway.domain.ids import ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
+from gateway.flow.match import SHADOWED_BY
+from store.watch import held_by
 
 _STEPS: Final = (0, *RAMP)
 
@@ -50,7 +52,8 @@ def golive(
 
     The report looks at codes, certificate, clock, folders, goods records, and builds what live
     copies would have declared; nothing of it is sent. Orders outside the share are matched and held
-    as a shadow: whoever filed them before goes on. What was declared already runs to its end.
+    as a shadow: whoever filed them before goes on. A higher share declares new orders alone: what
+    is held stays so until a person lifts the hold. What was declared already runs to its end.
     Exit code 1 when something stands in the way.
     """
     settings = common(context).settings()
@@ -85,21 +88,46 @@ def _known(found: FilingProfile | None, name: str) -> FilingProfile:
 def _set_ramp(settings: Settings, tenant: str, name: str, percent: int, *, json: bool) -> None:
     if percent not in _STEPS:
         raise Unusable(f"--ramp {percent}: use one of {', '.join(map(str, _STEPS))}")
-    before, after = run(_put(settings, TenantId(tenant), name, percent))
+    before, after, held = run(_put(settings, TenantId(tenant), name, percent))
     if json:
-        emit({"profile": name, "before": before, "ramp_percent": percent, "version": after.version})
-    else:
-        out().print(f"{name}: {before} % -> {percent} %, version {after.version}", markup=False)
+        emit(
+            {
+                "profile": name, "before": before, "ramp_percent": percent,
+                "version": after.version, "held": held, "let_go": _let_go(held),
+            }
+        )  # fmt: skip
+        return
+    out().print(f"{name}: {before} % -> {percent} %, version {after.version}", markup=False)
+    for text in _let_go(held).values():
+        out().print(text, markup=False)
+
+
+def _let_go(held: int) -> dict[str, str]:
+    """What is to be done with the shadows, by language; empty where there are none."""
+    if not held:
+        return {}
+    return {
+        "zh": f"有 {held} 个案件因不在灰度内而暂停。调整比例不会放行：仍由原申报方申报。"
+        "要改由本系统申报，请解除暂停：控制台“案件”（已暂停：是）→ 打开案件 → 解除暂停；"
+        "或调用 POST /v1/cases/{id}/release。",
+        "en": f"{held} held as shadows. Another share lets none of them go: whoever filed them "
+        "before files them still. To have one declared here, lift its hold: Cases (held: yes) in "
+        "the console, the case, Lift the hold; or POST /v1/cases/{id}/release.",
+    }
 
 
 async def _put(
     settings: Settings, tenant: TenantId, name: str, percent: int
-) -> tuple[int, FilingProfile]:
+) -> tuple[int, FilingProfile, int]:
     async with open_office(settings) as office:
         owner = await known_tenant(office.access, tenant)
         profile = _known(office.cache.profile(owner, ProfileId(name)), name)
         stored = await office.admin.put_profile(with_ramp(profile, percent))
-        return profile.ramp_percent, stored
+        async with office.access.read() as reading:
+            held = await reading.run_sync(
+                lambda on: held_by(on, owner, profile.profile_id, SHADOWED_BY)
+            )
+        return profile.ramp_percent, stored, held
 
 
 # Any: a JSON object.

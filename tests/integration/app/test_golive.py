@@ -67,13 +67,14 @@ class Port:
                     return
                 await asyncio.sleep(0.05)
 
-    async def ramp(self, percent: int) -> None:
-        assert (await self.report("--ramp", str(percent)))["ramp_percent"] == percent
+    async def ramp(self, percent: int) -> dict[str, Any]:
+        told = await self.report("--ramp", str(percent))
+        assert told["ramp_percent"] == percent
         async with asyncio.timeout(10):
             while True:
                 known = self.gateway.context.master.profile(TENANT, PROFILE)
                 if known is not None and known.ramp_percent == percent:
-                    return
+                    return told
                 await asyncio.sleep(0.05)
 
 
@@ -97,6 +98,7 @@ def health(doc: dict[str, Any]) -> dict[str, str]:
 
 async def test_a_port_goes_live_in_steps_and_back(tmp_path: Path) -> None:
     async with port(tmp_path) as here:
+        assert (await here.ramp(100))["let_go"] == {}
         first = await here.report("--loopback", "10")
         looks = health(first)
         assert looks["loopback over dxp"] == "ok"
@@ -119,7 +121,10 @@ async def test_a_port_goes_live_in_steps_and_back(tmp_path: Path) -> None:
         await here.gateway.desk.release(TENANT, found.row.key.case_id, "clerk")
         await here.until(shadowed, CaseStage.RELEASED)
 
-        await here.ramp(100)
+        raised = await here.ramp(100)
+        assert raised["held"] == 1
+        assert "1 个案件" in raised["let_go"]["zh"]
+        assert "/v1/cases/{id}/release" in raised["let_go"]["en"]
         declared = ORDERS[2]
         await here.take([declared])
         await here.until(declared, CaseStage.RELEASED)
