@@ -250,8 +250,9 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
         return _after_the_end(declaration, fact, target, is_newer=newer)
     here, there = LEVEL[declaration.stage], LEVEL[target]
     if target is _S.CLOSED and here < _RELEASED_LEVEL:
-        # Closed is no release: it waits for the 800 that it must have overtaken.
-        if declaration.deferred is None:
+        # Closed is no release: it waits for the 800 that it must have overtaken. Another closing
+        # that waits is none either.
+        if declaration.deferred is None or declaration.deferred["word"] == Word.CLOSED:
             return [_recorded(declaration, fact, "deferred")]
         return [
             _applied_now(declaration.deferred, _S.RELEASED),

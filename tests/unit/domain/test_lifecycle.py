@@ -234,6 +234,18 @@ def test_a_contradiction_after_release_is_an_alarm_and_a_hold(word: Word) -> Non
     assert earlier.hold is None
 
 
+@pytest.mark.parametrize("before", [(), (fact(Word.ACCEPTED, 2),)])
+def test_closings_without_a_release_release_nothing_however_many_come(
+    before: tuple[ReceiptFact, ...],
+) -> None:
+    state = received(inventory_sent(), *before)
+    was = stage(state)
+    closed = received(state, fact(Word.CLOSED, 6), fact(Word.CLOSED, 7), fact(Word.CLOSED, 8))
+    assert stage(closed) is was
+    done = received(closed, fact(Word.ACCEPTED, 3), fact(Word.RELEASED, 5))
+    assert stage(done) is DeclarationStage.CLOSED
+
+
 @pytest.mark.parametrize("word", [Word.REJECTED, Word.RETURNED_ABROAD])
 @pytest.mark.parametrize("release", [Word.RELEASED, Word.CLOSED])
 def test_a_release_that_a_rejection_overtook_is_the_same_contradiction(
