@@ -204,10 +204,7 @@ class RelayChannel:
     def _read(self, doc: Mapping[str, Any]) -> Received | None:
         """One message of a list (Any: what the relay wrote); None when it is set aside."""
         number, name = str(doc["id"]), _shown(str(doc.get("name") or doc["id"]))
-        try:
-            body = base64.b64decode(doc["data"], validate=True)
-        except (binascii.Error, ValueError):
-            body = None
+        body = _decoded(doc.get("data"))
         if body is None or len(body) > self._most_bytes:
             if number not in self._told and self._set_aside is not None:
                 self._set_aside(self.name, name)
@@ -301,6 +298,16 @@ async def _capped(content: aiohttp.StreamReader, name: str) -> bytes:
         if len(body) > _READ_BYTES:
             raise ChannelDown(f"{name}: the relay's answer is larger than {_READ_BYTES} bytes")
     return bytes(body)
+
+
+def _decoded(data: object) -> bytes | None:
+    """The bytes of base64, None when it is none. Many writers break it into lines as mail does."""
+    if not isinstance(data, str):
+        return None
+    try:
+        return base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _shown(name: str) -> str:

@@ -47,7 +47,6 @@ LISTS = [
     b"{}",
     b'{"messages": [1]}',
     b'{"messages": [{"data": "AA=="}]}',
-    b'{"messages": [{"id": "1"}]}',
     b"<html/>",
 ]
 
@@ -62,16 +61,26 @@ async def test_a_list_that_cannot_be_read_is_a_way_that_is_down(body: bytes) -> 
             await channel.receive(4)
 
 
-async def test_a_message_that_is_no_base64_is_told_once_and_left() -> None:
+@pytest.mark.parametrize("odd", [{"data": "§"}, {"data": None}, {"data": 7}, {}])
+async def test_a_message_that_is_no_base64_is_told_once_and_left(odd: dict[str, object]) -> None:
     async def give(request: web.Request) -> web.Response:
         good = {"id": "2", "data": "PGEvPg=="}
-        return web.json_response({"messages": [{"id": "1", "name": "x", "data": "§"}, good]})
+        return web.json_response({"messages": [{"id": "1", "name": "x", **odd}, good]})
 
     aside: list[str] = []
     async with _serving(give, aside) as channel:
         for _ in range(2):
             assert [one.body for one in await channel.receive(4)] == [b"<a/>"]
     assert aside == ["x"]
+
+
+@pytest.mark.parametrize("data", ["PGEv\r\nPg==\r\n", "PGEv\nPg==", " PGEvPg== "])
+async def test_base64_in_lines_as_mail_has_it_is_read(data: str) -> None:
+    async def give(request: web.Request) -> web.Response:
+        return web.json_response({"messages": [{"id": "1", "data": data}]})
+
+    async with _serving(give) as channel:
+        assert [one.body for one in await channel.receive(4)] == [b"<a/>"]
 
 
 async def test_a_call_is_answered_when_its_bytes_are_durable() -> None:
