@@ -21,10 +21,10 @@ from gateway.domain.case import CaseStage
 from gateway.domain.codec import state_from_doc
 from gateway.domain.declaration import DeclarationStage
 from gateway.domain.events import EventKind
-from gateway.domain.ids import CaseId, EndpointId, MessageId, TenantId
+from gateway.domain.ids import CaseId, MessageId, TenantId
 from gateway.domain.lifecycle import FINAL_STAGES
 from gateway.domain.papers import Order, PaperKind
-from gateway.ports import Clock, Effect, EffectKind, NoticeRow, StoredEvent
+from gateway.ports import Clock, EffectKind, NoticeRow, StoredEvent
 from gateway.ports.console import (
     Approval,
     AttemptInfo,
@@ -46,6 +46,7 @@ from store.console_work import approval_of
 from store.crypto import StoreKeys
 from store.events import GENESIS, event_hash, event_of
 from store.master import chunks
+from store.notices import notice_of
 from store.papers import PaperPlace, open_revision
 from store.read_models import CASE_COLUMNS, IS_OPEN, case_row
 from store.tables import (
@@ -500,30 +501,7 @@ def _notices(
         statement = statement.where(outbox.c.case_id.in_(recent))
     order = outbox.c.due_at if status == "open" else outbox.c.done_at
     rows = connection.execute(statement.order_by(order.desc(), outbox.c.effect_id).limit(limit))
-    return [_notice(row) for row in rows]
-
-
-def _notice(row: _Row) -> NoticeRow:
-    return NoticeRow(
-        effect=Effect(
-            effect_id=row.effect_id,
-            kind=EffectKind(row.kind),
-            group=row.group_key,
-            due_at=row.due_at,
-            case_id=row.case_id,
-            tenant=row.tenant,
-            ref=row.ref,
-            payload=orjson.loads(row.payload),
-            attempt=row.attempt,
-        ),
-        endpoint_id=EndpointId(row.group_key),
-        status=row.stage,
-        detail=row.detail or "",
-        done_at=row.done_at,
-        acked_at=row.acked_at,
-        answer_code=row.answer_code,
-        answer_us=row.answer_us,
-    )
+    return [notice_of(row) for row in rows]
 
 
 def _messages(

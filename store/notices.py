@@ -31,7 +31,7 @@ def list_notices(
         later = and_(at == place.created_at, outbox.c.effect_id > place.case_id)
         statement = statement.where(or_(at > place.created_at, later))
     rows = connection.execute(statement).all()
-    items = tuple(_notice(row) for row in rows[:limit])
+    items = tuple(notice_of(row) for row in rows[:limit])
     cursor = None
     if len(rows) > limit:
         last = rows[limit - 1]
@@ -140,8 +140,8 @@ def _conditions(tenant: TenantId, wanted: NoticeFilter) -> Sequence[ColumnElemen
     return found
 
 
-# Any: a row of the table.
-def _notice(row: Row[*tuple[object, ...]]) -> NoticeRow:
+def notice_of(row: Row[*tuple[object, ...]]) -> NoticeRow:
+    """The notice of a row with every column of ``outbox``."""
     values = row._mapping
     case_id, tenant = values["case_id"], values["tenant"]
     return NoticeRow(

@@ -33,7 +33,6 @@ from gateway.domain.events import EventKind
 from gateway.domain.ids import (
     CaseId,
     Direction,
-    EndpointId,
     MessageId,
     ProfileId,
     RawId,
@@ -47,7 +46,6 @@ from gateway.ports import (
     CaseDetail,
     CaseFilter,
     CaseRow,
-    Effect,
     EffectKind,
     Lookup,
     MessageStage,
@@ -61,6 +59,7 @@ from store.cursors import ListPlace, StreamPlace, list_place, stream_place
 from store.events import event_of
 from store.evidence import element_texts
 from store.master import chunks
+from store.notices import notice_of
 from store.papers import PaperPlace, open_revision
 from store.tables import (
     OutboxStage,
@@ -470,27 +469,7 @@ def _notices(tenant: TenantId, case_id: CaseId, connection: Connection) -> tuple
         .order_by(outbox.c.due_at, outbox.c.effect_id)
         .limit(_MAX_CASE_NOTICES)
     )
-    return tuple(
-        NoticeRow(
-            effect=Effect(
-                effect_id=row.effect_id,
-                kind=EffectKind(row.kind),
-                group=row.group_key,
-                due_at=row.due_at,
-                case_id=row.case_id,
-                tenant=row.tenant,
-                ref=row.ref,
-                payload=orjson.loads(row.payload),
-                attempt=row.attempt,
-            ),
-            endpoint_id=EndpointId(row.group_key),
-            status=row.stage,
-            detail=row.detail or "",
-            done_at=row.done_at,
-            acked_at=row.acked_at,
-        )
-        for row in rows
-    )
+    return tuple(notice_of(row) for row in rows)
 
 
 def _messages_of(
