@@ -37,6 +37,7 @@ _SECOND_US: Final = 1_000_000
 _DAY_US: Final = 24 * 3600 * _SECOND_US
 _CLOCK_US: Final = 5 * _SECOND_US
 _LATE_US: Final = 120 * _SECOND_US
+_UNREAD_US: Final = 600 * _SECOND_US
 _OLD_BITS: Final = 2048
 _SOON: Final = timedelta(days=60)
 _NOW_OR_NEVER: Final = timedelta(days=7)
@@ -67,7 +68,7 @@ def looks_at_settings(settings: Settings, now: int) -> Iterator[Look]:
     yield _master_key(settings)
     yield from _certificates(settings, from_micros(now))
     yield _clock(now)
-    yield from _folders(settings)
+    yield from _folders(settings, now)
     yield from _disk(settings)
 
 
@@ -139,7 +140,7 @@ def _clock(now: int) -> Look:
     return Look("clock", Health.OK, f"shows {from_micros(now):%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _folders(settings: Settings) -> Iterator[Look]:
+def _folders(settings: Settings, now: int) -> Iterator[Look]:
     if not settings.channels:
         yield Look(
             "channels", Health.BAD, "none is configured", "add a [channels.<name>] with its folders"
@@ -164,6 +165,14 @@ def _folders(settings: Settings) -> Iterator[Look]:
                 f"{number} file(s) in {channel.error} were too large to be read",
                 "have the transfer client's operator look at them, then move or delete them",
             )
+        if number := _unread_in(channel.receive, now):
+            yield Look(
+                f"receive folder of channel {name}",
+                Health.WARN,
+                f"{number} file(s) in {channel.receive} have not been read for 10 minutes",
+                "run `clearance serve`; rename what its writer left as .tmp or hidden, let this "
+                "user read the rest, remove links",
+            )
 
 
 def _files_in(folder: Path) -> int:
@@ -172,6 +181,22 @@ def _files_in(folder: Path) -> int:
         return sum(1 for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
     except OSError:
         return 0
+
+
+def _unread_in(folder: Path, now: int) -> int:
+    """How many files have lain in a receive folder for long, whatever keeps them from being read.
+
+    A client that died leaves a receipt under its temporary name, and one with other rights writes
+    files that nobody else may open: neither is ever read, and nothing else tells of it.
+    """
+    number = 0
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            with suppress(OSError):
+                changed_us = entry.stat(follow_symlinks=False).st_mtime_ns // 1000
+                is_old = changed_us < now - _UNREAD_US
+                number += is_old and not entry.is_dir(follow_symlinks=False)
+    return number
 
 
 def _is_writable(folder: Path) -> bool:

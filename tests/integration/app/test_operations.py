@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import Any
 
@@ -76,6 +77,19 @@ def test_the_doctor_tells_of_files_that_were_set_aside(shop: Shell) -> None:
     found = bad(shop)["error folder of channel dxp"]
     assert (found["health"], found["finding"][:9]) == ("warn", "2 file(s)")
     assert found["fix"]
+
+
+def test_the_doctor_tells_of_files_that_nobody_reads(shop: Shell) -> None:
+    receive = shop.folder / "dxp" / "receive"
+    for name in ("CEB622.xml.tmp", ".CEB622.xml", "CEB622.xml", "young.xml"):
+        (receive / name).write_bytes(b"x")
+    (receive / "link.xml").symlink_to(receive / "nowhere")
+    (receive / "folder").mkdir()
+    for name in ("CEB622.xml.tmp", ".CEB622.xml", "CEB622.xml", "link.xml", "folder"):
+        os.utime(receive / name, (1_790_000_000, 1_790_000_000), follow_symlinks=False)
+    found = bad(shop)["receive folder of channel dxp"]
+    assert (found["health"], found["finding"][:9]) == ("warn", "4 file(s)")
+    assert "`clearance serve`" in found["fix"]
 
 
 def test_the_doctor_asks_for_the_partner_that_a_profile_relies_on(shop: Shell) -> None:
