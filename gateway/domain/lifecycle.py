@@ -328,6 +328,7 @@ def _fold_claimed(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
 def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
     """Into another message. What was refused with its message was never tried; a resend was."""
     found = _of(state, payload)
+    cop_no = payload.get("cop_no", found.cop_no)
     return _changed(
         state,
         payload,
@@ -336,7 +337,9 @@ def _fold_moved(state: CaseState, payload: Mapping[str, Any]) -> _Fields:
         message_id=MessageId(payload["message"]),
         attempt=found.attempt if payload.get("is_resend") else 0,
         app_time=payload.get("app_time", found.app_time),
-        cop_no=payload.get("cop_no", found.cop_no),
+        cop_no=cop_no,
+        # A part of a list is another list, whose number customs draws anew.
+        pre_no=found.pre_no if cop_no == found.cop_no else None,
     )
 
 

@@ -99,6 +99,25 @@ _REPORTS: Final = frozenset({DeclarationKind.RETURN_TALLY, DeclarationKind.WAYBI
 _STOPPED: Final = frozenset({_S.REJECTED.value, _S.DETAINED.value, _S.SUSPENDED.value})
 
 
+def parts_list(decision: ReceiptDecision, fact: ReceiptFact) -> ReceiptDecision | None:
+    """What a refusal says of a list of several parcels: nothing of any of them yet, for one bad
+    parcel has the whole of it refused. None when it does not turn a list down for what is in it.
+
+    A summary stays whole: each part would become general declarations of its own.
+    """
+    is_parted = fact.kind.is_list and fact.kind is not DeclarationKind.SUMMARY_REQUEST
+    if not is_parted or fact.word not in _OF_CONTENT or not decision.events:
+        return None
+    first = decision.events[0]
+    if first.payload.get("stage") != _S.REJECTED.value:
+        return None
+    told = {name: value for name, value in first.payload.items() if name != "stage"}
+    return ReceiptDecision((Event(first.kind, {**told, "effect": "parted"}),))
+
+
+_OF_CONTENT: Final = frozenset({Word.REJECTED, Word.FAILED})
+
+
 def _unwanted_release(
     state: CaseState, declaration: DeclarationState, fact: ReceiptFact
 ) -> list[Event] | None:

@@ -30,9 +30,11 @@ from gateway.flow.retry import SEND
 from gateway.flow.return_watch import RETURNS, check_return
 from gateway.flow.transmit import (
     NOT_SENT,
+    PART,
     check_answer,
     deliver_message,
     load_live,
+    part_list,
     resume_message,
 )
 from gateway.flow.watchdog import check_deadline
@@ -284,6 +286,9 @@ class Engine:
             await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
 
     async def _answer(self, effect: Effect) -> None:
+        if effect.group == PART:
+            self._deliver_all(await part_list(self.context, effect))
+            return
         if self._is_any_shut():
             message = await load_live(self.context, MessageId(effect.ref), with_body=False)
             channel = "" if message is None else channel_of(self.context, message.group)
@@ -465,8 +470,11 @@ class Engine:
             self.observer.failed("receipt", error)
             return
         self.observer.count("receipt_files")
+        self._deliver_all(split)
+
+    def _deliver_all(self, messages: Sequence[StoredMessage]) -> None:
         assert self._tasks is not None
-        for message in split:
+        for message in messages:
             self._tasks.create_task(self._deliver(message))
 
 

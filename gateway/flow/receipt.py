@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gateway.domain.case import CaseState
 from gateway.domain.declaration import (
@@ -23,11 +23,15 @@ from gateway.domain.declaration import (
 )
 from gateway.domain.events import Alarm, Event, EventKind
 from gateway.domain.ids import CaseId, MessageId, ReceiptId
+from gateway.domain.lifecycle import LEVEL
 from gateway.domain.profile import FilingProfile
 from gateway.domain.quota import QuotaMove, QuotaStep, step_of, told_by_customs
 from gateway.domain.receipts import (
     EARLY_TOLERANCE_US,
+    ReceiptDecision,
+    answered,
     copy_events,
+    parts_list,
     record_events,
     subject,
     subscribed_paper,
@@ -37,7 +41,7 @@ from gateway.flow.context import Context
 from gateway.flow.gate_plan import copy_effect
 from gateway.flow.match import Bench, plan, settle
 from gateway.flow.status import alarms_call_for_stop, revoke_notice, stage_notices
-from gateway.flow.transmit import load_live, split_refused
+from gateway.flow.transmit import load_live, part_effect, split_refused
 from gateway.flow.watchdog import siblings_effect
 from gateway.ports import (
     CaseView,
@@ -276,7 +280,11 @@ def decide_records(
     for record in facts.read.records:
         # All parcels of a list share its answer; any other record is about one case.
         some = [views.get(one) for one in facts.cases.get(record.position, ())] or [None]
-        told = [(view, _apply_record(facts, record, view, holders, changes)) for view in some]
+        is_shared = _is_shared(record, some)
+        told = [
+            (view, _apply_record(facts, record, view, holders, changes, is_shared=is_shared))
+            for view in some
+        ]
         refused = [(view, reason) for view, reason in told if reason is not None]
         if refused and (len(refused) == len(told) or refused[0][1] != "nothing_sent"):
             parked += 1
@@ -295,8 +303,13 @@ def _apply_record(
     view: CaseView | None,
     holders: dict[Lookup, CaseId],
     changes: Changes[dict[MessageId, "_Doubt"]],
+    *,
+    is_shared: bool,
 ) -> str | None:
-    """Apply one record; the reason why it is parked, None when it was applied or repeats."""
+    """Apply one record; the reason why it is parked, None when it was applied or repeats.
+
+    ``is_shared`` tells that it answers a list in which several parcels stand.
+    """
     if record.fact is None:
         return record.fault or "unreadable_record"
     if view is None:
@@ -304,6 +317,8 @@ def _apply_record(
     context, now = facts.context, facts.now
     declaration = subject(view.state, record.fact)
     if declaration is None:
+        if _is_of_parted(view.state, record.fact):
+            return None
         return _apply_copy(facts, record, view, changes)
     profile = context.master.profile_version(
         view.key.profile_id, declaration.pinned.profile_version
@@ -319,6 +334,8 @@ def _apply_record(
     decision = record_events(view.state, record.fact._replace(checks=checks), now)
     if decision.parked is not None:
         return decision.parked
+    if is_shared:
+        decision = _parted(facts, record, declaration, decision, changes)
     if claim is not None and claim not in holders:
         holders[claim] = holder
         changes.claims.append((claim, holder, view.key.tenant))
@@ -336,6 +353,47 @@ def _apply_record(
         )
         _follow(context, profile, view, decision.events, changes, now)
     return None
+
+
+def _is_shared(record: ReadRecord, some: Sequence[CaseView | None]) -> bool:
+    """Whether a record answers a list in which several parcels still wait for customs' word."""
+    fact = record.fact
+    if not isinstance(fact, ReceiptFact) or not fact.kind.is_list:
+        return False
+    listed = [answered(view.state, fact) for view in some if view is not None]
+    return sum(one is not None and LEVEL.get(one.stage, 9) <= 1 for one in listed) > 1
+
+
+def _is_of_parted(state: CaseState, fact: CustomsFact) -> bool:
+    """Whether a refusal, or what came before it, is late: of a list that was parted since."""
+    return (
+        isinstance(fact, ReceiptFact)
+        and fact.kind.is_list
+        and fact.word in _OF_PARTED
+        and state.declaration(fact.kind) is not None
+    )
+
+
+_OF_PARTED: Final = frozenset({Word.LODGED, Word.REJECTED, Word.FAILED, Word.DUPLICATE})
+
+
+def _parted(
+    facts: _RecordFacts,
+    record: ReadRecord,
+    declaration: DeclarationState,
+    decision: ReceiptDecision,
+    changes: Changes[Any],
+) -> ReceiptDecision:
+    """The decision on a list of several parcels: it is parted where customs refuses it whole."""
+    fact = record.fact
+    assert isinstance(fact, ReceiptFact)
+    parted = parts_list(decision, fact)
+    if parted is None or declaration.message_id is None:
+        return decision
+    effect = part_effect(declaration.message_id, fact.status, facts.item.receipt_id, facts.now)
+    if effect not in changes.effects:
+        changes.effects.append(effect)
+    return parted
 
 
 def _apply_copy(

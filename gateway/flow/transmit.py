@@ -49,10 +49,14 @@ from gateway.ports.ways import WayShut
 _WAITING: Final = frozenset(
     {DeclarationStage.CLAIMED, DeclarationStage.SENT, DeclarationStage.UNKNOWN}
 )
+# Customs refuses a list with 100 after it was lodged, with all parcels in it.
+_LODGED: Final = DeclarationStage.LODGED
 # After 2, 4 and 8 times the wait for an answer.
 _UNSIGNED: Final = "signature refused"
 _LODGED_LOOKS: Final = 3
 _KEY_WAIT_S: Final = 30
+PART: Final = "part"
+"""The group of the effects that part refused lists."""
 NOT_SENT: Final = frozenset({SendOutcome.REFUSED, SendOutcome.DECLINED})
 """The outcomes that surely handed nothing over."""
 _OUTCOME: Final = {
@@ -351,6 +355,29 @@ def _signer(context: Context, message: StoredMessage, profile: FilingProfile) ->
     return _Signer.REPLACED if is_ready else _Signer.AWAITED
 
 
+def part_effect(message_id: MessageId, code: str, receipt: ReceiptId, now: int) -> Effect:
+    """The outbox row that parts a list which customs refused, until the bad parcel stands alone."""
+    return Effect(
+        effect_id=effect_id(CaseId(message_id), PART),
+        kind=EffectKind.ANSWER,
+        group=PART,
+        due_at=now,
+        ref=message_id,
+        payload={"code": code, "receipt": receipt},
+    )
+
+
+async def part_list(context: Context, effect: Effect) -> list[StoredMessage]:
+    """Part a refused list; gives its two halves to deliver, none when it was parted before."""
+    message = await load_live(context, MessageId(effect.ref), with_body=False)
+    halves: list[StoredMessage] = []
+    if message is not None:
+        receipt = ReceiptId(effect.payload["receipt"])
+        halves = await split_refused(context, message, effect.payload["code"], receipt)
+    await context.store.finish([(effect.effect_id, effect.attempt)], [])
+    return halves
+
+
 async def check_answer(context: Context, timer: Effect) -> SendOutcome | None:
     """A message's answer is overdue: send the same bytes again, or call a person at the limit.
 
@@ -590,7 +617,7 @@ def _is_waiting(
     return (
         declaration is not None
         and declaration.message_id == message_id
-        and declaration.stage in _WAITING
+        and (declaration.stage in _WAITING or (kind.is_list and declaration.stage is _LODGED))
     )
 
 
@@ -613,6 +640,9 @@ def _refuse_alone(
             },
         )
     )
+    if facts.message.kind.is_list:
+        # A list moves no case, so nothing else calls a person to the parcel that stands alone.
+        _raise_alarm(Alarm.LIST_REFUSED, facts.message, [member], views)
     stage_notices(view, changes, facts.master, before, facts.now)
     changes.messages_staged.append(
         MessageStaged(facts.message.message_id, MessageStage.REFUSED, facts.code)

@@ -331,6 +331,7 @@ EFFECTS: Final[dict[str, str]] = {
     "applied": N_("Applied"),
     "deferred": N_("Waits for what must come before it"),
     "no_effect": N_("Changes nothing"),
+    "parted": N_("The list is parted to find what is wrong in it"),
 }
 LEDGER: Final[dict[str, str]] = {
     "delta": N_("Difference"),

@@ -42,6 +42,7 @@ _OF_EXPORTS: Final = (
     ScenarioName.LISTREFUSE,
     ScenarioName.LISTSENT,
     ScenarioName.LISTLOST,
+    ScenarioName.BADPARCEL,
     ScenarioName.HOMESENT,
     ScenarioName.HOMEREVIEW,
     ScenarioName.HOMEINSPECT,

@@ -28,7 +28,7 @@ from adapters.sandbox.customs.routes import (
     refuses,
     route,
 )
-from adapters.sandbox.customs.scenarios import Scenario, parse_scenario
+from adapters.sandbox.customs.scenarios import Scenario, ScenarioName, parse_scenario
 from adapters.sandbox.customs.settings import Enterprise, RefilePolicy, Settings
 
 _BEIJING: Final = timedelta(hours=8)
@@ -550,6 +550,8 @@ class Desk:
         if not numbers:
             return eport("-800000")
         if paper.get("appStatus") != "2" or len(set(numbers)) != len(numbers):
+            return eport("-800001", "logisticsNo")
+        if any(parse_scenario(one).name is ScenarioName.BADPARCEL for one in numbers):
             return eport("-800001", "logisticsNo")
         if kind.is_report:
             return self._report_fault(kind, paper)

@@ -77,6 +77,7 @@ class ScenarioName(StrEnum):
     LISTREFUSE = "LISTREFUSE"
     LISTSENT = "LISTSENT"
     LISTLOST = "LISTLOST"
+    BADPARCEL = "BADPARCEL"
     HOMESENT = "HOMESENT"
     HOMEREVIEW = "HOMEREVIEW"
     HOMEINSPECT = "HOMEINSPECT"
@@ -337,6 +338,10 @@ SCENARIOS: Final[Mapping[ScenarioName, ScenarioText]] = MappingProxyType(
         ScenarioName.LISTLOST: ScenarioText(
             "提运单号为此编号的总分单、入库明细单、运抵单、离境单永无回执",
             "the list or report (607, 711, 507, 509) of a bill with this number is never answered",
+        ),
+        ScenarioName.BADPARCEL: ScenarioText(
+            "列有此号运单的总分单、入库明细单、运抵单、离境单整体退回（-800001）",
+            "a list or report (607, 711, 507, 509) with such a waybill is refused: -800001",
         ),
         ScenarioName.HOMESENT: ScenarioText(
             "出口退货申请发送海关成功后放行（214 = 2、3、120、800）",

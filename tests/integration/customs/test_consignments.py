@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.sandbox.customs import Settings
+from gateway.app.checks import check_everything
 from gateway.app.demo import feed
 from gateway.app.demo_orders import DemoOrder, demo_orders, goods_records
 from gateway.app.demo_world import PROFILE, TENANT, demo_profile, quick
@@ -86,28 +87,68 @@ def flown(order: DemoOrder) -> DemoOrder:
     return DemoOrder(order.order_no, None, order.order, order.payment, waybill)
 
 
-async def test_an_entry_list_of_direct_purchase_is_filed_by_its_site(tmp_path: Path) -> None:
-    site = Party("3301960007", "示例监管作业场所有限公司")
-    profile = replace(
+SITE = Party("3301960007", "示例监管作业场所有限公司")
+
+
+def purchase() -> FilingProfile:
+    return replace(
         demo_profile(),
         mode=TradeMode.DIRECT,
         area=None,
         account_book=None,
         country="502",
         traf_mode="5",
-        consigning=Consigning((_K.ENTRY_LIST,), 3, site),
+        consigning=Consigning((_K.ENTRY_LIST,), 3, SITE),
     )
+
+
+async def flown_in(desk: Desk, profile: FilingProfile, orders: list[DemoOrder]) -> list[CaseId]:
+    """The cases of orders that came by air, in the order of their numbers."""
+    await desk.gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))
+    key = await desk.gateway.keys.new(TENANT, KeyRole.SELLER, "seller")
+    await feed(desk.address, key.token, [flown(one) for one in orders])
+    page = await desk.gateway.reads.cases(TENANT, CaseFilter(), None, 20)
+    rows = sorted(page.items, key=lambda row: row.key.order_no)
+    assert len(rows) == len(orders)
+    return [row.key.case_id for row in rows]
+
+
+async def test_an_entry_list_of_direct_purchase_is_filed_by_its_site(tmp_path: Path) -> None:
+    profile = purchase()
     profile.check()
     async with exporting(tmp_path, profile, quick(Settings.demo())) as desk:
-        await desk.gateway.admin.put_goods(TENANT, goods_records(profile.goods_scope))
-        key = await desk.gateway.keys.new(TENANT, KeyRole.SELLER, "seller")
-        orders = [flown(one) for one in demo_orders(PROFILE, 3, seed=7, problems=False)]
-        await feed(desk.address, key.token, orders)
-        page = await desk.gateway.reads.cases(TENANT, CaseFilter(), None, 10)
-        cases = [row.key.case_id for row in page.items]
-        assert len(cases) == 3
+        cases = await flown_in(desk, profile, list(demo_orders(PROFILE, 3, seed=7, problems=False)))
         stored = await listed(desk, cases, _K.ENTRY_LIST)
         assert {one.stage for one in stored} == {_D.STORED}
         lists = list(desk.customs.ledger.requests.values())
-        assert {one.paper.get("operatorCode") for one in lists} == {site.code}
+        assert {one.paper.get("operatorCode") for one in lists} == {SITE.code}
         assert sum(len(one.paper.lines) for one in lists) == 3
+
+
+async def test_one_bad_parcel_keeps_no_other_out_of_its_list(tmp_path: Path) -> None:
+    profile = purchase()
+    async with exporting(tmp_path, profile, quick(Settings.demo())) as desk:
+        orders = list(demo_orders(PROFILE, 5, seed=7, problems=False))
+        bad = orders[3].order_no
+        assert orders[3].waybill is not None
+        orders[3].waybill["waybill_no"] = "SIM-BADPARCEL-1"
+        cases = await flown_in(desk, profile, orders)
+        lists = await listed(desk, cases, _K.ENTRY_LIST)
+        numbers = [(await desk.case(one)).row.key.order_no for one in cases]
+        ended = dict(zip(numbers, (one.stage for one in lists), strict=True))
+        assert ended == {number: _D.STORED for number in numbers} | {bad: _D.REJECTED}
+        for case_id, number in zip(cases, numbers, strict=True):
+            found = await desk.case(case_id)
+            assert ("list_refused" in found.state.alarms) == (number == bad)
+            assert found.row.stage is CaseStage.RELEASED
+        # Each parcel that customs holds stands in one list of ours, under that list's own number.
+        held = [one for one in desk.customs.ledger.requests.values() if one.stored is not None]
+        rows = [line["logisticsNo"] for one in held for line in one.paper.lines]
+        assert len(rows) == len(set(rows)) == 4
+        assert {one.key[1] for one in held} == {
+            one.cop_no for one in lists if one.stage is _D.STORED
+        }
+        refused = [one for one in desk.customs.ledger.requests.values() if one.stored is None]
+        assert [one.versions[-1].status for one in refused] == ["-800001"] * len(refused)
+        checked = await check_everything(desk.gateway)
+        assert checked.violations == ()

@@ -17,11 +17,19 @@ from gateway.domain.case import (
     Wish,
 )
 from gateway.domain.codec import state_from_doc, state_to_doc
-from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
+from gateway.domain.declaration import (
+    DeclarationKind,
+    DeclarationStage,
+    DeclarationState,
+    ReceiptFact,
+    Word,
+)
 from gateway.domain.ids import CaseId, Direction, MessageId, bill_key, list_no
+from gateway.domain.lifecycle import apply
 from gateway.domain.papers import PaperKind
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import Consigning, FilingProfile
+from gateway.domain.receipts import parts_list, receipt_events
 from tests.support import exports
 
 K, S = DeclarationKind, DeclarationStage
@@ -105,3 +113,35 @@ def test_a_list_has_a_number_of_its_message_and_a_bill_one_of_its_carrier() -> N
     assert len(numbers) == 2
     assert all(one.startswith("CG") and len(one) <= 20 for one in numbers)
     assert bill_key("a", "bc") != bill_key("ab", "c")
+
+
+@pytest.mark.parametrize(
+    "kind, word, stage, is_parted",
+    [
+        (K.MASTER_LIST, Word.REJECTED, S.LODGED, True),
+        (K.ENTRY_LIST, Word.FAILED, S.SENT, True),
+        (K.SITE_ARRIVAL, Word.FAILED, S.UNKNOWN, True),
+        # Whoever may not file, or has filed it already, may not or has for every parcel.
+        (K.ENTRY_LIST, Word.FAILED_RIGHTS, S.SENT, False),
+        (K.ENTRY_LIST, Word.DUPLICATE, S.SENT, False),
+        (K.ENTRY_LIST, Word.LODGED, S.SENT, False),
+        # A negative of a later try ends nothing; a summary stays whole; an inventory is one.
+        (K.ENTRY_LIST, Word.FAILED, S.LODGED, False),
+        (K.SUMMARY_REQUEST, Word.REJECTED, S.LODGED, False),
+        (K.EXPORT_INVENTORY, Word.REJECTED, S.LODGED, False),
+    ],
+)
+def test_a_refusal_of_what_is_in_a_list_parts_it(
+    kind: DeclarationKind, word: Word, stage: DeclarationStage, is_parted: bool
+) -> None:
+    sent = DeclarationState(kind, 1, stage, cop_no="CG9", sent_at=0, attempt=1)
+    said = ReceiptFact(kind, word, "-1", "20260105100000000", 10**15, "r1", 0, "g1", cop_no="CG9")
+    state = CaseState(declarations=(sent,))
+    parted = parts_list(receipt_events(state, said, 2 * 10**15), said)
+    assert (parted is not None) == is_parted
+    if parted is not None:
+        (event,) = parted.events
+        assert event.payload["effect"] == "parted"
+        after = apply(state, event).declarations[0]
+        assert after.stage is stage
+        assert after.seen
