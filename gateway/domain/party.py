@@ -59,6 +59,12 @@ def normal_id(number: str) -> str:
     return number.strip().upper()
 
 
+def normal_number(number: str) -> str:
+    """An order number for finding its order by: NFKC without spaces, signs unseen, and case."""
+    text = unicodedata.normalize("NFKC", number)
+    return "".join(char for char in text if char.isprintable() and char != " ").casefold()
+
+
 def is_resident_id(number: str) -> bool:
     """Whether this is a well-formed resident identity number: shape and check digit.
 

@@ -26,6 +26,7 @@ from gateway.domain.papers import (
     filer_of,
     kind_of,
 )
+from gateway.domain.party import normal_number
 from gateway.domain.profile import FilingProfile
 from gateway.domain.quota import QuotaAccount, QuotaStanding, asked, buyer_of, standing
 from gateway.domain.relations import (
@@ -62,6 +63,7 @@ _LONG_AGO: Final = 0
 _SOURCE: Final = "trial"
 
 GoodsFor = Mapping[tuple[GoodsScope, str], GoodsRecord]
+Stored = Mapping[CaseId, Mapping[PaperKind, PaperRevision]]
 OrderRef = tuple[Direction, str]
 """A declared order number in one direction: an export may have the number of an import."""
 
@@ -100,7 +102,7 @@ class Surroundings:
     expects_goods: bool = False
     excused: Collection[tuple[OrderRef, PaperKind]] = ()
     holders: Mapping[Lookup, CaseId] = field(default_factory=dict)
-    stored: Mapping[CaseId, Mapping[PaperKind, PaperRevision]] = field(default_factory=dict)
+    stored: Stored = field(default_factory=dict)
     tables: Mapping[TenantId, Tables] = field(default_factory=dict)
     accounts: Mapping[tuple[TenantId, str], QuotaAccount] = field(default_factory=dict)
 
@@ -174,15 +176,7 @@ def with_order_numbers(items: Sequence[Tried]) -> tuple[list[tuple[str, Tried]],
 
     An inventory names its waybill as well.
     """
-    named: dict[Lookup, str] = {}
-    for item in items:
-        if isinstance(item.paper, Order):
-            for number in links.named_links(item.profile.tenant, item.paper):
-                named.setdefault(number, item.paper.order_no)
-        elif item.inventory is not None and item.paper.order_no is not None:
-            number_of = links.own_link(item.profile.tenant, item.paper)
-            if number_of is not None:
-                named.setdefault(number_of, item.paper.order_no)
+    named = _named_numbers(items)
     found: list[tuple[str, Tried]] = []
     unlinked: list[Tried] = []
     for item in items:
@@ -197,6 +191,20 @@ def with_order_numbers(items: Sequence[Tried]) -> tuple[list[tuple[str, Tried]],
     return found, unlinked
 
 
+def _named_numbers(items: Sequence[Tried]) -> dict[Lookup, str]:
+    """The numbers of payments and waybills that orders and inventories name, with the order's."""
+    named: dict[Lookup, str] = {}
+    for item in items:
+        if isinstance(item.paper, Order):
+            for number in links.named_links(item.profile.tenant, item.paper):
+                named.setdefault(number, item.paper.order_no)
+        elif item.inventory is not None and item.paper.order_no is not None:
+            number_of = links.own_link(item.profile.tenant, item.paper)
+            if number_of is not None:
+                named.setdefault(number_of, item.paper.order_no)
+    return named
+
+
 def lookups_of(items: Sequence[Tried]) -> list[Lookup]:
     """The claims that these papers would make."""
     return list(dict.fromkeys(claim_of(item.paper, item.profile) for item in items))
@@ -205,6 +213,7 @@ def lookups_of(items: Sequence[Tried]) -> list[Lookup]:
 def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, now: int) -> Trial:
     """The verdict over every order of these papers; pure."""
     found, unlinked = with_order_numbers(items)
+    found = _rejoined(found, around.stored)
     cases: dict[CaseId, _Case] = {}
     holders = dict(around.holders)
     for order_no, item in found:
@@ -233,6 +242,39 @@ def try_papers(items: Sequence[Tried], around: Surroundings, matcher: Matcher, n
     )
     trial = _Judge(around, matcher, now, ties, dict(around.accounts))
     return Trial(tuple(trial.judged(case) for case in cases.values()), tuple(unlinked))
+
+
+Numbered = tuple[str, Tried]
+
+
+def _rejoined(found: Sequence[Numbered], stored: Stored) -> list[Numbered]:
+    """The papers with those whose order number is wrong beside the order that they are of.
+
+    Such a paper names an order that is nowhere; one that is here lacks a paper of this kind, and
+    names its number, or spells its own the same but for case, width and spaces. The rules about
+    order numbers then say what differs.
+    """
+    orders = {number for number, item in found if kind_of(item.paper) is PaperKind.ORDER}
+    served = {(number, kind_of(item.paper)) for number, item in found if item.inventory is None}
+    named = _named_numbers([item for _, item in found])
+    spelled: dict[str, set[str]] = {}
+    for number in orders:
+        spelled.setdefault(normal_number(number), set()).add(number)
+
+    def owner(number: str, item: Tried) -> str:
+        kind = kind_of(item.paper)
+        if item.inventory is not None or number in orders or kind is PaperKind.ORDER:
+            return number
+        here = stored.get(case_key_of(item.profile, number).case_id, {})
+        if PaperKind.ORDER in here:
+            return number
+        link = links.own_link(item.profile.tenant, item.paper)
+        alike = spelled.get(normal_number(number), set())
+        of = named.get(link) if link is not None else None
+        of = of or (next(iter(alike)) if len(alike) == 1 else None)
+        return number if of is None or of not in orders or (of, kind) in served else of
+
+    return [(owner(number, item), item) for number, item in found]
 
 
 def _put(case: _Case, item: Tried, holders: dict[Lookup, CaseId]) -> None:

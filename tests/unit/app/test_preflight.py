@@ -214,6 +214,37 @@ async def test_a_paper_that_nobody_has_is_only_waited_for(tmp_path: Path) -> Non
     assert report.trial.cases[0].missing == ("payment", "waybill", "goods:MILK-900")
 
 
+@pytest.mark.parametrize(
+    "at, number, rule",
+    [
+        (1, "MIX-0009", "PAYMENT-ORDER-NO"),
+        (1, "mix-0001", "PAYMENT-ORDER-NO"),
+        (1, "MIX-\uff10001", "PAYMENT-ORDER-NO"),
+        (2, "MIX-0009", "WAYBILL-ORDER-NO"),
+        (2, "MIX-000\u200b1", "WAYBILL-ORDER-NO"),
+    ],
+)
+async def test_a_paper_that_names_another_order_stays_with_the_one_that_names_it(
+    at: int, number: str, rule: str, tmp_path: Path
+) -> None:
+    rows = agreeing()
+    if number == "MIX-0009":
+        rows[0]["payment"] = {"transaction_id": rows[1]["transaction_id"]}
+        rows[0]["waybill_no"] = rows[2]["waybill_no"]
+    rows[at]["order_no"] = number
+    report = await judged(written(tmp_path / "f.ndjson", [*rows, GOODS, *neighbour()]))
+    assert told(report) == [("MIX-0001", rule)]
+
+
+async def test_a_paper_of_an_order_that_is_not_here_is_taken_from_nobody(tmp_path: Path) -> None:
+    rows = agreeing()
+    rows[0]["payment"] = {"transaction_id": "PAY-ELSE"}
+    other = {**rows[1], "order_no": "ELSE", "transaction_id": "PAY-ELSE"}
+    report = await judged(written(tmp_path / "f.ndjson", [*rows, GOODS, other]))
+    assert ("MIX-0001", "PAYMENT-REFERENCE") in told(report)
+    assert ("ELSE", "ORDER-MISSING") in told(report)
+
+
 async def test_a_payment_used_twice_within_the_file(tmp_path: Path) -> None:
     rows = [*agreeing(), GOODS, *neighbour()]
     rows[-2]["transaction_id"] = rows[1]["transaction_id"]
