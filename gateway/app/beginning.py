@@ -90,6 +90,9 @@ file = "signing.pem"
 [flow]
 # How long a message waits for more declarations, in seconds.
 linger_s = 0.2
+# Receipts count as DxpMsg of known senders only. A client that unwraps them brings bare messages,
+# which name no sender: taken where this is set. 交换客户端已拆除信封时才启用
+# accepts_bare = true
 
 # How much one process takes in before what it has is through; then senders get 503, Retry-After.
 # 接收上限，超出时返回 503

@@ -88,14 +88,15 @@ class HTTPSection(_Section):
 
 
 class WaySection(_Section):
-    """What every channel has: who may send receipts through it, and what it bears.
+    """What every channel has: who may send receipts through it (customs' import and export sides,
+    unless told otherwise), and what it bears.
 
     ``in_flight`` messages are handed over at once and ``per_minute`` at most (no limit by default).
     In ``maintenance`` windows (``daily 23:30-00:30``, ``Sun 01:00-05:00``, Beijing time) nothing is
     sent. Every ``heartbeat_s`` seconds the channel is looked at.
     """
 
-    senders: frozenset[str] = frozenset({"DXPEDCCEB0000002"})
+    senders: frozenset[str] = frozenset({"DXPEDCCEB0000002", "DXPEDCCEB0000003"})
     in_flight: int = Field(default=8, ge=1, le=64)
     per_minute: int | None = Field(default=None, ge=1, le=100_000)
     maintenance: tuple[str, ...] = ()

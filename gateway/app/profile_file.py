@@ -27,7 +27,7 @@ from gateway.domain.codec import from_doc
 from gateway.domain.errors import InvalidValue
 from gateway.domain.ids import TenantId
 from gateway.domain.party import is_enterprise_code
-from gateway.domain.profile import FilingProfile, TradeMode
+from gateway.domain.profile import EXPORT_RECEIVER, IMPORT_RECEIVER, FilingProfile, TradeMode
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 _WEEK_S: Final = 7 * 24 * 3600
@@ -170,7 +170,7 @@ class ProfileFile(_Part):
     traf_mode: Code1 = "7"
     wrap_type: Code1 | None = None
     subscriptions: Annotated[list[SubscriptionFile], Field(max_length=5)] = []
-    receiver_id: Annotated[str, _text(30)] = "DXPEDCCEB0000002"
+    receiver_id: Annotated[str, _text(30)] = IMPORT_RECEIVER
     edition: Literal["202205"] = "202205"
     channel: Word = "dxp"
     key_ring: Word = "default"
@@ -207,6 +207,8 @@ def read_profile(path: Path, tenant: TenantId) -> FilingProfile:
     if given is None or faults:
         raise ProfileFaulty(_named(faults))
     content = given.model_dump(exclude_none=True)
+    if given.direction == "export" and "receiver_id" not in given.model_fields_set:
+        content["receiver_id"] = EXPORT_RECEIVER
     profile: FilingProfile = from_doc(FilingProfile, {**content, "tenant": tenant, "version": 1})
     try:
         profile.check()

@@ -143,6 +143,10 @@ class PaperFiling:
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 
+IMPORT_RECEIVER: Final = "DXPEDCCEB0000002"
+EXPORT_RECEIVER: Final = "DXPEDCCEB0000003"
+"""The DXP ids of the import and the export side of the e-port."""
+
 _RAMP_DIGITS: Final = 8
 _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _MINUTE_US: Final = 60 * 1_000_000
@@ -279,7 +283,7 @@ class FilingProfile:
     traf_mode: str = "7"
     wrap_type: str | None = None
     subscriptions: tuple[Subscription, ...] = ()
-    receiver_id: str = "DXPEDCCEB0000002"
+    receiver_id: str = IMPORT_RECEIVER
     edition: str = "202205"
     channel: str = "dxp"
     key_ring: str = "default"

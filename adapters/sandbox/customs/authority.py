@@ -132,7 +132,9 @@ class CustomsAuthority:
         self._ledger = Ledger()
         self._desk = Desk(self._ledger, settings, self._rng)
         self._gate = Gate(settings)
-        self._outbox = Outbox(self._rng, settings.timing.window, settings.customs_id)
+        self._outbox = Outbox(
+            self._rng, settings.timing.window, settings.customs_id, settings.export_id
+        )
         self._schedule: list[tuple[datetime, int, _Step | _Delivery | _Result]] = []
         self._sequence = 0
 

@@ -107,7 +107,10 @@ class Gate:
             raise ExchangeRefusedError("1999", envelope.sender, envelope)
         if envelope.receivers == (envelope.sender,):
             raise NotForUsError(envelope)
-        if settings.customs_id not in envelope.receivers:
+        ours = {settings.customs_id}
+        if envelope.msg_type in {one for one in Kind if one.is_export}:
+            ours.add(settings.export_id)
+        if ours.isdisjoint(envelope.receivers):
             raise ExchangeRefusedError("2001", ",".join(envelope.receivers), envelope)
         try:
             root = messages.parse(envelope.data)

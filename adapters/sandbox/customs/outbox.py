@@ -33,10 +33,14 @@ class Outbox:
     Records of many submissions share a file until it is full or its window has passed.
     """
 
-    def __init__(self, rng: random.Random, window: timedelta, customs_id: str) -> None:
+    def __init__(
+        self, rng: random.Random, window: timedelta, customs_id: str, export_id: str
+    ) -> None:
         self._rng = rng
         self._window = window
         self._customs_id = customs_id
+        answers = {RESULT, *(receipt_type(one) for one in Kind if one.is_export)}
+        self._senders = dict.fromkeys(answers, export_id)
         self._open: dict[tuple[str, Kind], _Batch] = {}
         self._ready: list[OutgoingFile] = []
         self._ready_since: datetime | None = None
@@ -107,7 +111,7 @@ class Outbox:
         wrapped = wrap(
             data,
             message_type,
-            sender=self._customs_id,
+            sender=self._senders.get(message_type, self._customs_id),
             receiver=receiver,
             guid=new_guid(self._rng),
             now=at,

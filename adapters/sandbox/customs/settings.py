@@ -10,6 +10,8 @@ from typing import Final, Self
 
 CUSTOMS_ID: Final = "DXPEDCCEB0000002"
 """DXP id of the import side of the e-port (transport facts, section 2)."""
+EXPORT_ID: Final = "DXPEDCCEB0000003"
+"""DXP id of its export side."""
 
 _ZERO: Final = timedelta(0)
 
@@ -107,6 +109,7 @@ class Settings:
     annual_limit: Decimal | None = None
     require_filings: bool = False
     customs_id: str = CUSTOMS_ID
+    export_id: str = EXPORT_ID
     edition: str = "202205"
 
     @classmethod

@@ -71,6 +71,16 @@ def test_the_file_is_in_step_with_the_domain() -> None:
             assert info.default == field.default, name
 
 
+def test_exports_go_to_the_export_side_of_the_e_port_unless_told_otherwise(tmp_path: Path) -> None:
+    assert read_profile(SAMPLE, SHOP).receiver_id == "DXPEDCCEB0000002"
+    doc = sample() | {"direction": "export", "mode": "9610", "rule_pack": "export-default"}
+    doc |= {"country": "502", "wrap_type": "2", "export": {"destination_port": "USA3"}}
+    profile = read_profile(written(tmp_path, doc), SHOP)
+    assert profile.receiver_id == "DXPEDCCEB0000003"
+    named = {**doc, "receiver_id": "DXPEDCCEB0000009"}
+    assert read_profile(written(tmp_path, named), SHOP).receiver_id == "DXPEDCCEB0000009"
+
+
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     doc = sample()
     doc |= {"mode": "1210", "customs_code": "29", "color": "red", "cop_no_prefix": "TOOLONG"}
