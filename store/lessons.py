@@ -20,7 +20,7 @@ from store.changes import insert_into
 from store.cursors import StreamPlace
 from store.events import event_of
 from store.lesson_tables import lesson, lesson_mark, lesson_open
-from store.read_models import SETTLED
+from store.stream import SETTLED
 from store.tables import event
 
 _PART: Final = 1_000

@@ -6,7 +6,7 @@ a message to the tenant that filed it, a receipt file to a tenant whose records 
 it, raw papers to the tenant that sent them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Select,
     literal_column,
     select,
-    text,
     true,
     tuple_,
 )
@@ -55,12 +54,12 @@ from gateway.ports import (
 )
 from store.access import Access
 from store.crypto import StoreKeys
-from store.cursors import ListPlace, StreamPlace, list_place, stream_place
-from store.events import event_of
+from store.cursors import ListPlace, list_place, stream_place
 from store.evidence import element_texts
 from store.master import chunks
 from store.notices import notice_of
 from store.papers import PaperPlace, open_revision
+from store.stream import EVENT_COLUMNS, read_kind_since, read_stream, stored_event
 from store.tables import (
     OutboxStage,
     case_,
@@ -95,24 +94,9 @@ CASE_COLUMNS: Final = (
     case_.c.updated_at,
     case_.c.version,
 )
-_EVENT_COLUMNS: Final = (
-    event.c.pos,
-    event.c.case_id,
-    event.c.seq,
-    event.c.tenant,
-    event.c.kind,
-    event.c.payload,
-    event.c.at,
-    event.c.hash,
-)
 # Says nothing new of an open stage, and lets the database walk the index of open cases, which is
 # made with exactly this text.
 IS_OPEN: Final = literal_column("is_open", Boolean())
-# A transaction that is still open may yet commit rows below this; what lies before is settled.
-SETTLED: Final = text(
-    "event.pos < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
-)
-
 # Any: a row holds whatever its columns hold.
 _Row = Row[*tuple[Any, ...]]
 _T = TypeVar("_T")
@@ -208,10 +192,24 @@ class SqlReadModels:
     async def events(self, tenant: TenantId, after: str | None, limit: int) -> Page[StoredEvent]:
         """The stream after a cursor, in commit order, skipping nothing that commits later."""
         place = stream_place(after) if after is not None else None
+        return await self._page(partial(read_stream, tenant, place), limit)
+
+    async def events_since(
+        self, tenant: TenantId, kind: EventKind, since: int, after: str | None, limit: int
+    ) -> Page[StoredEvent]:
+        """The events of one kind that were recorded at a time (UTC microseconds) and later, in
+        commit order after a cursor. What lies long before is not read.
+        """
+        place = stream_place(after) if after is not None else None
+        return await self._page(partial(read_kind_since, tenant, kind, since, place), limit)
+
+    async def _page(
+        self, read: Callable[[int, Connection], list[_Row]], limit: int
+    ) -> Page[StoredEvent]:
         size = _page_size(limit)
         async with self._access.read() as reading:
-            rows = await reading.run_sync(partial(_stream, tenant, place, size + 1))
-        shown = tuple(_stored_event(row, row.order_no) for row in rows[:size])
+            rows = await reading.run_sync(partial(read, size + 1))
+        shown = tuple(stored_event(row, row.order_no) for row in rows[:size])
         return Page(shown, shown[-1].cursor if len(rows) > size else None)
 
     async def message(self, tenant: TenantId, message_id: MessageId) -> bytes | None:
@@ -375,7 +373,7 @@ def _detail(
     if row is None:
         return None
     events = connection.execute(
-        select(*_EVENT_COLUMNS)
+        select(*EVENT_COLUMNS)
         .where(event.c.case_id == case_id, event.c.tenant == tenant)
         .order_by(event.c.seq)
         .limit(_MAX_CASE_EVENTS)
@@ -386,7 +384,7 @@ def _detail(
         row=case_row(row),
         state=state,
         papers={kind: revisions[-1] for kind, revisions in opened.items()},
-        events=tuple(_stored_event(one, row.order_no) for one in events),
+        events=tuple(stored_event(one, row.order_no) for one in events),
         notices=_notices(tenant, case_id, connection),
         earlier={kind: tuple(some[:-1]) for kind, some in opened.items() if some[1:]},
     )
@@ -497,37 +495,6 @@ def _messages_of(
 
 
 # --- the stream -------------------------------------------------------------------------------
-
-
-def _stream(
-    tenant: TenantId, place: StreamPlace | None, size: int, connection: Connection
-) -> list[_Row]:
-    key = (event.c.pos, event.c.case_id, event.c.seq)
-    statement = (
-        select(*_EVENT_COLUMNS, case_.c.order_no)
-        .join(case_, case_.c.case_id == event.c.case_id)
-        .where(event.c.tenant == tenant)
-        .order_by(*key)
-        .limit(size)
-    )
-    if place is not None:
-        statement = statement.where(tuple_(*key) > tuple(place))
-    if connection.dialect.name == "postgresql":
-        statement = statement.where(SETTLED)
-    return list(connection.execute(statement))
-
-
-def _stored_event(row: _Row, order_no: str) -> StoredEvent:
-    return StoredEvent(
-        cursor=StreamPlace(row.pos, row.case_id, row.seq).cursor,
-        tenant=row.tenant,
-        case_id=row.case_id,
-        order_no=order_no,
-        seq=row.seq,
-        at=row.at,
-        event=event_of(row.kind, row.payload),
-        hash=row.hash,
-    )
 
 
 # --- whose receipt ----------------------------------------------------------------------------

@@ -66,10 +66,15 @@ class RuleChange(Out):
 
 
 class DifferencesOut(Out):
-    """What a pack says otherwise than the one in force, counted over ``cases``."""
+    """What a pack says otherwise than the one in force, counted over ``cases``.
+
+    ``around``: quota, relations and traces were read as they stand now, or are of when each verdict
+    was given (then).
+    """
 
     pack: str
     cases: int
     differing: int
+    around: Literal["now", "then"]
     verdicts: list[VerdictChange]
     rules: list[RuleChange]

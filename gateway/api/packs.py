@@ -212,6 +212,7 @@ def differences_view(label: str, found: Differences) -> Doc:
         "pack": label,
         "cases": found.cases,
         "differing": found.differing,
+        "around": found.around.value,
         "verdicts": verdicts,
         "rules": rules,
     }

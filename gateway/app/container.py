@@ -203,7 +203,7 @@ async def assemble(
         repairs=repairs,
         packs=PackOffice(packs, builtin_text, SqlConsoleLog(store, clock)),
         lessons=StoredLessons(store),
-        trial=PackTrial(reads, cache, clock, live, builtin_text),
+        trial=PackTrial(reads, cache, clock, live, builtin_text, store),
         clock=clock,
         rng=rng,
         explain=explain,

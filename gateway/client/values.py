@@ -205,6 +205,7 @@ class Differences(TypedDict):
     pack: str
     cases: int
     differing: int
+    around: str
     verdicts: list[JSON]
     rules: list[JSON]
 

@@ -1,20 +1,27 @@
 """A pack tried on stored cases, and what a shadow said of those that were judged beside it.
 
-Nothing is stored and no verdict moves: both packs judge the papers as they are now.
+Nothing is stored and no verdict moves: both packs judge the papers as they are now, and with them
+what stands around each case now (the buyer's limit, relations, shared phones and addresses), which
+is read without taking part in it.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final, Protocol, Self
 
+from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.events import EventKind
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import CaseId, TenantId
 from gateway.domain.matching import DEFAULT_PACK, PaperMatcher, RulePack, compile_pack
 from gateway.domain.papers import Order, PaperKind
+from gateway.domain.profile import FilingProfile
+from gateway.flow.around import circumstances
 from gateway.flow.clockwork import local_date
 from gateway.flow.incoming import Incoming
-from gateway.flow.packs import Difference, Differences, difference
+from gateway.flow.neighbours import ReadsBooks
+from gateway.flow.packs import Around, Difference, Differences, difference, under_limit
 from gateway.flow.preflight import Foreseen, Tried
 from gateway.ports import CaseDetail, CaseFilter, Clock, MasterData, Matcher, ReadModels
 from gateway.ports.packs import StoredPack
@@ -46,6 +53,7 @@ class PackTrial:
     clock: Clock
     live: Matcher
     find: Callable[[str], str]
+    books: ReadsBooks
 
     async def on_history(
         self, tenant: TenantId, text: str, since: int, most: int | None = None
@@ -54,12 +62,12 @@ class PackTrial:
 
         ``since`` is UTC microseconds; at most the newest ``most`` cases. Raises ``PackInvalid``.
         """
-        found = Differences()
+        found = Differences(Around.NOW)
         judge = _judge(compile_pack(text, self.find))
         async for detail in self._cases(tenant, CaseFilter(updated_since=since)):
             if most is not None and found.cases >= most:
                 break
-            found.add(self._compared(detail, judge))
+            found.add(await self._compared(detail, judge))
         return found
 
     async def on_papers(self, preflight: Foresees, sets: Sequence[Tried], text: str) -> Differences:
@@ -67,7 +75,7 @@ class PackTrial:
 
         Raises ``PackInvalid``.
         """
-        found = Differences()
+        found = Differences(Around.NOW)
         judge = _judge(compile_pack(text, self.find))
         for items, goods in sets:
             candidate = preflight.under(judge(items[0].profile.rule_pack))
@@ -80,8 +88,10 @@ class PackTrial:
         return found
 
     async def of_shadow(self, pack: StoredPack, most: int | None = None) -> Differences:
-        """What a shadow said otherwise of every verdict given since it stood there."""
-        found = Differences()
+        """What a shadow said otherwise of every verdict given since it stood there, at most of the
+        first ``most``.
+        """
+        found = Differences(Around.THEN)
         since = pack.decided_at or pack.proposed_at
         async for payload in self._verdicts(pack.scope.tenant, since):
             if most is not None and found.cases >= most:
@@ -103,7 +113,9 @@ class PackTrial:
             if after is None:
                 return
 
-    def _compared(self, detail: CaseDetail, judge: Callable[[str], Matcher]) -> Difference | None:
+    async def _compared(
+        self, detail: CaseDetail, judge: Callable[[str], Matcher]
+    ) -> Difference | None:
         key = detail.row.key
         profile = self.master.profile(key.tenant, key.profile_id)
         if profile is None:
@@ -120,24 +132,36 @@ class PackTrial:
             for kind, stamp in (detail.state.papers or {}).items()
             if stamp.taken
         }
+        limit = self.live.limit(profile, now).annual
+        around = await self._around(detail, profile, limit, now)
+        live = self.live(detail.papers, profile, goods, taken, now, around)
         candidate = judge(profile.rule_pack)
-        live, other = (
-            ask(detail.papers, profile, goods, taken, now) for ask in (self.live, candidate)
-        )
-        return difference(live, other)
+        around = under_limit(around, candidate.limit(profile, now).annual)
+        return difference(live, candidate(detail.papers, profile, goods, taken, now, around))
+
+    async def _around(
+        self, detail: CaseDetail, profile: FilingProfile, limit: Decimal, now: int
+    ) -> Circumstances:
+        """What stands around a case now, as a decision about it would read it."""
+        if profile.is_export:
+            return NOTHING_KNOWN
+        view = detail.view()
+        view.books = await self.books.load_books(view, ())
+        return circumstances(view, profile, self.master, limit, now)
 
     async def _verdicts(
         self, tenant: TenantId, since: int
     ) -> AsyncIterator[Mapping[str, Any]]:  # Any: JSON values
         after = None
         while True:
-            page = await self.reads.events(tenant, after, _EVENTS)
+            page = await self.reads.events_since(
+                tenant, EventKind.CASE_MATCHED, since, after, _EVENTS
+            )
             for stored in page.items:
-                if stored.event.kind is EventKind.CASE_MATCHED and stored.at >= since:
-                    yield stored.event.payload
-            if not page.items or page.after is None or page.after == after:
-                return
+                yield stored.event.payload
             after = page.after
+            if after is None:
+                return
 
 
 def _judge(pack: RulePack) -> Callable[[str], Matcher]:

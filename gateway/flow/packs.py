@@ -8,6 +8,8 @@ kept with the verdict where it differs.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 
 from gateway.domain.case import Verdict
@@ -86,7 +88,9 @@ class LivePacks:
         shadow = _of(self._shadows, profile)
         if shadow is None:
             return None
-        other = self._matcher(shadow, profile)(papers, profile, goods, taken, now, around)
+        matcher = self._matcher(shadow, profile)
+        around = under_limit(around, matcher.limit(profile, now).annual)
+        other = matcher(papers, profile, goods, taken, now, around)
         found = difference(verdict, other)
         return None if found is None else {"pack": shadow.label, **found}
 
@@ -112,6 +116,13 @@ def _of(packs: Mapping[PackScope, StoredPack], profile: FilingProfile) -> Stored
     return here or packs.get(PackScope(profile.tenant))
 
 
+def under_limit(around: Circumstances, limit: Decimal) -> Circumstances:
+    """The same circumstances with the annual limit (CNY) that another pack has in force."""
+    if around.quota is None or around.quota.limit == limit:
+        return around
+    return replace(around, quota=replace(around.quota, limit=limit))
+
+
 def difference(live: Verdict, other: Verdict) -> Difference | None:
     """How another verdict differs: its kind, the rules it adds and those it leaves out."""
     before = Counter((one.rule, one.severity.value) for one in live.findings)
@@ -128,10 +139,24 @@ def difference(live: Verdict, other: Verdict) -> Difference | None:
     }
 
 
+class Around(StrEnum):
+    """As of when a comparison knew what stands around a case: the buyer's limit, relations to
+    other cases, phones and addresses that orders share, imported tables.
+    """
+
+    NOW = "now"
+    THEN = "then"
+    UNKNOWN = "unknown"
+
+
 @dataclass(slots=True)
 class Differences:
-    """A difference report, counted over cases."""
+    """A difference report, counted over cases.
 
+    ``around``: as they stand now, as they stood when each verdict was given, or not known (files).
+    """
+
+    around: Around = Around.UNKNOWN
     cases: int = 0
     differing: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -153,6 +178,7 @@ class Differences:
         return {
             "cases": self.cases,
             "differing": self.differing,
+            "around": self.around.value,
             "verdicts": dict(sorted(self.verdicts.items())),
             "rules": dict(sorted(self.rules.items())),
         }

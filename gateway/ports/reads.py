@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from gateway.domain.case import CaseKey, CaseStage, CaseState
 from gateway.domain.declaration import DeclarationKind
-from gateway.domain.events import Event
+from gateway.domain.events import Event, EventKind
 from gateway.domain.ids import (
     CaseId,
     EndpointId,
@@ -129,6 +129,12 @@ class ReadModels(Protocol):
 
     async def events(self, tenant: TenantId, after: str | None, limit: int) -> Page[StoredEvent]:
         """The stream after a cursor, in commit order, skipping nothing that commits later."""
+        ...
+
+    async def events_since(
+        self, tenant: TenantId, kind: EventKind, since: int, after: str | None, limit: int
+    ) -> Page[StoredEvent]:
+        """The events of one kind from a time on (UTC microseconds), after a cursor."""
         ...
 
     async def message(self, tenant: TenantId, message_id: MessageId) -> bytes | None:

@@ -1,7 +1,7 @@
 """Rule packs on the command line: tried, proposed, put beside the live one, activated."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -31,7 +31,7 @@ from gateway.domain.ids import TenantId
 from gateway.domain.lessons import Lesson
 from gateway.domain.matching import builtin_names, builtin_text
 from gateway.flow.pack_trial import PackTrial
-from gateway.flow.packs import Differences, PackOffice, difference
+from gateway.flow.packs import Around, Differences, PackOffice, difference
 from gateway.ports import Matcher
 from gateway.ports.packs import PackScope, PackStage, StoredPack
 from store.console_log import SqlConsoleLog
@@ -255,7 +255,7 @@ async def _on_history(settings: Settings, tenant: str, period: int, text: str) -
 async def _trial(reader: Reader) -> PackTrial:
     async with reader.access.read() as reading:
         live = live_matcher(await reading.run_sync(load_packs))
-    return PackTrial(reader.reads, reader.cache, reader.clock, live, builtin_text)
+    return PackTrial(reader.reads, reader.cache, reader.clock, live, builtin_text, reader)
 
 
 def _desk(office: Office) -> PackOffice:
@@ -315,6 +315,24 @@ def _report(found: Differences, *, json: bool) -> None:
         f"{found.cases} 个案件，{found.differing} 个结论不同",
         markup=False,
     )
+    if found.cases:
+        out().print(" / ".join(_AROUND[found.around]), markup=False)
+
+
+_AROUND: Final[Mapping[Around, tuple[str, str]]] = {
+    Around.NOW: (
+        "quota, relations and shared phones and addresses were read as they stand now",
+        "个人额度、单证关联及共用电话地址按当前状态核对",
+    ),
+    Around.THEN: (
+        "quota, relations and shared phones and addresses are those of when each verdict was given",
+        "个人额度、单证关联及共用电话地址为各结论作出时的状态",
+    ),
+    Around.UNKNOWN: (
+        "quota, relations and shared phones and addresses of stored cases were not asked",
+        "未核对已存案件的个人额度、单证关联及共用电话地址",
+    ),
+}
 
 
 def _show(packs: Sequence[StoredPack], *, json: bool) -> None:

@@ -165,6 +165,7 @@ class Packs:
         return {
             "cases": found.cases,
             "differing": found.differing,
+            "around": found.around.value,
             "rules": rules,
             "verdicts": verdicts,
         }

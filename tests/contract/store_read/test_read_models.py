@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from gateway.domain.case import CaseStage
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import InvalidValue
-from gateway.domain.ids import CaseId, MessageId, ProfileId, RawId, ReceiptId
+from gateway.domain.events import EventKind
+from gateway.domain.ids import CaseId, MessageId, ProfileId, RawId, ReceiptId, TenantId
 from gateway.domain.papers import Order, PaperKind
 from gateway.ports import CaseFilter, MessageStage, StoredEvent
 from store.cursors import ListPlace, StreamPlace, list_place, stream_place
 from store.read_models import SqlReadModels
-from store.tables import case_
+from store.tables import case_, event
 from tests.contract.store_master.bench import ACME, OTHER, PROFILE, Bench, opened, statements
 from tests.contract.store_read.world import World
 
@@ -259,6 +260,34 @@ async def test_the_stream_gives_every_event_once_in_order(
     for one in whole:
         by_case.setdefault(one.case_id, []).append(one.seq)
     assert all(seqs == list(range(1, 8)) for seqs in by_case.values())
+
+
+async def test_events_of_a_kind_from_a_time_on(world: World, reads: SqlReadModels) -> None:
+    """Without walking what lies before: the beginning is found by halving the stream."""
+    await world.released(ACME, "S0")
+    for number in range(6):
+        await world.take(ACME, f"A{number}")
+    await world.take(OTHER, "T0")
+    hour = 3_600_000_000
+    await world.bench.write(lambda on: on.execute(update(event).values(at=event.c.pos * hour)))
+    whole = await _stream(reads, 1_000)
+    assert len({one.at for one in whole}) > 6
+    kind = EventKind.CASE_MATCHED
+    for since in (0, *(one.at for one in whole), whole[-1].at + 1):
+        expected = [one for one in whole if one.event.kind is kind and one.at >= since]
+        found: list[StoredEvent] = []
+        after: str | None = None
+        while True:
+            page = await reads.events_since(ACME, kind, since, after, 2)
+            found += page.items
+            after = page.after
+            if after is None:
+                break
+        assert found == expected
+    assert (await reads.events_since(TenantId("nobody"), kind, 0, None, 9)).items == ()
+    with statements() as sent:
+        await reads.events_since(ACME, kind, whole[-1].at, None, 9)
+    assert len(sent) < 40
 
 
 @pytest.mark.needs_postgres

@@ -68,12 +68,44 @@ def test_what_a_pack_would_change_is_told_on_files_and_on_history(place: Path) -
         "differing": 1,
         "verdicts": {"mismatch -> matched": 1},
         "rules": {"+PAYMENT-AMOUNT:warn": 1, "-PAYMENT-AMOUNT:block": 1},
+        "around": "unknown",
     }
     file = str(place / "MIX-0001.ndjson")
     assert done("rules", "test", "mild.toml", "--on", file, "--json") == expected
     found = done("rules", "test", "mild.toml", "--on-history", "7d", "--tenant", "shop", "--json")
-    assert found == expected
+    assert found == expected | {"around": "now"}
+    text = done("rules", "test", "mild.toml", "--on-history", "7d", "--tenant", "shop")
+    assert "were read as they stand now / 个人额度、单证关联" in text
     assert ran("rules", "test", "mild.toml", "--on-history", "soon", "--tenant", "shop")[0] == 2
+
+
+AROUND = """
+[rules.LIMIT-ANNUAL]
+severity = "warn"
+
+[rules.PARTY-REPEATED]
+most = 3
+"""
+
+
+def test_history_is_judged_with_what_stands_around_each_case(place: Path) -> None:
+    """The annual limit and the traces of buyers, which only the stored cases tell."""
+    dear: list[dict[str, Any]] = []
+    for number in range(1, 7):
+        rows = agreeing()
+        rows[0]["lines"][0] |= {"price": "4900.00", "total": "4900.00"}
+        rows[0] |= {"goods_value": "4900.00", "paid": "4912.65"}
+        rows[1] |= {"amount": "4912.65", "transaction_id": f"D{number}"}
+        rows[2] |= {"waybill_no": f"W{number}"}
+        dear += [row | {"order_no": f"DEAR-{number}"} for row in rows]
+    done("import", str(written(place / "dear.ndjson", dear)), "--tenant", "shop")
+    (place / "around.toml").write_text(HEAD.format(version=9) + AROUND, "utf-8")
+    found = done("rules", "test", "around.toml", "--on-history", "7d", "--tenant", "shop", "--json")
+    over = [one for one in range(1, 7) if "LIMIT-ANNUAL" in rules_of(f"DEAR-{one}")]
+    assert over == [6]
+    assert found["rules"]["-LIMIT-ANNUAL:block"] == found["rules"]["+LIMIT-ANNUAL:warn"] == 1
+    assert found["rules"]["+PARTY-REPEATED:warn"] >= 1
+    assert found["cases"] == 7
 
 
 def test_two_persons_activate_and_verdicts_keep_the_version(place: Path) -> None:
@@ -89,6 +121,7 @@ def test_two_persons_activate_and_verdicts_keep_the_version(place: Path) -> None
     done("import", str(differing(place, "MIX-0002")), "--tenant", "shop")
     report = done("rules", "differences", "mild@1", "--tenant", "shop", "--json")
     assert report["verdicts"] == {"mismatch -> matched": 1}
+    assert report["around"] == "then"
     assert by("wang", "activate", "mild@1")[0] == 0
     done("import", str(differing(place, "MIX-0003")), "--tenant", "shop")
     stages = {name: stage_of(name) for name in ("MIX-0002", "MIX-0003")}
@@ -118,6 +151,10 @@ def test_two_persons_activate_and_verdicts_keep_the_version(place: Path) -> None
 
 def case(order_no: str) -> Any:
     return done("case", order_no, "--tenant", "shop", "--json")
+
+
+def rules_of(order_no: str) -> set[str]:
+    return {one["rule"] for one in case(order_no)["verdict"]["findings"]}
 
 
 def stage_of(order_no: str) -> str:

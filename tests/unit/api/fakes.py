@@ -64,7 +64,7 @@ from gateway.ports import (
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
 from tests.unit.api.around import Around
-from tests.unit.api.packs import NoLessons, NoRepairs, Packs
+from tests.unit.api.packs import NoBooks, NoLessons, NoRepairs, Packs
 from tests.unit.api.reports import Reporter
 
 NOON = 1_793_700_000_000_000
@@ -399,6 +399,13 @@ class Reads:
         found = [one for one in mine if after is None or one.cursor > after]
         return Page(tuple(found[:limit]), None)
 
+    async def events_since(
+        self, tenant: TenantId, kind: EventKind, since: int, after: str | None, limit: int
+    ) -> Page[StoredEvent]:
+        page = await self.events(tenant, after, limit)
+        found = [one for one in page.items if one.event.kind is kind and one.at >= since]
+        return Page(tuple(found), None)
+
     async def message(self, tenant: TenantId, message_id: MessageId) -> bytes | None:
         return self.messages.get((tenant, message_id))
 
@@ -683,7 +690,7 @@ def world() -> World:
         findings=Findings(reads),
         lessons=NoLessons(),
         packs=PackOffice(packs, builtin_text, packs),
-        trial=PackTrial(reads, Master(), clock, builtin_matcher(), builtin_text),  # type: ignore[arg-type]  # it is asked for profiles and goods only
+        trial=PackTrial(reads, Master(), clock, builtin_matcher(), builtin_text, NoBooks()),  # type: ignore[arg-type]  # it is asked for profiles, goods and tables only
         repairs=Repairs(Surroundings(clock), reads, Findings(reads), NoRepairs(), goods),  # type: ignore[arg-type]  # a finding is never found, so nothing else is asked
         clock=clock,
         rng=Counting(),

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.domain.ids import TenantId
-from gateway.ports import Page
+from gateway.domain.papers import Paper
+from gateway.ports import Books, CaseView, Page
 from gateway.ports.lessons import Learned
 from gateway.ports.packs import PackStage, StoredPack
 from gateway.ports.people import ChainReport, LogEntry
@@ -78,3 +79,10 @@ class NoLessons:
 
     async def learn(self, tenant: TenantId, most: int) -> Learned:
         return Learned((), True)
+
+
+class NoBooks:
+    """Nothing stands around any case."""
+
+    async def load_books(self, view: CaseView, coming: Sequence[Paper]) -> Books:
+        return Books()
