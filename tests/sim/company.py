@@ -32,6 +32,8 @@ class Company:
     filed: Counter[str] = field(default_factory=Counter)
     since: dict[str, int] = field(default_factory=dict)
     requests: int = 0
+    behind: set[str] = field(default_factory=set)
+    """The transactions of which a part was to be filed."""
 
     def take(self, reference: str, now: int) -> FilingAnswer:
         """A request for a filing."""
@@ -62,6 +64,8 @@ class SimPartner:
     async def file(self, request: FilingRequest) -> FilingAnswer:
         """Ask for the filing."""
         await self.life.sleep(_WAY_S)
+        if request.slip is not None and request.slip.original_id is not None:
+            self.company.behind.add(request.slip.original_id)
         answer = self.company.take(request.reference, self.life.now())
         await self.life.sleep(_WAY_S)
         return answer

@@ -138,6 +138,8 @@ def plan_orders(
         order = demo_order(PROFILE, order_no, number, problem, rng)
         planned.append(_planned(order, scenario, problem, number, rng))
     _one_payment_wins(planned)
+    if trade.pays is not None:
+        trade.pays(planned)
     return planned, _arrivals(planned, rng, faults)
 
 

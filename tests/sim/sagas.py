@@ -1,4 +1,5 @@
-"""What somebody asks of a case that customs has: to cancel, to declare anew, to take goods back.
+"""What somebody asks of a case that customs has: to cancel, to correct, to declare anew, to take
+goods back; and orders that one payment pays.
 
 A client that got no answer asks again. It asks at the version that it saw, so that an answer that
 was lost on its way is not taken for a second wish.
@@ -7,10 +8,12 @@ was lost on its way is not taken for a second wish.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
+
+import orjson
 
 from gateway.app.container import Gateway
 from gateway.app.demo_world import TENANT
@@ -23,7 +26,7 @@ from gateway.domain.papers import Order, PaperKind
 from gateway.domain.profile import ExportTerms, Party, Summary
 from gateway.domain.returns import Journey, standing_returns
 from gateway.ports import CaseDetail
-from tests.sim.orders import Planned
+from tests.sim.orders import PaperType, Planned
 from tests.sim.trade import Trade, exported, imports
 from tests.sim.world import World
 
@@ -56,6 +59,40 @@ async def _declare_anew(world: World, one: Planned) -> None:
     one.inventories, one.requests = 2, ("cancellation approved",)
     await _until(world, one, _S.ACCEPTED)
     await _ask(world, one, Ask.REDECLARE)
+
+
+async def _correct_at_customs(world: World, one: Planned) -> None:
+    """The seller asks for a change; once customs has let go, the corrected order is filed."""
+    one.inventories, one.requests = 2, ("cancellation approved",)
+    order = orjson.loads(one.lines[PaperType.ORDER])
+    order["buyer"]["phone"] = _CORRECTED
+    corrected = orjson.dumps(order)
+    await _until(world, one, _S.ACCEPTED)
+    await _ask(world, one, Ask.CHANGE)
+    for _ in range(_LOOKS):
+        # Its papers are frozen while customs has the inventory: who is told so sends again.
+        await world.submit([(one, PaperType.ORDER, corrected)])
+        if one.acknowledged.get(PaperType.ORDER) == corrected:
+            break
+        await asyncio.sleep(_LOOK_S)
+    await _until_declared(world, one)
+
+
+_CORRECTED: Final = "13800009999"
+
+
+async def _until_declared(world: World, one: Planned) -> None:
+    """Until customs has the corrected order and accepted the inventory built on it."""
+    books = world.wire.authority.ledger
+    for _ in range(_LOOKS):
+        order = books.order(world.trade.profile.platform.code, one.order_no)
+        live = books.live_inventories(order.key) if order is not None else ()
+        filed = [*([] if order is None or order.stored is None else [order.stored]),
+                 *(each.paper for each in live)]  # fmt: skip
+        if len(filed) == 2 and {each.get("buyerTelephone") for each in filed} == {_CORRECTED}:
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise AssertionError(f"{one.order_no}: customs never had the correction")
 
 
 async def _take_back_in_parts(world: World, one: Planned) -> None:
@@ -114,6 +151,7 @@ _SAGAS: Final[tuple[tuple[str, Saga], ...]] = (
     ("NOCANCEL", _cancel_in_vain),
     ("PENDING", _declare_anew),
     ("RELEASE", _take_back_in_parts),
+    ("PENDING", _correct_at_customs),
 )
 SCENARIOS: Final = tuple(scenario for scenario, _ in _SAGAS)
 """What customs plays of each order of a world of sagas, one after the other."""
@@ -128,6 +166,19 @@ def asked_about() -> Trade:
         await saga(world, one)
 
     return replace(imports(), people=ask)
+
+
+def paid_at_once() -> Trade:
+    """Imports of which one payment pays all: the company files a part of it for each order."""
+
+    def pay(planned: Sequence[Planned]) -> None:
+        slips = [orjson.loads(one.lines[PaperType.PAYMENT]) for one in planned]
+        whole = sum((Decimal(slip["amount"]) for slip in slips), Decimal(0))
+        for one, slip in zip(planned, slips, strict=True):
+            slip |= {"original_id": "PAID-AT-ONCE", "original_amount": str(whole)}
+            one.lines = {**one.lines, PaperType.PAYMENT: orjson.dumps(slip)}
+
+    return replace(imports(), pays=pay)
 
 
 async def _case(world: World, one: Planned) -> CaseDetail | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.flow.crash import POINTS
-from tests.sim.sagas import SCENARIOS, asked_about
+from gateway.flow.crash import ALL_POINTS, POINTS
+from tests.sim.company import Company
+from tests.sim.sagas import SCENARIOS, asked_about, paid_at_once
 from tests.sim.simulate import simulate
 from tests.sim.world import CrashPlan
 
@@ -33,3 +34,17 @@ def test_a_kill_at_each_point_leaves_no_saga_half(point: str) -> None:
     if point != "match.decided":
         assert report.crashes[point] >= 1
     assert report.lives == 1 + report.crashes.get(point, 0)
+
+
+@pytest.mark.parametrize("point", ALL_POINTS)
+def test_a_kill_at_each_point_leaves_no_order_of_a_shared_payment_behind(point: str) -> None:
+    """Each part of the payment is filed once, and every order that it pays is released."""
+    company = Company()
+    report = simulate(
+        ALL_POINTS.index(point), 3, faults=frozenset(), crash=CrashPlan(point, frozenset({1, 3})),
+        scenarios=("RELEASE",) * 3, trade=paid_at_once(), company=company,
+    )  # fmt: skip
+    assert report.violations == ()
+    assert report.crashes[point] >= 1
+    assert report.lives == 1 + report.crashes[point]
+    assert (sorted(company.filed.values()), company.behind) == ([1, 1, 1], {"PAID-AT-ONCE"})

@@ -39,13 +39,15 @@ def _quick(profile: FilingProfile) -> FilingProfile:
 class Trade:
     """Whose papers a world is about, and how an export's are made (None: the demo's imports).
 
-    ``people`` is what somebody asks of an order once its papers are on their way.
+    ``people`` is what somebody asks of an order once its papers are on their way, ``pays`` changes
+    how the orders of imports were paid before any paper is sent.
     """
 
     profile: FilingProfile
     goods: Sequence[GoodsRecord]
     lines: Callable[[str, int], Mapping[str, bytes]] | None = None
     people: Callable[[World, Planned], Coroutine[Any, Any, None]] | None = None
+    pays: Callable[[Sequence[Planned]], None] | None = None
 
     def case_of(self, order_no: str) -> CaseId:
         """The case of one of our orders."""

@@ -276,9 +276,9 @@ class World:
 
     async def _arrive(self, arrival: Arrival) -> None:
         await asyncio.sleep(arrival.at_s)
-        await self._submit(arrival.lines)
+        await self.submit(arrival.lines)
 
-    async def _submit(self, lines: Sequence[tuple[Planned, PaperType, bytes]]) -> None:
+    async def submit(self, lines: Sequence[tuple[Planned, PaperType, bytes]]) -> None:
         """One request of a client; what is not answered is sent again, as clients do."""
         profile_id = self.trade.profile.profile_id
         results = await self.ask(
@@ -316,7 +316,7 @@ class World:
         else:
             return
         await asyncio.sleep(self._rng.uniform(0, 5))
-        await self._submit([(one, PaperType.ORDER, one.correction)])
+        await self.submit([(one, PaperType.ORDER, one.correction)])
 
     async def _import_goods(self, one: Planned) -> None:
         """The goods record that an order waits for is imported while it waits."""
