@@ -80,10 +80,12 @@ def is_resident_id(number: str) -> bool:
 def has_id_region(number: str) -> bool:
     """Whether a resident identity number begins with a division that issues them.
 
-    GB/T 2260: provinces 11 to 65, Taiwan 71 and 83, Hong Kong 81, Macau 82; 9 is the permanent
-    residence card of foreigners in its form of 2023.
+    GB/T 2260: provinces 11 to 65, Taiwan 71 and 83, Hong Kong 81, Macau 82. A 9 before the province
+    is the permanent residence card of foreigners in its form of 2023.
     """
-    return number[:2] in _ID_REGIONS or number[:1] == "9"
+    if number[:1] == "9":
+        return number[1:3] in _ID_REGIONS
+    return number[:2] in _ID_REGIONS
 
 
 def id_birth(number: str) -> date | None:

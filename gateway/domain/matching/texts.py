@@ -140,11 +140,6 @@ def waybill_faults(waybill: Waybill, table: TextTable) -> list[TextFault]:
     return list(_faults(waybill, table.waybill, "waybill."))
 
 
-def is_plain(text: str) -> bool:
-    """Whether XML can carry a text."""
-    return text.isprintable() or _ILLEGAL.search(text) is None
-
-
 def _is_fine(value: object, plan: TextPlan) -> bool:
     """A quick look that never passes a faulty text; the slow one says what is wrong."""
     texts = plan.values(value)

@@ -39,6 +39,7 @@ from gateway.domain.papers import (
     kind_of,
 )
 from gateway.domain.party import (
+    has_id_region,
     is_enterprise_code,
     is_resident_id,
     is_social_credit_code,
@@ -99,6 +100,23 @@ def test_currencies_do_not_mix() -> None:
 
 
 # --- parties ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "number, is_issued",
+    [
+        ("110101199003070003", True),
+        ("830000199003070003", True),
+        ("911124199003070001", True),
+        ("965156199003070001", True),
+        ("990101199003070003", False),
+        ("900124199003070001", False),
+        ("160101199003070003", False),
+        ("000000199003070003", False),
+    ],
+)
+def test_where_identity_numbers_are_issued(number: str, is_issued: bool) -> None:
+    assert has_id_region(number) is is_issued
 
 
 @pytest.mark.parametrize("number", IDS)

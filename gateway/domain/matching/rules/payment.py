@@ -20,7 +20,6 @@ from gateway.domain.matching.rule import (
     number,
     unknown,
 )
-from gateway.domain.matching.texts import is_plain
 from gateway.domain.money import CNY
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import FiledBy
@@ -140,9 +139,9 @@ def reference(facts: Facts) -> Faults:
 
 
 def number_form(facts: Facts) -> Faults:
-    """The transaction number can be written into the order's record."""
+    """The transaction number fits into the order's record and holds nothing that nobody sees."""
     found = facts.payment.transaction_id
-    if 0 < len(found) <= _LONGEST_NUMBER and is_plain(found):
+    if 0 < len(found) <= _LONGEST_NUMBER and found.isprintable():
         return HOLDS
     return (
         Fault(
