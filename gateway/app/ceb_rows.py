@@ -356,4 +356,6 @@ def leaves_of(element: str) -> frozenset[str]:
     """
     tables = (_ORDER, _LINE, _PAYMENT, _WAYBILL, _INVENTORY_WAYBILL)
     found = {table[element] for table in tables if element in table}
-    return frozenset(found | ({"currency"} if element == "currency" else set()))
+    return frozenset(
+        found | ({element} & {"currency"}) | ({"name"} if element == "gname" else set())
+    )

@@ -324,10 +324,17 @@ async def preflight_files(
     around = await _around(run, tried, expected, excused)
     trial = try_papers(tried, around, matcher, now)
     told = _told(trial)
-    run.faults = _unexplained(run, told)
-    for name, file in files.items():
-        for message, faults in zip(file.messages, file.schema, strict=True):
-            run.faults += _schema_faults(name, message, faults, told)
+    of_rows = _unexplained(run, told)
+    for one in of_rows:
+        if one.rule is not None:
+            told.setdefault(one.order, set()).add(leaf_of(one.fault.path))
+    schema = [
+        fault
+        for name, file in files.items()
+        for message, faults in zip(file.messages, file.schema, strict=True)
+        for fault in _schema_faults(name, message, faults, told)
+    ]
+    run.faults = [*_besides(of_rows, schema), *schema]
     return Report(list(files), len(rows), trial, run.faults, run.assumed)
 
 
@@ -465,10 +472,12 @@ def _rule_of(row: Given, fault: Fault) -> str | None:
     if row.paper_kind is None or row.direction is Direction.EXPORT:
         return None
     prefix = row.paper_kind.name
-    if "characters" in fault.message:
-        return f"{prefix}-TEXT-LENGTH" if prefix != "PAYMENT" else "PAYMENT-NUMBER-FORM"
-    if "control character" in fault.message:
-        return f"{prefix}-TEXT-CHARACTERS" if prefix != "PAYMENT" else "PAYMENT-NUMBER-FORM"
+    is_control, is_long = "control character" in fault.message, "characters" in fault.message
+    if row.paper_kind is PaperKind.PAYMENT:
+        is_number = fault.path == "transaction_id" and (is_control or is_long)
+        return "PAYMENT-NUMBER-FORM" if is_number else None
+    if is_control or is_long:
+        return f"{prefix}-TEXT-CHARACTERS" if is_control else f"{prefix}-TEXT-LENGTH"
     if "is missing" in fault.message and prefix == "ORDER":
         return "ORDER-MANDATORY"
     return None
@@ -491,12 +500,26 @@ _ALSO: Final[Mapping[str, tuple[str, ...]]] = {
     "PAYMENT-CURRENCY": ("currency",),
     "WAYBILL-CURRENCY": ("currency",),
     "ORDER-LINE-NUMBERS": ("line_no",),
+    "ORDER-LINE-COUNT": ("OrderList", "InventoryList"),
 }
 
 
 def _unexplained(run: _Run, told: Mapping[OrderRef, set[str]]) -> list[RowFault]:
     """The faults that no finding about the same field has told already."""
     return [one for one in run.faults if leaf_of(one.fault.path) not in told.get(one.order, ())]
+
+
+def _besides(faults: Sequence[RowFault], schema: Sequence[RowFault]) -> list[RowFault]:
+    """The faults of rows without those that the schema tells of the same field."""
+    said = {(one.order, leaf) for one in schema for leaf in _leaves(one.fault.path, one.order[0])}
+    return [one for one in faults if one.rule or (one.order, leaf_of(one.fault.path)) not in said]
+
+
+def _leaves(path: str, way: Direction) -> frozenset[str]:
+    """The fields that a fault of the schema at a path speaks of, and the element's own name."""
+    element = path.rpartition("/")[2].partition("[")[0]
+    leaves = leaves_of(element) if way is Direction.IMPORT else export_leaves_of(element)
+    return leaves | {element}
 
 
 def leaf_of(path: str) -> str:
@@ -521,9 +544,7 @@ def _schema_faults(
         record = records.get(one.record or 0)
         way = _FIRST if record is None else record.direction
         order_no = None if record is None else record.head.get("orderNo")
-        element = one.path.rpartition("/")[2].partition("[")[0]
-        leaves = leaves_of(element) if way is Direction.IMPORT else export_leaves_of(element)
-        if told.get((way, order_no or ""), set()) & leaves:
+        if told.get((way, order_no or ""), set()) & _leaves(one.path, way):
             continue
         fault = Fault(one.path, f"{one.label_en} {one.text_en}", f"{one.label_zh}{one.text_zh}")
         place = "message" if one.record is None else f"record {one.record}"

@@ -271,6 +271,26 @@ async def test_what_no_rule_speaks_of_is_a_fault_of_the_row(tmp_path: Path) -> N
     assert report.blocks
 
 
+async def test_a_long_name_of_the_payer_is_no_matter_of_the_payments_number(
+    tmp_path: Path,
+) -> None:
+    rows = agreeing()
+    rows[0]["buyer"]["name"] = rows[1]["payer"]["name"] = "长" * 61
+    report = await judged(written(tmp_path / "f.ndjson", [*rows, GOODS]))
+    assert told(report) == [("MIX-0001", "ORDER-TEXT-LENGTH")]
+    assert [(one.fault.path, one.rule) for one in report.faults] == [("payer.name", None)]
+
+
+@pytest.mark.parametrize("number", ["PAY\u200b1", "PAY\u00a01", "PAY\ufeff1"])
+async def test_a_sign_that_nobody_sees_has_no_place_in_a_payment_number(
+    number: str, tmp_path: Path
+) -> None:
+    rows = agreeing()
+    rows[1]["transaction_id"] = number
+    report = await judged(written(tmp_path / "f.ndjson", [*rows, GOODS]))
+    assert told(report) == [("MIX-0001", "PAYMENT-NUMBER-FORM")]
+
+
 async def test_a_row_that_cannot_be_judged_makes_no_paper_missing(tmp_path: Path) -> None:
     rows = [*agreeing(), *neighbour()]
     rows[1]["amount"] = "much"
@@ -344,6 +364,36 @@ async def test_a_fault_in_a_message_is_named_by_its_rule(
 ) -> None:
     report = await judged(changed_xml(tmp_path, name, element, text))
     assert [found for _, found in told(report)] == [rule]
+    assert report.faults == []
+
+
+async def test_a_field_that_a_row_tells_is_not_told_by_the_schema_too(tmp_path: Path) -> None:
+    path = changed_xml(tmp_path, "waybill.xml", "consigneeTelephone", "1" * 51)
+    report = await judged(path)
+    assert [(one.rule, one.fault.path) for one in report.faults] == [
+        ("WAYBILL-TEXT-LENGTH", "consignee.phone")
+    ]
+    path = changed_xml(tmp_path, "payment.xml", "payerName", "王" * 61)
+    report = await judged(path)
+    assert [(one.rule, one.fault.path) for one in report.faults] == [
+        ("SCHEMA", "PaymentHead/payerName")
+    ]
+
+
+async def test_a_hundred_lines_are_told_once(tmp_path: Path) -> None:
+    xml = (SAMPLES / "customs" / "order_full.xml").read_text(encoding="utf-8")
+    line = re.search("<ceb:OrderList>.*</ceb:OrderList>", xml)
+    assert line is not None
+    lines = "".join(
+        line.group().replace("<ceb:gnum>1<", f"<ceb:gnum>{number}<") for number in range(1, 101)
+    )
+    xml = xml.replace(line.group(), lines)
+    for name, value in (("goodsValue", "19900"), ("acturalPaid", "19924.65")):
+        xml = re.sub(f"<ceb:{name}>[^<]*<", f"<ceb:{name}>{value}<", xml)
+    path = tmp_path / "a.xml"
+    path.write_text(xml, "utf-8")
+    report = await judged(path)
+    assert {rule for _, rule in told(report)} == {"ORDER-LINE-COUNT", "LIMIT-SINGLE"}
     assert report.faults == []
 
 

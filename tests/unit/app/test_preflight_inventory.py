@@ -63,6 +63,20 @@ async def test_the_messages_of_an_order_may_stand_in_one_file(tmp_path: Path) ->
     assert set(finding.paths) == {"inventory.buyer.name", "order.buyer.name"}
 
 
+async def test_lines_of_one_number_are_not_held_against_each_other(tmp_path: Path) -> None:
+    texts = messages()
+    for kind, name in (("311", "OrderList"), ("621", "InventoryList")):
+        line = re.search(f"<ceb:{name}>.*?</ceb:{name}>", texts[kind])
+        assert line is not None
+        gift = re.sub("<ceb:price>[^<]*<", "<ceb:price>0<", line.group())
+        gift = re.sub("<ceb:totalPrice>[^<]*<", "<ceb:totalPrice>0<", gift)
+        texts[kind] = texts[kind].replace(line.group(), line.group() + gift)
+    report = await judged(tmp_path, texts)
+    rules = {one.rule for case in report.trial.cases for one in case.findings}
+    assert "ORDER-LINE-NUMBERS" in rules
+    assert "INVENTORY-FILED-LINES" not in rules
+
+
 @pytest.mark.parametrize(
     "changes, rules",
     [

@@ -87,6 +87,9 @@ def lines(facts: Facts) -> Faults:
     if filed is None or len(filed.lines) != len(facts.lines):
         return HOLDS
     theirs = {line.line_no: line for line in filed.lines}
+    if len({line.line_no for line in facts.lines}) != len(facts.lines):
+        # Which line is which nobody knows: ORDER-LINE-NUMBERS says so.
+        return HOLDS
     found = []
     for line in facts.lines:
         other = theirs.get(line.line_no)
