@@ -33,6 +33,7 @@ _TEXTS: Final = {
     "travels under no bill that is known": "提运单未知",
     "travels under no bill that is known: name its bill_no": "提运单未知，请填写 bill_no",
     "is for parcels whose waybills name no bill": "仅在运单未填提运单号时填写",
+    "does not wait to be summed up": "没有待汇总的清单",
     "sums up inventories with is_summarised = true": "汇总申请须设置 is_summarised = true",
     "must lie between 0 and 14 days": "必须在 0 到 14 天之间",
     "was reported otherwise, and customs has not refused that": "已按其他内容申报，海关未退回",

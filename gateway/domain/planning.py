@@ -55,7 +55,7 @@ def plan_events(
         for kind, app_type in _next(state, profile)
     ]
     over = OVER if relists else frozenset({_S.WITHDRAWN})
-    return events + _listed(state, key, profile, over) + _summed_up(state, key, profile, over)
+    return events + _listed(state, key, profile, over) + summed_up(state, key, profile, over)
 
 
 def _listed(
@@ -80,7 +80,7 @@ def _listed(
     ]
 
 
-def _summed_up(
+def summed_up(
     state: CaseState, key: CaseKey, profile: FilingProfile, over: Set[DeclarationStage]
 ) -> list[Event]:
     """The summary request that a released inventory is to stand in, once as in :func:`_listed`.

@@ -41,6 +41,7 @@ from gateway.flow.remedies import Settled, Settlement, settle_command
 from gateway.flow.reports import Report, Stages, report_command
 from gateway.flow.return_watch import watch_return
 from gateway.flow.status import stage_notices
+from gateway.flow.summing import SummingUp, summing_command
 from gateway.ports import CaseView, Changes, Command, Decide, Found, Views
 
 R = TypeVar("R")
@@ -198,6 +199,15 @@ class Desk:
         now = self.context.clock.now()
         asked = Report(kind, tenant, tuple(dict.fromkeys(cases)), facts, by, self.context, now)
         return await self.context.store.submit(report_command(asked))
+
+    async def sum_up(self, tenant: TenantId, cases: Sequence[CaseId], by: str) -> Stages:
+        """Have released exports summed up (701) together now, not at the end of their period.
+
+        What was requested already stays so. Raises ``InvalidValue`` naming a case by its place.
+        """
+        named = tuple(dict.fromkeys(cases))
+        wanted = SummingUp(tenant, named, by, self.context, self.context.clock.now())
+        return await self.context.store.submit(summing_command(wanted))
 
     async def record_download(
         self, tenant: TenantId, cases: Sequence[CaseId], what: str, by: str, reason: str

@@ -1,4 +1,6 @@
-"""Reports on the command line: parcels that arrived, left, were delivered, goods that came back."""
+"""Reports on the command line: parcels that arrived, left, were delivered, are to be summed up now,
+goods that came back.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -135,6 +137,22 @@ def tally(
     _do(context, tenant, [number], work, json=json)
 
 
+def summary(
+    context: typer.Context,
+    numbers: NumbersArgument,
+    *,
+    tenant: TenantOption,
+    by: ByOption,
+    json: JSONOption = False,
+) -> None:
+    """Sum released exports up together now, not at their period's end: file the 701 / 立即汇总"""
+
+    async def work(gateway: Gateway, owner: TenantId, cases: Sequence[CaseId]) -> _Stages:
+        return await gateway.desk.sum_up(owner, cases, f"cli:{by}")
+
+    _do(context, tenant, numbers, work, json=json)
+
+
 def back(
     context: typer.Context,
     number: NumberArgument,
@@ -206,5 +224,6 @@ def group() -> typer.Typer:
     made.command("departure")(departure)
     made.command("delivery")(delivery)
     made.command("tally")(tally)
+    made.command("summary")(summary)
     made.command("back")(back)
     return made

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from gateway.api.views import declaration_view
+from gateway.app.checks import check_everything
 from gateway.domain.case import CaseStage
 from gateway.domain.codec import from_doc, to_doc
 from gateway.domain.declaration import DeclarationKind, DeclarationStage, DeclarationState
 from gateway.domain.errors import InvalidValue
+from gateway.domain.events import EventKind
 from gateway.domain.ids import CaseId, ProfileId
 from gateway.domain.profile import Every, ExportTerms, FilingProfile, Party, Summary
 from tests.integration.customs.test_exports import Desk, exporting
@@ -112,3 +114,41 @@ async def test_what_was_released_is_summed_up_and_its_general_declaration_known(
         again = (await desk.case(found.row.key.case_id)).state.declaration(_K.SUMMARY_REQUEST)
         assert again is not None
         assert again.version == 2
+
+
+async def test_a_person_has_exports_summed_up_before_their_period_ends(tmp_path: Path) -> None:
+    async with exporting(tmp_path, summing()) as desk:
+        cases = [await desk.take(exports.papers(f"EX-N{number}")) for number in range(3)]
+        *now, later = cases
+        for case_id in cases:
+            await desk.at(case_id, CaseStage.RELEASED)
+        gateway = desk.gateway
+        for wrong, place in ((CaseId("none"), "cases.1"), (await unreleased(desk), "cases.1")):
+            with pytest.raises(InvalidValue) as refused:
+                await gateway.desk.sum_up(exports.TENANT, [now[0], wrong], "li")
+            assert refused.value.path == place
+        waits = (await desk.case(now[0])).state.declaration(_K.SUMMARY_REQUEST)
+        assert waits is not None
+        assert (waits.stage, waits.version) == (_D.PLANNED, 1)
+        await gateway.desk.sum_up(exports.TENANT, now, "li")
+        one, two = [await summed(desk, case_id, entered=False) for case_id in now]
+        assert (one.stage, one.version, one.cop_no) == (_D.STORED, 2, two.cop_no)
+        # Said again it changes nothing; whoever was not named waits for the end of the period.
+        await gateway.desk.sum_up(exports.TENANT, now, "li")
+        for case_id, version in ((now[0], 2), (now[1], 2), (later, 1)):
+            found = await desk.case(case_id)
+            assert found.state.declaration(_K.SUMMARY_REQUEST).version == version  # type: ignore[union-attr]
+        told = [
+            one.event.payload.get("by") or one.event.payload.get("reason")
+            for one in (await desk.case(now[0])).events
+            if one.event.payload.get("kind") == _K.SUMMARY_REQUEST
+            and one.event.kind in (EventKind.DECLARATION_PLANNED, EventKind.DECLARATION_WITHDRAWN)
+        ]
+        assert told == [None, "summed_up_now", "li"]
+        assert (await check_everything(gateway)).violations == ()
+
+
+async def unreleased(desk: Desk) -> CaseId:
+    case_id = await desk.take(exports.papers("SIM-PENDING-N"))
+    await desk.at(case_id, CaseStage.ACCEPTED)
+    return case_id
