@@ -397,7 +397,13 @@ class _Judge:
                 if one.state == "unverifiable" and one.rule in unverified
             ),
             unverified,
-            tuple(path for one in broken if one not in findings for path in one.paths),
+            tuple(
+                path
+                for one in broken
+                if one not in findings
+                for path in one.paths
+                if not _is_excused(path, case, self.around)
+            ),
         )
 
     def _with_inventory(
@@ -479,9 +485,14 @@ def _is_expected(finding: Finding, case: _Case, around: Surroundings) -> bool:
     path = next(iter(finding.paths), "")
     if path not in tuple(PaperKind):
         return around.expects_goods
-    kind, way = PaperKind(path), case.key.direction
-    is_excused = ((way, case.key.order_no), kind) in around.excused
-    return (way, kind) in around.expected and not is_excused
+    is_expected = (case.key.direction, PaperKind(path)) in around.expected
+    return is_expected and not _is_excused(path, case, around)
+
+
+def _is_excused(path: str, case: _Case, around: Surroundings) -> bool:
+    """Whether a paper is there and could not be read."""
+    order = (case.key.direction, case.key.order_no)
+    return (order, path) in around.excused
 
 
 def _kind(verdict: Verdict, findings: Sequence[Finding], waits: bool) -> VerdictKind:

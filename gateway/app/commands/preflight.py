@@ -1,11 +1,10 @@
 """Preflight: files of papers are matched, and nothing is stored."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from sqlalchemy import make_url
@@ -18,10 +17,9 @@ from gateway.app.commands.frame import (
     common,
     complain,
     emit,
-    out,
     run,
-    show_table,
 )
+from gateway.app.commands.preflight_text import show_report
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.import_rows import FileKind, UnusableFile
@@ -46,8 +44,6 @@ from gateway.ports.packs import StoredPack
 from store.claims import find_claims
 from store.master import list_tenants
 from store.packs import load_packs
-
-_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +134,7 @@ def preflight(
     if json:
         emit(report.to_doc(explain))
     else:
-        _show(report)
+        show_report(report)
     if report.blocks:
         raise typer.Exit(EXIT_FAILED)
 
@@ -197,53 +193,3 @@ def _is_there(settings: Settings) -> bool:
     is_file = url.get_backend_name() == "sqlite"
     has_database = not is_file or Path(url.database or "").is_file()
     return settings.store.master_key_file.is_file() and has_database
-
-
-def _show(report: Report) -> None:
-    console = out()
-    cases = [case for case in report.trial.cases if case.findings or case.missing]
-    for case in cases[:_SHOWN]:
-        console.print(f"{case.key.order_no}  {case.verdict.value}", style="bold", markup=False)
-        places = [place for found in case.places.values() for place in found]
-        console.print(f"  {', '.join(places)}", markup=False)
-        for finding in case.findings:
-            console.print(f"  {finding.severity.value:5} {finding.rule}", markup=False)
-            for locale in ("zh", "en"):
-                console.print(f"        {explain(finding, locale)}", markup=False)
-        if case.missing:
-            console.print(f"  still to come / 待收: {', '.join(case.missing)}", markup=False)
-    if len(cases) > _SHOWN:
-        console.print(f"… {len(cases) - _SHOWN} more orders; --json gives all / 其余见 --json")
-    for item in report.trial.unlinked[:_SHOWN]:
-        console.print(
-            f"{item.place}: names no order, and no order here names it: not judged"
-            " / 未注明订单编号，也没有订单引用它，未核对",
-            markup=False,
-        )
-    for one in report.faults[:_SHOWN]:
-        rule = f"{one.rule} " if one.rule else ""
-        console.print(
-            f"{one.place}: {rule}{one.fault.path} {one.fault.message} / {one.fault.message_zh}",
-            markup=False,
-        )
-    rows = [(rule, count) for rule, count in report.by_rule().items()]
-    show_table("规则 Rules", ("规则 rule", "次数 findings"), rows)
-    unverified = Counter(rule for case in report.trial.cases for rule in case.unverified)
-    if unverified:
-        columns = ("规则 rule", "订单 orders")
-        show_table("无法核对 Unverified", columns, sorted(unverified.items()))
-    blocked = sum(case.blocks for case in report.trial.cases)
-    console.print(
-        f"{report.rows} rows, {len(report.trial.cases)} orders, {blocked} blocked / "
-        f"{report.rows} 行，{len(report.trial.cases)} 单，{blocked} 单不可申报",
-        markup=False,
-    )
-    if report.assumed:
-        modes = ", ".join(
-            f"{name or '-'} {profile.mode.value}" for (_, name), profile in report.assumed.items()
-        )
-        console.print(
-            "no profile is known here: one was assumed; rules about its own parties were not asked"
-            f" / 此处没有申报方案，按假定方案核对: {modes}",
-            markup=False,
-        )

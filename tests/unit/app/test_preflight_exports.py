@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.app.cli import build
 from gateway.app.import_rows import UnusableFile
 from gateway.app.packs import builtin_matcher
 from gateway.app.preflight_rows import read_rows
@@ -277,6 +279,31 @@ def test_the_command_takes_exports_with_the_same_exit_codes(
     bad.write_text(messages(("303", "goodsValue", "26"))["303"], "utf-8")
     code, doc = ran(tmp_path, monkeypatch, str(bad))
     assert (code, doc["by_rule"]) == (1, {"ORDER-LINES-SUM": 1})
+
+
+def test_the_report_names_files_directions_and_papers_in_both_languages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLEARANCE_CONFIG", raising=False)
+    for kind, text in messages(("403", "charge", None), ("303", "goodsValue", "26")).items():
+        (tmp_path / f"{kind}.xml").write_text(text, "utf-8")
+    imports = str(written(tmp_path / "import.ndjson", agreeing()[:2]))
+    given = ["303.xml", "403.xml", "505.xml", imports]
+    result = CliRunner().invoke(build(), ["preflight", *given])
+    assert result.exit_code == 1
+    text = result.stdout
+    assert "EX2026-0001  blocked / 不可申报  export / 出口" in text
+    assert "block 阻止 ORDER-LINES-SUM" in text
+    assert "MIX-0001  waiting / 待收  import / 进口" in text
+    assert "still to come / 待收: waybill 运单, goods 商品备案 MILK-900" in text
+    # The receipt of funds came, and is faulty; the 505 leads to no order without its 603.
+    assert "still to come / 待收: waybill 运单, goods 商品备案 TOY-1" in text
+    assert (
+        "403.xml record 1: SCHEMA charge Amount received is required and missing / charge" in text
+    )
+    assert "505.xml record 1 (line 1): names no order" in text
+    assert "出口 export 9610" in text
 
 
 def test_what_holds_no_papers_is_unreadable(tmp_path: Path) -> None:
