@@ -77,11 +77,13 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
         return ReceiptDecision(parked=reason)
     if _is_older_version(earlier, declaration, fact):
         return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
+    if earlier and _is_stale_release(declaration, fact.word, fact.returned_at):
+        return ReceiptDecision((_recorded(declaration, fact, "deferred"),))
     events = _unwanted_release(state, declaration, fact)
     if events is None:
         events = _word_events(_reopened(state, declaration, fact), fact)
         if state.asked is None:
-            events = [*events, *_freed(declaration, events)]
+            events = [*events, *_freed(declaration, events, is_first=not earlier)]
     return ReceiptDecision((*events, *_follow_up(state, declaration, events)))
 
 
@@ -228,6 +230,18 @@ def _is_older_version(
     sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
     tolerance = 0 if fact.word in _OF_ONE_TRY else EARLY_TOLERANCE_US
     return fact.returned_at_us < sent_second - tolerance
+
+
+def _is_stale_release(declaration: DeclarationState, word: Word, returned_at: str) -> bool:
+    """Whether a release or closing bears an earlier time than customs' acceptance of this version.
+
+    Another version went out under the same number: it may well speak of that one, and our clock,
+    which is wrong by seconds, cannot tell. Customs' own can. It waits, and the watchdog calls.
+    """
+    if word not in (Word.RELEASED, Word.CLOSED):
+        return False
+    is_accepted = declaration.stage in (_S.LODGED, _S.ACCEPTED)
+    return is_accepted and returned_at < (declaration.returned_at or "")
 
 
 def _reopened(
@@ -411,12 +425,17 @@ _WORD_RULES: Final[Mapping[Word, Callable[[DeclarationState, ReceiptFact], list[
 _OF_ONE_TRY: Final = frozenset(_WORD_RULES) - {Word.REJECTED, Word.RETURNED_ABROAD}
 
 
-def _freed(declaration: DeclarationState, events: list[Event]) -> tuple[Event, ...]:
+def _freed(
+    declaration: DeclarationState, events: list[Event], *, is_first: bool
+) -> tuple[Event, ...]:
     """What waited is applied once what it overtook has come: a release after customs' progress
-    below it, a closing after the release.
+    below it, a closing after the release. Where another version went before this one, nothing that
+    is older than that progress is.
     """
     waiting = declaration.deferred
     if waiting is None or not events or events[0].payload.get("effect") != "applied":
+        return ()
+    if not is_first and waiting["returned_at"] < events[0].payload["returned_at"]:
         return ()
     level = LEVEL.get(events[0].payload["stage"], 0)
     if waiting["word"] == Word.CLOSED:

@@ -308,6 +308,33 @@ def test_a_receipt_of_the_version_before_moves_nothing() -> None:
     assert stage(received(state, fact(Word.ACCEPTED, 31))) is DeclarationStage.ACCEPTED
 
 
+def refiled_at_once() -> CaseState:
+    """As :func:`refiled`, but half a minute after the rejection: clocks tell little apart."""
+    state = received(inventory_sent(), fact(Word.LODGED, 2), fact(Word.REJECTED, 3))
+    state = plan(folded(state, Event(EventKind.PAPERS_RECEIVED, papers(waybill=2))))
+    return send(state, INVENTORY, SENT_AT + timedelta(minutes=4, seconds=30))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("word", [Word.RELEASED, Word.CLOSED])
+def test_a_release_from_before_this_version_was_accepted_releases_nothing(
+    word: Word, is_first: bool
+) -> None:
+    stale, accepted = fact(word, 4), fact(Word.ACCEPTED, 6)
+    told = (stale, accepted) if is_first else (accepted, stale)
+    state = received(refiled_at_once(), *told, fact(Word.CLOSED, 4, position=1))
+    assert stage(state) is DeclarationStage.ACCEPTED
+    assert state.release_sequence == 0
+    # It waits where the watchdog sees it, and the true one is still taken.
+    assert state.declaration(INVENTORY).deferred is not None  # type: ignore[union-attr]
+    assert stage(received(state, fact(Word.RELEASED, 7))) is DeclarationStage.RELEASED
+
+
+def test_a_release_that_overtook_its_siblings_counts_for_a_second_version_too() -> None:
+    state = received(refiled_at_once(), fact(Word.RELEASED, 8), fact(Word.ACCEPTED, 6))
+    assert stage(state) is DeclarationStage.RELEASED
+
+
 def test_a_duplicate_answer_proves_at_most_that_the_first_try_arrived() -> None:
     first = received(inventory_sent(), fact(Word.DUPLICATE, 2))
     assert stage(first) is DeclarationStage.REJECTED
