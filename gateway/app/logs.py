@@ -9,6 +9,7 @@ libraries (aiohttp, asyncio, SQLAlchemy) come out by the same rules.
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, Protocol, TextIO, cast
 
@@ -90,8 +91,11 @@ def configure_logs(
     level: LogLevel = LogLevel.WARNING,
     stream: LogStream | None = None,
 ) -> None:
-    """Set up the logs of this process; called once, by its entry point. ``stream``: stderr."""
-    out = _CurrentStderr() if stream is None else stream
+    """Set up the logs of this process; called once, by its entry point. ``stream``: stderr.
+
+    A line that cannot be written (a full disk, a reader that went away) is lost; nothing else is.
+    """
+    out = _Forgiving(_CurrentStderr() if stream is None else stream)
     for_people = form is LogForm.CONSOLE or (form is LogForm.AUTO and out.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -129,6 +133,28 @@ class _CurrentStderr:
     def isatty(self) -> bool:
         """Whether a person reads along."""
         return sys.stderr.isatty()
+
+
+class _Forgiving:
+    """A stream whose faults reach nobody: work goes on when its log cannot be written."""
+
+    def __init__(self, stream: LogStream) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, or lose it."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written, where that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether a person reads along."""
+        return self._stream.isatty()
 
 
 def private_values_out(

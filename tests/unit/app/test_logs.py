@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 from collections.abc import Iterator
@@ -32,6 +33,31 @@ def test_a_line_is_one_json_object(out: io.StringIO) -> None:
     line = orjson.loads(out.getvalue())
     assert line.pop("at").endswith("Z")
     assert line == {"event": "started", "level": "info", "count": 3, "ok": True, "part": None}
+
+
+class FullDisk(io.StringIO):
+    """A stream on a disk that is full, until it is not."""
+
+    error: Exception | None = OSError(errno.ENOSPC, "No space left on device")
+
+    def write(self, text: str, /) -> int:
+        if self.error is not None:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    "error", [FullDisk.error, BrokenPipeError(), ValueError("I/O operation on closed file")]
+)
+@pytest.mark.usefixtures("out")
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_with_it(error: Exception) -> None:
+    stream = FullDisk()
+    stream.error = error
+    configure_logs(LogForm.JSON, LogLevel.INFO, stream)
+    structlog.get_logger().warning("lost")
+    stream.error = None
+    structlog.get_logger().warning("told")
+    assert [orjson.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["told"]
 
 
 @pytest.mark.parametrize("name", [*sorted(PRIVATE), "buyer_name", "request_body"])
