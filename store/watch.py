@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, exists, func, or_, select, text
 
 from gateway.domain.case import CaseStage, CaseState
 from gateway.domain.codec import state_from_doc
@@ -142,13 +142,14 @@ class Queues(NamedTuple):
     at_customs: dict[str, int]
 
 
-def queues(connection: Connection, tenant: TenantId, now: int) -> Queues:
+def queues(connection: Connection, tenant: TenantId) -> Queues:
     """How many cases stand in each queue, the held ones left out: nobody works on those.
 
-    A case of which a paper is due and not sent waits for us, whatever else of it is at customs.
+    A case of which something is planned and not sent waits for us, whatever else of it is at
+    customs; but a list gathers parcels until its time.
     """
     rows = connection.execute(
-        select(case_.c.profile_id, case_.c.stage.in_(_AT_CUSTOMS) & ~_is_unsent(now), func.count())
+        select(case_.c.profile_id, case_.c.stage.in_(_AT_CUSTOMS) & ~_is_unsent(), func.count())
         .where(
             case_.c.tenant == tenant,
             IS_OPEN,
@@ -163,13 +164,17 @@ def queues(connection: Connection, tenant: TenantId, now: int) -> Queues:
     return found
 
 
-def _is_unsent(now: int) -> ColumnElement[bool]:
-    """Whether a declaration of a case is due, or stands in a message that is not handed over."""
+def _is_unsent() -> ColumnElement[bool]:
+    """Whether a declaration of a case is planned, or stands in a message that is not handed over.
+
+    What waits for a maintenance window to end is put off, and is not sent either.
+    """
+    gathers = or_(*(outbox.c.ref.startswith(f"{one}/") for one in DeclarationKind if one.is_list))
     planned = exists().where(
         outbox.c.case_id == case_.c.case_id,
         outbox.c.stage == OutboxStage.OPEN.value,
         outbox.c.kind == EffectKind.DECLARE.value,
-        outbox.c.due_at <= now,
+        ~gathers,
     )
     taken = exists().where(
         declaration.c.case_id == case_.c.case_id,

@@ -19,6 +19,7 @@ from gateway.app.commands.frame import (
 )
 from gateway.app.config import Settings
 from gateway.app.opening import open_office, open_reading
+from gateway.flow.windows import closed_until
 from gateway.ports.pauses import Pause
 from store.pauses import load_pauses
 
@@ -26,28 +27,32 @@ ChannelArgument = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its nam
 
 
 def listing(context: typer.Context, *, json: JSONOption = False) -> None:
-    """List the channels and which of them are paused / 列出通道及暂停状态"""
+    """List the channels, which of them are paused or in maintenance / 列出通道、暂停与维护状态"""
     settings = common(context).settings()
-    paused = run(_pauses(settings))
+    paused, now = run(_pauses(settings))
     names = sorted({*settings.channels, *paused})
+    shut = {name: closed_until(one.limits.windows, now) for name, one in settings.channels.items()}
     if json:
-        emit({"channels": [_doc(name, paused.get(name)) for name in names]})
+        emit({"channels": [_doc(name, paused.get(name), shut.get(name)) for name in names]})
         return
     show_table(
         "通道 Channels",
-        ("名称 channel", "状态 state", "时间 since", "操作人 by", "原因 reason"),
-        [
-            (name, "paused", at(one.at), one.by, one.reason)
-            if (one := paused.get(name)) is not None
-            else (name, "sending", "", "", "")
-            for name in names
-        ],
+        ("名称 channel", "状态 state", "时间 since", "操作人 by", "原因 reason", "至 until"),
+        [_row(name, paused.get(name), shut.get(name)) for name in names],
     )
 
 
-async def _pauses(settings: Settings) -> Mapping[str, Pause]:
+def _row(name: str, one: Pause | None, until: int | None) -> tuple[str, ...]:
+    if one is not None:
+        return name, "paused 已暂停", at(one.at), one.by, one.reason, ""
+    if until is not None:
+        return name, "maintenance 维护中", "", "", "", at(until)
+    return name, "sending 发送中", "", "", "", ""
+
+
+async def _pauses(settings: Settings) -> tuple[Mapping[str, Pause], int]:
     async with open_reading(settings) as reader, reader.access.read() as reading:
-        return await reading.run_sync(load_pauses)
+        return await reading.run_sync(load_pauses), reader.clock.now()
 
 
 def pause(
@@ -89,13 +94,14 @@ async def _resume(settings: Settings, channel: str) -> bool:
         return await office.pauses.resume(channel)
 
 
-def _doc(name: str, one: Pause | None) -> dict[str, object]:
+def _doc(name: str, one: Pause | None, until: int | None) -> dict[str, object]:
     return {
         "channel": name,
         "paused": one is not None,
         "since": None if one is None else at_json(one.at),
         "by": None if one is None else one.by,
         "reason": None if one is None else one.reason,
+        "maintenance_until": at_json(until),
     }
 
 

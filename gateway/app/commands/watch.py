@@ -90,7 +90,7 @@ async def _gathered(
     async with reader.access.read() as reading:
         answered = await reading.run_sync(lambda on: facts.answers(on, owner, now - days * _DAY_US))
         waiting = await reading.run_sync(lambda on: facts.waiting(on, owner))
-        queues = await reading.run_sync(lambda on: facts.queues(on, owner, now))
+        queues = await reading.run_sync(lambda on: facts.queues(on, owner))
         moved = await reading.run_sync(lambda on: facts.moved_counts(on, owner, now - _RATE_US))
         returns = await reading.run_sync(lambda on: facts.return_dates(on, owner))
     times = stage_times(

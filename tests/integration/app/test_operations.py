@@ -149,6 +149,20 @@ def test_a_channel_is_paused_once_and_resumed(shop: Shell) -> None:
     assert "no channel" in shop.refused("channels", "pause", "other", "--reason", "x")
 
 
+def test_a_channel_in_maintenance_is_told_with_its_end(shop: Shell) -> None:
+    def listed() -> dict[str, Any]:
+        one: dict[str, Any] = shop.json("channels", "list")["channels"][0]
+        return one
+
+    assert (listed()["paused"], listed()["maintenance_until"]) == (False, None)
+    settings = shop.folder / "clearance.toml"
+    always = 'maintenance = ["daily 00:00-12:00", "daily 12:00-00:00"]'
+    text = settings.read_text("utf-8").replace("[channels.dxp]", f"[channels.dxp]\n{always}")
+    settings.write_text(text, "utf-8")
+    assert listed()["maintenance_until"] is not None
+    assert "维护中" in shop.ok("channels", "list")
+
+
 def test_parked_notices_are_listed_and_replayed_by_range(shop: Shell) -> None:
     posted = shop.json(
         "endpoints", "add", "https://hooks.example.com/", "-t", "shop", "--role", "seller"
