@@ -88,8 +88,11 @@ def read_rows(path: Path, kind: FileKind | None) -> GivenFile:
         return _read_xml(path)
     if suffix == ".json":
         return GivenFile(tuple(_json_rows(path)))
-    with path.open("rb") as file:
-        given = GivenFile(tuple(_table_rows(path, file, kind)))
+    try:
+        with path.open("rb") as file:
+            given = GivenFile(tuple(_table_rows(path, file, kind)))
+    except UnusableFile as error:
+        raise UnusableFile(f"{path.name}: {error}") from None
     if given.rows and all(row.kind is None for row in given.rows):
         fault = given.rows[0].faults[0]
         raise UnusableFile(
@@ -103,7 +106,7 @@ def _table_rows(path: Path, file: IO[bytes], kind: FileKind | None) -> Iterator[
     source = open_rows(path, file, wanted, None)
     for count, row in enumerate(source.rows()):
         if count >= MOST_ROWS:
-            raise UnusableFile(f"{path.name}: has more than {MOST_ROWS} rows; split the file")
+            raise UnusableFile(f"has more than {MOST_ROWS} rows; split the file")
         place = f"row {row.number}"
         if row.faults:
             yield Given(place, None, None, faults=row.faults)
@@ -129,10 +132,20 @@ def _kind_of_header(path: Path, file: IO[bytes]) -> FileKind:
             names = {name.strip() for name in header_of(file)}
         case _:
             return FileKind.MIXED
+    is_waybill = {"waybill_no", "currency"} <= names and not any("." in one for one in names)
+    if is_waybill or names & _OF_EXPORTS:
+        raise UnusableFile(
+            "tables hold papers of imports; give those of exports as NDJSON, JSON or customs' XML"
+            " / 表格仅支持进口单证，出口单证请用 NDJSON、JSON 或海关报文"
+        )
     if "type" in names:
         return FileKind.MIXED
     kinds = (FileKind.ORDER, FileKind.PAYMENT, FileKind.WAYBILL, FileKind.GOODS)
     return max(kinds, key=lambda one: len(names & set(columns_of(one))))
+
+
+# Columns that only papers of exports would have.
+_OF_EXPORTS: Final = frozenset({"destination", "receipt_no", "received_at"})
 
 
 def _json_rows(path: Path) -> Iterator[Given]:
@@ -214,12 +227,12 @@ def given_of(place: str, doc: Doc) -> Given:
     name = _type_of(doc)
     if name is None:
         text = (
-            "says not what it is: add type (order, payment, waybill or goods; of an export"
-            " export_order, funds_receipt or export_waybill)"
+            "is not given, or none of order, payment, waybill and goods (of an export:"
+            " export_order, funds_receipt, export_waybill); say what the row is"
         )
         chinese = (
-            "请填 type：order、payment、waybill 或 goods；"
-            "出口为 export_order、funds_receipt、export_waybill"
+            "未填或取值有误：应为 order、payment、waybill、goods"
+            "（出口为 export_order、funds_receipt、export_waybill）"
         )
         return Given(place, None, None, faults=(Fault("type", text, chinese),))
     kind, direction = _TYPES[name]

@@ -309,3 +309,20 @@ def test_the_report_names_files_directions_and_papers_in_both_languages(
 def test_what_holds_no_papers_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(UnusableFile):
         read_rows(SAMPLES / "607.xml", None)
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_table_of_exports_is_refused_by_its_name(index: int, tmp_path: Path) -> None:
+    doc = exports.documents("EX-1")[index]
+    names = [name for name in doc if name not in ("lines", "type")]
+    path = tmp_path / "exports.csv"
+    path.write_text(",".join(names) + "\n" + ",".join(str(doc[one]) for one in names), "utf-8")
+    with pytest.raises(UnusableFile, match=r"^exports\.csv: tables hold papers of imports"):
+        read_rows(path, None)
+
+
+def test_a_file_with_an_unknown_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("order_no,colour\n1,red\n", "utf-8")
+    with pytest.raises(UnusableFile, match=r"^orders\.csv: line 1: there is no column 'colour'"):
+        read_rows(path, None)
