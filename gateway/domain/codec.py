@@ -89,7 +89,9 @@ def revision_to_doc(revision: PaperRevision) -> dict[str, Any]:
     """A paper revision as one JSON value; a fact's own paper only where it is not the composed
     one.
     """
-    return {
+    heard_at = revision.heard_at
+    heard = {} if heard_at is None else {"heard_at": to_micros(heard_at)}
+    return heard | {
         "kind": revision.kind.value,
         "revision": revision.revision,
         "digest": revision.digest,
@@ -133,6 +135,7 @@ def revision_from_doc(doc: Mapping[str, Any]) -> PaperRevision:
             for fact in doc["facts"]
         ),
         basis=Basis(doc["basis"]),
+        heard_at=from_micros(doc["heard_at"]) if "heard_at" in doc else None,
     )
 
 

@@ -280,8 +280,9 @@ class SourceFact:
 class PaperRevision:
     """One revision of one paper of a case: the composed paper and the facts behind it.
 
-    ``digest`` covers the composed content; two revisions with one digest say the same. ``doc`` may
-    carry the document of ``paper`` where it was made already, so that it is not made twice.
+    ``digest`` covers the composed content; two revisions with one digest say the same. ``heard_at``
+    is when the paper was first heard of, where that fact was replaced since. ``doc`` may carry the
+    document of ``paper`` where it was made already, so that it is not made twice.
     """
 
     kind: PaperKind
@@ -291,6 +292,13 @@ class PaperRevision:
     facts: tuple[SourceFact, ...] = ()
     basis: Basis = Basis.TO_FILE
     doc: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+    heard_at: datetime | None = None
+
+    @property
+    def first_heard(self) -> datetime | None:
+        """When the first fact of this paper came; None for one that no fact is behind."""
+        known = [one.received_at for one in self.facts]
+        return min(known if self.heard_at is None else [self.heard_at, *known], default=None)
 
     @property
     def filed_copy(self) -> SourceFact | None:

@@ -1,7 +1,7 @@
 """Stage 2, normalise: from what a source said to a revision of a paper."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import orjson
@@ -41,13 +41,13 @@ def composed(
         return _with_copy(current, fact)
     if is_beside:
         changed = tuple(changed_paths(current.paper, fact.paper))
-        return Composed(_revision(current.revision + 1, fact.paper, (fact,)), changed)
+        return Composed(_next(current, fact.paper, (fact,)), changed)
     facts = (*(one for one in current.facts if one.source != fact.source), fact)
     paper = _paper_of(facts)
     if paper == current.paper:
         return Composed(None, ())
     changed = tuple(changed_paths(current.paper, paper))
-    return Composed(_revision(current.revision + 1, paper, facts), changed)
+    return Composed(_next(current, paper, facts), changed)
 
 
 def _with_copy(current: PaperRevision, fact: SourceFact) -> Composed:
@@ -60,7 +60,17 @@ def _with_copy(current: PaperRevision, fact: SourceFact) -> Composed:
     # What a copy says otherwise than the paper is what there is to tell of it.
     other = current.paper if fact.filed_by is None else paper
     changed = tuple(changed_paths(other, fact.paper))
-    return Composed(_revision(current.revision + 1, paper, facts), changed)
+    return Composed(_next(current, paper, facts), changed)
+
+
+def _next(current: PaperRevision, paper: Paper, facts: tuple[SourceFact, ...]) -> PaperRevision:
+    """The revision after one: it remembers the first fact's time, from which what is missing is
+    waited for, when that fact is replaced.
+    """
+    made = _revision(current.revision + 1, paper, facts)
+    if made.first_heard == current.first_heard:
+        return made
+    return replace(made, heard_at=current.first_heard)
 
 
 def _paper_of(facts: tuple[SourceFact, ...]) -> Paper:

@@ -134,11 +134,8 @@ class Facts:
         """
         profile = self.profile
         wait_s = profile.waits.get(name.partition(":")[0], profile.waiting_s)
-        received = [
-            to_micros(fact.received_at)
-            for revision in self.papers.values()
-            for fact in revision.facts
-        ]
+        heard = (revision.first_heard for revision in self.papers.values())
+        received = [to_micros(one) for one in heard if one is not None]
         return min(received, default=self.now) + wait_s * 1_000_000
 
     def costs(self) -> Decimal:

@@ -107,11 +107,13 @@ class TwoDesks(RuleBasedStateMachine):
         self.post: dict[PaperKind, list[SourceFact]] = {kind: [] for kind in PaperKind}
         self.newest: dict[tuple[PaperKind, str], SourceFact] = {}
         self.skus: set[str] = set()
-        self.now = RECEIVED
+        self.first = self.now = RECEIVED
 
     @rule(kind=KINDS, which=st.integers(0, 3))
     def arrive(self, kind: PaperKind, which: int) -> None:
         source, paper = SAID[kind][which % len(SAID[kind])]
+        if not self.newest:
+            self.first = self.now
         fact = SourceFact(source, RawId("r"), 0, 1, self.now, paper)
         self.prompt.take(kind, fact)
         self.post[kind].append(fact)
@@ -149,6 +151,18 @@ class TwoDesks(RuleBasedStateMachine):
 
     def verdict(self, desk: Desk) -> Verdict:
         return desk.verdict(sorted(self.skus), to_micros(self.now))
+
+    @invariant()
+    def what_is_missing_has_until_the_deadline_of_the_first_fact(self) -> None:
+        """However often a source changes what it said."""
+        if not self.newest:
+            return
+        found = self.verdict(self.prompt)
+        until = self.first + timedelta(seconds=GOOD.profile.waiting_s)
+        if self.now >= until:
+            assert not found.missing
+        elif found.missing:
+            assert found.until == to_micros(until)
 
     @invariant()
     def both_say_the_same_once_both_have_heard_it(self) -> None:
