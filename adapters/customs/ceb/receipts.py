@@ -208,7 +208,7 @@ class ReceiptReader:
         if len(message.records) != 1:
             return unreadable("no_records", REFUSAL_MESSAGE, sender)
         fields = message.records[0].fields
-        message_id = fields.get("oriCopMsgId", "")[:_ID_LENGTH]
+        message_id = _sent_id(fields.get("oriCopMsgId", ""))
         # Only the beginning is looked at: the guid stands in the first tag of the copy.
         guid = _ROOT_GUID.search(fields.get("oriBizMessage", "")[:_SCANNED])
         if not message_id and guid is None:
@@ -220,10 +220,15 @@ class ReceiptReader:
             REFUSAL_MESSAGE,
             sender,
             message_id=message_id or None,
-            message_guid=guid[1] if guid else None,
+            message_guid=_sent_id(guid[1]) if guid else None,
             code=code,
             quarantine=is_signature_error(code),
         )
+
+
+def _sent_id(text: str) -> str:
+    """An id of ours as it was sent: in capitals, which others repeat in either case."""
+    return text[:_ID_LENGTH].upper()
 
 
 def unreadable(problem: str, message_kind: str = "", sender: str | None = None) -> ReadFile:
@@ -463,7 +468,7 @@ def _transport(response: DxpResponse) -> ReadFile:
             return unreadable("transport_code_unknown", "DxpRep")
         receivers = one.original.receiver_ids
         speaks_for = receivers[0] if receivers else ""
-        message_id = one.original.cop_msg_id[:_ID_LENGTH]
+        message_id = _sent_id(one.original.cop_msg_id)
         answers.append(_Answer(message_id, speaks_for, one.code, answer))
     if len({(one.message_id, one.speaks_for) for one in answers}) != 1:
         return unreadable("ambiguous_answer", "DxpRep")

@@ -270,6 +270,13 @@ class TestRefusals:
         assert found.kind is ReadKind.REFUSAL
         assert (found.message_id, found.message_guid) == (None, make.GUID)
 
+    def test_ids_come_back_in_either_case(self) -> None:
+        copy = f"<CEB621Message guid='{make.GUID.lower()}'>"
+        found = read(files.refusal(make.GUID.lower(), copy))
+        assert (found.message_id, found.message_guid) == (make.GUID, make.GUID)
+        answer = read(files.answer("0002", cop_msg_id=make.GUID.lower()))
+        assert answer.message_id == make.GUID
+
     def test_a_guid_of_a_record_is_not_the_message(self) -> None:
         copy = f"<ceb:CEB621Message><ceb:Inventory guid='{make.GUID}'>"
         assert read(files.refusal("M", copy)).message_guid is None
