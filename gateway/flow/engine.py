@@ -51,6 +51,9 @@ from gateway.ports import (
 POLLED: Final = tuple(EffectKind)
 PAUSED_US: Final = 30 * SECOND_US
 """How long what would be sent waits before a paused channel is asked about again."""
+_RECEIVE_AGAIN_S: Final = 5.0
+_DOUBLINGS: Final = 16
+_MOMENT_S: Final = 0.5
 # Nothing is sent again for want of an answer that may be waiting to be read.
 _BEFORE_ANSWERS: Final = tuple(kind for kind in EffectKind if kind is not EffectKind.ANSWER)
 
@@ -217,6 +220,12 @@ class Engine:
         """Sleep, but not past the stop."""
         if not self.stopping.is_set():
             await self.context.clock.sleep(seconds)
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep a longer while, and no longer than a moment past the stop."""
+        while seconds > 0:
+            await self._pause(min(seconds, _MOMENT_S))
+            seconds = 0 if self.stopping.is_set() else seconds - _MOMENT_S
 
     # --- the stages -----------------------------------------------------------------------------
 
@@ -394,8 +403,8 @@ class Engine:
                 await self._reopen(settings.lease_us)
 
     async def _receive(self, channel: str) -> None:
-        """Receive files of one channel until the engine stops."""
-        settings = self.context.settings
+        """Receive files of one channel until the engine stops; ever less often while it fails."""
+        settings, failed = self.context.settings, 0
         while not self.stopping.is_set():
             taken = 0
             try:
@@ -404,13 +413,15 @@ class Engine:
                 if files:
                     fresh = await keep_received(self.context, channel, files)
                     await self._apply_all(fresh)
+                failed = 0
             except Exception as error:
                 self.observer.failed("receive", error)
-                taken = 0
+                taken, failed = 0, failed + 1
             if taken < settings.receive_files:
                 self._behind.discard(channel)
             if taken == 0:
-                await self._pause(settings.receive_poll_s)
+                again_s = settings.receive_poll_s * 2 ** min(max(failed - 1, 0), _DOUBLINGS)
+                await self._wait(min(again_s, max(_RECEIVE_AGAIN_S, settings.receive_poll_s)))
 
     async def _beat(self, channel: str) -> None:
         """Look from time to time whether a channel is there, until the engine stops."""

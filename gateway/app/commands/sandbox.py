@@ -12,6 +12,7 @@ import typer
 
 from gateway.app.commands.frame import JSONOption, Unusable, emit, out, run, show_table
 from gateway.app.commands.sandbox_ukey import ukey
+from gateway.app.surroundings import SystemRng
 
 if TYPE_CHECKING:
     from adapters.sandbox.customs import CustomsAuthority
@@ -41,7 +42,10 @@ def sandbox(
         int | None,
         typer.Option(min=0, max=65535, help="Page and control API on this port / 控制页面"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed, the same bytes / 随机种子")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="The same seed, the same bytes; else another each time / 随机种子"),
+    ] = None,
 ) -> None:
     """Be a customs office to test against / 沙箱海关，供联调使用
 
@@ -66,7 +70,9 @@ def sandbox(
         return
     if sum(way is not None for way in (folder, http, amqp)) != 1:
         raise Unusable("name one way in: --folder DIR, --http PORT or --amqp URL; or use --list")
-    run(_serve(folder, http, amqp, control, seed))
+    # Customs gives each number once: one that begins anew must not give a gateway the old ones.
+    drawn = int.from_bytes(SystemRng().bytes(4)) if seed is None else seed
+    run(_serve(folder, http, amqp, control, drawn))
 
 
 async def _serve(
@@ -94,6 +100,7 @@ async def _serve(
         if amqp is not None:
             tasks.create_task(_broker(authority, amqp, clock))
             _say("AMQP            dxp.send -> dxp.receive")
+        _say(f"种子 seed       {seed}")
         _say("Ctrl+C 结束 ends it.")
         await asyncio.Event().wait()
 

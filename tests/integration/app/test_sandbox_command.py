@@ -53,6 +53,24 @@ async def sandbox() -> AsyncIterator[tuple[str, str]]:
         yield f"http://127.0.0.1:{relay}", page
 
 
+async def test_a_customs_that_begins_anew_gives_no_number_twice() -> None:
+    """A gateway knows the numbers of the one before, and takes none of them for another parcel."""
+
+    async def numbers(*words: str) -> set[str]:
+        relay = free_port()
+        async with running(free_port(), "--http", str(relay), *words) as page:
+            address = f"http://127.0.0.1:{relay}"
+            async with aiohttp.ClientSession() as session:
+                await session.post(f"{address}/send", data=envelope(wire.order(), 1))
+                ledger = await (await session.get(f"{page}/ledger")).json(content_type=None)
+        return {one["pre_no"] for one in ledger["orders"]}
+
+    first, second = await numbers(), await numbers()
+    assert len(first) == len(second) == 1
+    assert first != second
+    assert await numbers("--seed", "7") == await numbers("--seed", "7")
+
+
 def envelope(draft: wire.Draft, number: int) -> bytes:
     signer = wire.make_signer()
     return wire.envelope(signer.sign(wire.message(draft)), cop_msg_id=f"MSG-{number}")
