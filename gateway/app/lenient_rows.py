@@ -5,6 +5,7 @@ A name that is too long, a quantity of 0 or a missing phone is something that a 
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -15,11 +16,14 @@ from gateway.domain.ids import Direction
 from gateway.domain.money import Currency, Money, plain
 from gateway.domain.papers import (
     Consignee,
+    Deduction,
+    DeductionKind,
     IdentityCheck,
     Masked,
     Order,
     OrderLine,
     Paper,
+    PaymentPart,
     PaymentRef,
     PaymentSlip,
     Person,
@@ -130,6 +134,12 @@ def _consignee(doc: Doc) -> Consignee:
     )
 
 
+def _buyer(doc: Doc) -> Person:
+    """Who ordered; a row that is silent about the document means the resident identity card."""
+    found = _person(doc, "buyer")
+    return found if found.id_type is not None else replace(found, id_type="1")
+
+
 def _order(doc: Doc) -> Order:
     currency = Currency(_text(doc, "currency") or "CNY")
     lines = doc.get("lines")
@@ -148,7 +158,7 @@ def _order(doc: Doc) -> Order:
             _line(one, index, currency)
             for index, one in enumerate(lines if isinstance(lines, list) else [], 1)
         ),
-        buyer=_person({"buyer": {"id_type": "1", **(_at(doc, "buyer") or {})}}, "buyer"),
+        buyer=_buyer(doc),
         consignee=_consignee(doc),
         payment=PaymentRef(
             *(
@@ -161,6 +171,8 @@ def _order(doc: Doc) -> Order:
         ordered_at=_moment(doc, "ordered_at"),
         note=_text(doc, "note"),
         destination=_text(doc, "destination"),
+        shop_order_no=_text(doc, "shop_order_no"),
+        deductions=_deductions(doc, currency),
     )
 
 
@@ -183,11 +195,30 @@ def _line(one: Any, index: int, currency: Currency) -> OrderLine:
     )
 
 
+def _deductions(doc: Doc, currency: Currency) -> tuple[Deduction, ...]:
+    """The deductions that can be read; of those that cannot the row has its faults."""
+    given = doc.get("deductions")
+    found: list[Deduction] = []
+    for one in given if isinstance(given, list) else []:
+        kind, amount, line = _text(one, "kind"), _maybe_decimal(one, "amount"), _at(one, "line_no")
+        if kind in tuple(DeductionKind) and amount is not None:
+            money, line_no = Money(amount, currency), line if isinstance(line, int) else None
+            is_inside = _at(one, "is_in_prices") is True
+            found.append(Deduction(DeductionKind(kind), money, line_no, is_inside))
+    return tuple(found)
+
+
 def _payment(doc: Doc) -> PaymentSlip:
-    check = _text(doc, "identity_check")
+    check, part = _text(doc, "identity_check"), _text(doc, "part")
+    currency = Currency(_text(doc, "currency") or "CNY")
+
+    def maybe_money(name: str) -> Money | None:
+        found = _maybe_decimal(doc, name)
+        return None if found is None else Money(found, currency)
+
     return PaymentSlip(
         transaction_id=number_of(doc, "transaction_id") or "",
-        amount=Money(_decimal(doc, "amount"), Currency(_text(doc, "currency") or "CNY")),
+        amount=Money(_decimal(doc, "amount"), currency),
         order_no=number_of(doc, "order_no"),
         company_code=_text(doc, "company_code"),
         company_name=_text(doc, "company_name"),
@@ -195,6 +226,12 @@ def _payment(doc: Doc) -> PaymentSlip:
         identity_check=IdentityCheck(check) if check in tuple(IdentityCheck) else None,
         paid_at=_moment(doc, "paid_at"),
         note=_text(doc, "note"),
+        part=PaymentPart(part) if part in tuple(PaymentPart) else None,
+        original_id=_text(doc, "original_id"),
+        original_amount=maybe_money("original_amount"),
+        refunded=maybe_money("refunded"),
+        attempt_no=_text(doc, "attempt_no"),
+        place=_text(doc, "place"),
     )
 
 

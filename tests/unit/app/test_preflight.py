@@ -291,6 +291,32 @@ async def test_a_sign_that_nobody_sees_has_no_place_in_a_payment_number(
     assert told(report) == [("MIX-0001", "PAYMENT-NUMBER-FORM")]
 
 
+async def test_a_faulty_row_still_says_what_it_says_of_parts_and_deductions(
+    tmp_path: Path,
+) -> None:
+    rows = agreeing()
+    rows[0] |= {"colour": "red", "deductions": [{"kind": "coupon", "amount": "5.00"}, "x", {}]}
+    sums(rows, "139.00", "146.65")
+    rows[0]["discount"] = "5.00"
+    rows[1] |= {"colour": "red", "part": "deposit"}
+    report = await judged(written(tmp_path / "f.ndjson", [*rows, GOODS]))
+    assert told(report) == [
+        ("MIX-0001", "ORDER-DISCOUNT-KIND"),
+        ("MIX-0001", "PAYMENT-SEVERAL"),
+    ]
+
+
+@pytest.mark.parametrize("at, name", [(0, "buyer"), (0, "consignee"), (1, "payer")])
+@pytest.mark.parametrize("value", ["张三", 3, ["张三"], None])
+async def test_a_person_that_is_no_object_is_a_fault_of_the_row(
+    at: int, name: str, value: Any, tmp_path: Path
+) -> None:
+    rows = agreeing()
+    rows[at][name] = value
+    report = await judged(written(tmp_path / "f.ndjson", rows))
+    assert report.blocks
+
+
 async def test_a_row_that_cannot_be_judged_makes_no_paper_missing(tmp_path: Path) -> None:
     rows = [*agreeing(), *neighbour()]
     rows[1]["amount"] = "much"
