@@ -120,7 +120,11 @@ async def test_the_papers_of_then_are_shown(shell: Shell) -> None:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "when, told",
-    [("2001-01-01T00:00", "did not exist yet"), ("yesterday", "write it like 2026-11-28T10:15")],
+    [
+        ("2001-01-01T00:00", "did not exist yet"),
+        ("yesterday", "write it like 2026-11-28T10:15"),
+        ("2999-01-01T00:00", "时间晚于现在"),
+    ],
 )
 async def test_a_moment_that_cannot_be_shown_is_refused(shell: Shell, when: str, told: str) -> None:
     done = await shell.run("case", ORDER.order_no, "-t", TENANT, "--at", when)
