@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gateway.domain.matching import (
-    DEFAULT_PACK,
     PaperMatcher,
     builtin_names,
     builtin_text,
@@ -26,12 +25,13 @@ def live_matcher(packs: Iterable[StoredPack] = ()) -> LivePacks:
     return live
 
 
-def candidate_matcher(
-    text: str, names: Iterable[str] = (), find: Callable[[str], str] = builtin_text
-) -> PaperMatcher:
-    """A matcher that judges every profile by one pack, whichever pack of ``names`` it has.
+def candidate_matcher(text: str, find: Callable[[str], str] = builtin_text) -> PaperMatcher:
+    """A matcher that judges by one pack what is of its direction, the rest as ever.
 
     Raises ``PackInvalid``.
     """
     pack = compile_pack(text, find)
-    return PaperMatcher([replace(pack, name=name) for name in {DEFAULT_PACK, *names}])
+    known = [compile_pack(builtin_text(name)) for name in builtin_names()]
+    return PaperMatcher(
+        [replace(pack, name=one.name) if one.direction is pack.direction else one for one in known]
+    )

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, Self
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.events import EventKind
 from gateway.domain.goods import GoodsRecord
-from gateway.domain.ids import CaseId, TenantId
+from gateway.domain.ids import CaseId, Direction, TenantId
 from gateway.domain.matching import DEFAULT_PACK, PaperMatcher, RulePack, compile_pack
 from gateway.domain.papers import Order, PaperKind
 from gateway.domain.profile import FilingProfile
@@ -58,13 +58,15 @@ class PackTrial:
     async def on_history(
         self, tenant: TenantId, text: str, since: int, most: int | None = None
     ) -> Differences:
-        """What a pack would have said otherwise of the cases that moved since then.
+        """What a pack would have said otherwise of the cases of its direction that moved since.
 
         ``since`` is UTC microseconds; at most the newest ``most`` cases. Raises ``PackInvalid``.
         """
         found = Differences(Around.NOW)
-        judge = _judge(compile_pack(text, self.find))
-        async for detail in self._cases(tenant, CaseFilter(updated_since=since)):
+        pack = compile_pack(text, self.find)
+        judge = _judge(pack)
+        wanted = CaseFilter(updated_since=since)
+        async for detail in self._cases(tenant, wanted, pack.direction):
             if most is not None and found.cases >= most:
                 break
             found.add(await self._compared(detail, judge))
@@ -76,8 +78,11 @@ class PackTrial:
         Raises ``PackInvalid``.
         """
         found = Differences(Around.NOW)
-        judge = _judge(compile_pack(text, self.find))
+        pack = compile_pack(text, self.find)
+        judge = _judge(pack)
         for items, goods in sets:
+            if items[0].profile.direction is not pack.direction:
+                continue
             candidate = preflight.under(judge(items[0].profile.rule_pack))
             verdicts = [
                 (await one.foresee(items, goods)).results[-1].verdict
@@ -101,11 +106,15 @@ class PackTrial:
             found.add(shadow if is_its else None)
         return found
 
-    async def _cases(self, tenant: TenantId, wanted: CaseFilter) -> AsyncIterator[CaseDetail]:
+    async def _cases(
+        self, tenant: TenantId, wanted: CaseFilter, direction: Direction
+    ) -> AsyncIterator[CaseDetail]:
         after = None
         while True:
             page = await self.reads.cases(tenant, wanted, after, _PAGE)
             for row in page.items:
+                if row.key.direction is not direction:
+                    continue
                 detail = await self.reads.case(tenant, row.key.case_id)
                 if detail is not None and detail.papers:
                     yield detail

@@ -1,8 +1,9 @@
 """Rule packs at work: which pack judges which profile, what a shadow would say, who may activate.
 
 A pack in force for a tenant's port goes before one for the whole tenant, and both before the pack
-that the profile names. A shadow is asked beside the live pack; its answer decides nothing and is
-kept with the verdict where it differs.
+that the profile names. A pack judges one direction: exports where it extends export-default. A
+shadow is asked beside the live pack; its answer decides nothing and is kept with the verdict where
+it differs.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from gateway.domain.case import Verdict
 from gateway.domain.circumstances import NOTHING_KNOWN, Circumstances
 from gateway.domain.errors import InvalidValue
 from gateway.domain.goods import GoodsRecord
-from gateway.domain.ids import CaseId
+from gateway.domain.ids import CaseId, Direction
 from gateway.domain.limits import PersonalLimit
 from gateway.domain.matching import PaperMatcher, RulePack, compile_pack
 from gateway.domain.papers import PaperKind, PaperRevision
@@ -45,6 +46,7 @@ class LivePacks:
         self._active: Mapping[PackScope, StoredPack] = {}
         self._shadows: Mapping[PackScope, StoredPack] = {}
         self._compiled: dict[tuple[str, str], tuple[PaperMatcher, RulePack]] = {}
+        self._directions: dict[str, Direction] = {}
 
     def load(self, packs: Iterable[StoredPack]) -> None:
         """Let these versions be in force, or in the shadow, from the next verdict on."""
@@ -62,16 +64,16 @@ class LivePacks:
         around: Circumstances = NOTHING_KNOWN,
     ) -> Verdict:
         """The verdict of the pack in force."""
-        matcher = self._matcher(_of(self._active, profile), profile)
+        matcher = self._matcher(self._of(self._active, profile), profile)
         return matcher(papers, profile, goods, taken, now, around)
 
     def limit(self, profile: FilingProfile, now: int) -> PersonalLimit:
         """The personal limits that the pack in force says."""
-        return self._matcher(_of(self._active, profile), profile).limit(profile, now)
+        return self._matcher(self._of(self._active, profile), profile).limit(profile, now)
 
     def pack_of(self, profile: FilingProfile) -> str:
         """Name and version of the pack in force for a profile."""
-        stored = _of(self._active, profile)
+        stored = self._of(self._active, profile)
         return self._builtin.pack_of(profile) if stored is None else stored.label
 
     def beside(
@@ -85,7 +87,7 @@ class LivePacks:
         around: Circumstances = NOTHING_KNOWN,
     ) -> Difference | None:
         """What the shadow says otherwise, None when there is none or it says the same."""
-        shadow = _of(self._shadows, profile)
+        shadow = self._of(self._shadows, profile)
         if shadow is None:
             return None
         matcher = self._matcher(shadow, profile)
@@ -93,6 +95,28 @@ class LivePacks:
         other = matcher(papers, profile, goods, taken, now, around)
         found = difference(verdict, other)
         return None if found is None else {"pack": shadow.label, **found}
+
+    def _of(
+        self, packs: Mapping[PackScope, StoredPack], profile: FilingProfile
+    ) -> StoredPack | None:
+        """The pack of a profile's scope that judges its direction; the port's goes first."""
+        if not packs:
+            return None
+        tenant = profile.tenant
+        for scope in (PackScope(tenant, profile.port_code), PackScope(tenant)):
+            stored = packs.get(scope)
+            if stored is not None and self._direction(stored) is profile.direction:
+                return stored
+        return None
+
+    def _direction(self, stored: StoredPack) -> Direction:
+        known = self._directions.get(stored.text)
+        if known is None:
+            known = compile_pack(stored.text, self._find).direction
+            if len(self._directions) >= _COMPILED:
+                self._directions = {}
+            self._directions[stored.text] = known
+        return known
 
     def _matcher(self, stored: StoredPack | None, profile: FilingProfile) -> PaperMatcher:
         if stored is None:
@@ -107,13 +131,6 @@ class LivePacks:
                 self._compiled = {}
             self._compiled[key] = known
         return known[0]
-
-
-def _of(packs: Mapping[PackScope, StoredPack], profile: FilingProfile) -> StoredPack | None:
-    if not packs:
-        return None
-    here = packs.get(PackScope(profile.tenant, profile.port_code))
-    return here or packs.get(PackScope(profile.tenant))
 
 
 def under_limit(around: Circumstances, limit: Decimal) -> Circumstances:

@@ -27,12 +27,14 @@ from typing import Any, Final
 
 from gateway.domain.errors import InvalidValue, PackFault, PackInvalid
 from gateway.domain.findings import Severity
+from gateway.domain.ids import Direction
 from gateway.domain.limits import LimitTable, PersonalLimit
 from gateway.domain.matching.catalogue import catalogue
 from gateway.domain.matching.pack_lines import key_lines, line_of, stated_line
 from gateway.domain.matching.rule import ParameterValue, RuleInfo
 
 DEFAULT_PACK: Final = "import-default"
+EXPORT_PACK: Final = "export-default"
 
 _PACK_KEYS: Final = ("name", "version", "extends", "title", "limits", "rules")
 _RULE_KEYS: Final = ("enabled", "severity", "unverifiable")
@@ -59,12 +61,16 @@ class RuleSetting:
 
 @dataclass(frozen=True, slots=True)
 class RulePack:
-    """A pack, ready to be compiled: the rules that run, in the order of the catalogue."""
+    """A pack, ready to be compiled: the rules that run, in the order of the catalogue.
+
+    It judges one ``direction``: exports when it extends their default pack.
+    """
 
     name: str
     version: int
     settings: tuple[RuleSetting, ...]
     limits: LimitTable
+    direction: Direction = Direction.IMPORT
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -111,7 +117,9 @@ def compile_pack(text: str, find: Callable[[str], str] = builtin_text) -> RulePa
     name, version = _head(layers[-1], faults)
     if faults:
         raise PackInvalid(tuple(_placed(faults, text)))
-    return RulePack(name, version, settings, table)
+    is_export = any(layer.get("name") == EXPORT_PACK for layer in layers)
+    direction = Direction.EXPORT if is_export else Direction.IMPORT
+    return RulePack(name, version, settings, table, direction)
 
 
 def _placed(faults: Iterable[PackFault], text: str) -> Iterator[PackFault]:

@@ -10,6 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.app.cli import build
+from gateway.app.demo_world import demo_profile
+from gateway.app.packs import live_matcher
+from gateway.domain.matching import compile_pack
+from gateway.flow.packs import LivePacks
+from gateway.ports.packs import PackScope, PackStage, StoredPack
+from tests.support import exports
 from tests.unit.app.test_preflight import GOODS, agreeing, written
 
 HEAD = 'name = "mild"\nversion = {version}\nextends = "import-default"\n'
@@ -77,6 +83,47 @@ def test_what_a_pack_would_change_is_told_on_files_and_on_history(place: Path) -
     text = done("rules", "test", "mild.toml", "--on-history", "7d", "--tenant", "shop")
     assert "were read as they stand now / 个人额度、单证关联" in text
     assert ran("rules", "test", "mild.toml", "--on-history", "soon", "--tenant", "shop")[0] == 2
+
+
+EXPORTS = """name = "mild-export"
+version = 1
+extends = "export-default"
+
+[rules.ORDER-LINES-SUM]
+severity = "warn"
+"""
+
+
+def in_force(*packs: tuple[str, str]) -> LivePacks:
+    """The packs of a deployment; each as port and text."""
+    return live_matcher(
+        StoredPack(
+            PackScope(exports.TENANT, port), compile_pack(text).name, 1, text, PackStage.ACTIVE,
+            "li", 0,
+        )
+        for port, text in packs
+    )  # fmt: skip
+
+
+def test_a_pack_judges_its_own_direction_alone(tmp_path: Path) -> None:
+    there, mild = exports.profile(), MILD.format(version=1)
+    here = demo_profile()
+    assert here.tenant == there.tenant
+    live = in_force(("", mild), (there.port_code, EXPORTS))
+    assert (live.pack_of(here), live.pack_of(there)) == ("mild@1", "mild-export@1")
+    assert in_force(("", mild)).pack_of(there) == "export-default@1"
+    # And so does one that is tried on files of both.
+    order, funds, waybill = exports.documents("EX-1")
+    order["goods_value"] = "18.00"
+    kinds = ("export_order", "funds_receipt", "export_waybill")
+    rows = [{"type": kind, **doc} for kind, doc in zip(kinds, (order, funds, waybill), strict=True)]
+    imports = agreeing()
+    imports[1]["amount"] = "1.00"
+    file = str(written(tmp_path / "both.ndjson", [*imports, *rows]))
+    for text, rule in ((mild, "PAYMENT-AMOUNT"), (EXPORTS, "ORDER-LINES-SUM")):
+        (tmp_path / "pack.toml").write_text(text, "utf-8")
+        found = done("rules", "test", str(tmp_path / "pack.toml"), "--on", file, "--json")
+        assert found["rules"] == {f"+{rule}:warn": 1, f"-{rule}:block": 1}
 
 
 AROUND = """
