@@ -368,9 +368,11 @@ class _Judge:
         inventory = case.inventory
         papers = case.papers if inventory is None else self._with_inventory(case, inventory)
         profile = case.profile
+        if inventory is not None and not is_compared(case.papers):
+            profile = inventory.profile
         if inventory is not None and not case.papers:
             # Nothing that it names is there: without a fact to wait from, no time is left to wait.
-            profile = replace(inventory.profile, waiting_s=0, waits={})
+            profile = replace(profile, waiting_s=0, waits={})
         goods = self._goods(case, papers)
         known = self._around(case, papers, profile)
         verdict = self.matcher(papers, profile, goods, case.taken, self.now, known)

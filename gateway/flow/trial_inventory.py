@@ -33,6 +33,7 @@ _OWN_RULES: Final = frozenset(
         "ORDER-TEXT-LENGTH",
         "PARTY-CODES",
         "PARTY-GUARANTOR",
+        "PARTY-ID-TYPE",
         "WAYBILL-FILED-WEIGHT",
         "WAYBILL-PACK-COUNT",
         "WAYBILL-WEIGHT",

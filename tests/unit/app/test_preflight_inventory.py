@@ -63,6 +63,23 @@ async def test_the_messages_of_an_order_may_stand_in_one_file(tmp_path: Path) ->
     assert set(finding.paths) == {"inventory.buyer.name", "order.buyer.name"}
 
 
+@pytest.mark.parametrize(
+    "changes, rules",
+    [
+        ([], []),
+        ([("621", "voyageNo", None)], ["INVENTORY-DIRECT-FIELDS"]),
+        ([("621", "assureCode", "3105961B09")], ["PARTY-GUARANTOR"]),
+        ([("621", "buyerName", "王小朋")], ["PARTY-PAYER-NAME"]),
+    ],
+)
+async def test_an_inventory_beside_its_payment_alone_is_judged_by_its_own_head(
+    changes: list[Change], rules: list[str], tmp_path: Path
+) -> None:
+    texts = messages(*changes)
+    report = await judged(tmp_path, {kind: texts[kind] for kind in ("411", "621")})
+    assert told(report) == rules
+
+
 async def test_lines_of_one_number_are_not_held_against_each_other(tmp_path: Path) -> None:
     texts = messages()
     for kind, name in (("311", "OrderList"), ("621", "InventoryList")):
@@ -81,6 +98,7 @@ async def test_lines_of_one_number_are_not_held_against_each_other(tmp_path: Pat
     "changes, rules",
     [
         ([("621", "buyerTelephone", "13800000009")], ["INVENTORY-FILED-PHONE"]),
+        ([("621", "buyerIdType", "2")], ["PARTY-ID-TYPE"]),
         ([("621", "buyerIdNumber", "330102197908150007")], ["INVENTORY-FILED-ID"]),
         ([("621", "consigneeAddress", "浙江省宁波市北仑区别处 9 号")], ["INVENTORY-FILED-ADDRESS"]),
         ([("621", "consigneeAddress", "浙江省 宁波市北仑区新港路１号2幢301室")], []),
