@@ -139,6 +139,8 @@ class Explainer:
         kind = identify(root)
         if (kind.namespace, kind.name) != (self._plan.namespace, self._plan.name):
             return (self._fault([], self._plan.root, Rule.UNEXPECTED, None, "", kind.name),)
+        # The library takes a remark inside a value for a child, and reads the value without it.
+        etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
         found: dict[tuple[int | None, str], Fault] = {}
         for fault in islice(self._faults(root, signature_optional), MOST_FAULTS):
             found.setdefault((fault.record, fault.path), fault)

@@ -356,6 +356,12 @@ def leaves_of(element: str) -> frozenset[str]:
     """
     tables = (_ORDER, _LINE, _PAYMENT, _WAYBILL, _INVENTORY_WAYBILL)
     found = {table[element] for table in tables if element in table}
-    return frozenset(
-        found | ({element} & {"currency"}) | ({"name"} if element == "gname" else set())
-    )
+    return frozenset(found | ({_LEAVES[element]} if element in _LEAVES else set()))
+
+
+# What elements fill beside those of the tables, which are read in a way of their own.
+_LEAVES: Final[Mapping[str, str]] = {
+    "currency": "currency",
+    "gname": "name",
+    "payTime": "paid_at",
+}

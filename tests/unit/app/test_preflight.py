@@ -406,6 +406,26 @@ async def test_a_field_that_a_row_tells_is_not_told_by_the_schema_too(tmp_path: 
     ]
 
 
+async def test_a_wrong_time_of_the_payment_is_told_in_the_words_of_its_element(
+    tmp_path: Path,
+) -> None:
+    report = await judged(changed_xml(tmp_path, "payment.xml", "payTime", "2026-11-20"))
+    assert [(one.rule, one.fault.path) for one in report.faults] == [
+        ("SCHEMA", "PaymentHead/payTime")
+    ]
+
+
+@pytest.mark.parametrize("remark", ["<!-- 199 -->", "<?remark 199?>"])
+async def test_a_remark_inside_a_value_is_no_fault(remark: str, tmp_path: Path) -> None:
+    xml = (SAMPLES / "customs" / "order_full.xml").read_text(encoding="utf-8")
+    xml = xml.replace("<ceb:goodsValue>1", f"<ceb:goodsValue>{remark}1{remark}")
+    path = tmp_path / "a.xml"
+    path.write_text(xml.replace("<ceb:OrderList>", f"<ceb:OrderList>{remark}"), "utf-8")
+    report = await judged(path)
+    assert told(report) == []
+    assert report.faults == []
+
+
 async def test_a_hundred_lines_are_told_once(tmp_path: Path) -> None:
     xml = (SAMPLES / "customs" / "order_full.xml").read_text(encoding="utf-8")
     line = re.search("<ceb:OrderList>.*</ceb:OrderList>", xml)
