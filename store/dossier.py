@@ -7,7 +7,7 @@ named with the reason instead of given.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, Row, select
@@ -18,10 +18,15 @@ from gateway.domain.ids import CaseId, MessageId, ReceiptId, TenantId
 from gateway.domain.papers import PaperKind
 from store.access import Access
 from store.crypto import StoreKeys
+from store.evidence import records_of
 from store.papers import PaperPlace, open_revision
 from store.read_models import SqlReadModels
 from store.tables import attempt, case_, event, inbox, message, paper, raw
 
+_SHARED: Final = (
+    "the file holds records of other tenants; this case's own are cut out of it / "
+    "文件含其他租户的记录，仅摘出本案记录"
+)
 # Any: a row holds whatever its columns hold.
 _Row = Row[*tuple[Any, ...]]
 
@@ -73,11 +78,15 @@ async def read_dossier(
             exhibits.append(Exhibit(f"messages/{message_id}.xml", "signed message", at, body))
     for receipt_id, at in received:
         body = await reads.receipt(tenant, receipt_id)
-        if body is None:
-            reason = "the file holds records of other tenants; the event holds this case's record"
-            withheld.append((f"receipts/{receipt_id}", reason))
-        else:
+        if body is not None:
             exhibits.append(Exhibit(f"receipts/{receipt_id}.xml", "receipt file", at, body))
+            continue
+        withheld.append((f"receipts/{receipt_id}", _SHARED))
+        async with access.read() as reading:
+            shared = await reading.run_sync(partial(_own_records, keys, case_id, receipt_id))
+        for position, record in shared:
+            path = f"receipts/{receipt_id}-{position}.xml"
+            exhibits.append(Exhibit(path, "own record of a shared receipt file", at, record))
     return Dossier(
         case_id=case_id,
         tenant=tenant,
@@ -206,6 +215,26 @@ def _receipt_rows(case_id: CaseId, connection: Connection) -> list[tuple[Receipt
         .order_by(inbox.c.received_at, inbox.c.receipt_id)
     )
     return [(ReceiptId(row.receipt_id), row.received_at) for row in rows]
+
+
+def _own_records(
+    keys: StoreKeys, case_id: CaseId, receipt_id: ReceiptId, connection: Connection
+) -> list[tuple[int, bytes]]:
+    """The records of a shared receipt file that the case's own events rest on, cut out of it."""
+    kinds = (EventKind.RECEIPT_RECORDED, EventKind.COPY_RECORDED)
+    own = {
+        int(one["position"])
+        for one in _payloads(case_id, kinds, connection)
+        if one.get("receipt") == receipt_id and "position" in one
+    }
+    row = connection.execute(
+        select(inbox.c.wrapped_key, inbox.c.body).where(inbox.c.receipt_id == receipt_id)
+    ).first()
+    if row is None or row.wrapped_key is None:
+        return []
+    body = keys.unwrap("inbox", receipt_id, row.wrapped_key).open("inbox", receipt_id, row.body)
+    records = records_of(body)
+    return [(position, records[position]) for position in sorted(own) if position < len(records)]
 
 
 def _payloads(

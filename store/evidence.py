@@ -9,8 +9,15 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lxml import etree
+
+from schemas import loader
+from schemas.errors import DocumentError
+
 _TEXT: Final = re.compile(rb">([^<>&]{1,64})</")
 _BASE64: Final = re.compile(rb">([A-Za-z0-9+/=\s]{40,})</")
+_MESSAGE: Final = re.compile(rb"<(\w+:)?CEB\d{3}Message\b")
+_HEAD_BYTES: Final = 1024
 _DEPTH: Final = 2
 _MAX_TEXTS: Final = 100_000
 
@@ -44,6 +51,24 @@ def element_texts(body: bytes) -> set[str]:
             if len(found) >= _MAX_TEXTS:
                 return found
     return found
+
+
+def records_of(body: bytes) -> list[bytes]:
+    """The records of a receipt message, in their order, each as a document of its own; none when
+    the bytes hold no such message that can be read.
+    """
+    for layer in layers(body):
+        if _MESSAGE.search(layer[:_HEAD_BYTES]) is None:
+            continue
+        try:
+            root = loader.parse(layer, loader.LARGE)
+        except DocumentError:
+            continue
+        return [
+            etree.tostring(one, encoding="UTF-8", with_tail=False)
+            for one in root.iterchildren(etree.Element)
+        ]
+    return []
 
 
 def names_number(body: bytes, number: str) -> bool:

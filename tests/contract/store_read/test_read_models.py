@@ -16,6 +16,8 @@ from gateway.domain.ids import CaseId, MessageId, ProfileId, RawId, ReceiptId, T
 from gateway.domain.papers import Order, PaperKind
 from gateway.ports import CaseFilter, MessageStage, StoredEvent
 from store.cursors import ListPlace, StreamPlace, list_place, stream_place
+from store.dossier import read_dossier
+from store.evidence import element_texts, records_of
 from store.read_models import SqlReadModels
 from store.tables import case_, event
 from tests.contract.store_master.bench import ACME, OTHER, PROFILE, Bench, opened, statements
@@ -197,6 +199,32 @@ async def test_a_receipt_file_of_two_tenants_is_shown_to_neither(
     own = await world.answer([mine], "own")
     assert await reads.receipt(ACME, own) is not None
     assert await reads.receipt(OTHER, own) is None
+
+
+async def test_of_a_file_of_two_tenants_each_has_its_own_record(
+    bench: Bench, world: World, reads: SqlReadModels
+) -> None:
+    keys = [await world.take(ACME, "X0"), await world.take(OTHER, "Y0")]
+    for number, key in enumerate(keys):
+        await world.send(await world.claim([key], f"M{number}"))
+    await world.answer(keys, "mixed", "lodged")
+    for position, key in enumerate(keys):
+        found = await read_dossier(bench.access, bench.keys, reads, key.tenant, key.case_id)
+        assert found is not None
+        received = {one.path: one.body for one in found.exhibits if one.path.startswith("receipts")}
+        assert list(received) == [f"receipts/mixed-{position}.xml"]
+        (record,) = received.values()
+        assert record.startswith(b"<InventoryReturn>")
+        assert element_texts(record) >= {world.cop_no(key), "lodged"}
+        assert world.cop_no(keys[1 - position]).encode() not in record
+        assert [path for path, _ in found.withheld] == ["receipts/mixed"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<x/>", b"<CEB622Message><a>", b"<!DOCTYPE a><CEB622Message/>"]
+)
+def test_what_is_no_receipt_message_has_no_records(body: bytes) -> None:
+    assert records_of(body) == []
 
 
 async def test_a_parked_record_counts_for_the_tenant_it_names(
