@@ -169,9 +169,9 @@ def _folders(settings: Settings, now: int) -> Iterator[Look]:
             yield Look(
                 f"receive folder of channel {name}",
                 Health.WARN,
-                f"{number} file(s) in {channel.receive} have not been read for 10 minutes",
+                f"{number} file(s) have lain in {channel.receive} for 10 minutes",
                 "run `clearance serve`; rename what its writer left as .tmp or hidden, let this "
-                "user read the rest, remove links",
+                "user read the rest, remove links; see that read files can go to the done folder",
             )
 
 
@@ -184,10 +184,11 @@ def _files_in(folder: Path) -> int:
 
 
 def _unread_in(folder: Path, now: int) -> int:
-    """How many files have lain in a receive folder for long, whatever keeps them from being read.
+    """How many files have lain in a receive folder for long, whatever keeps them there.
 
     A client that died leaves a receipt under its temporary name, and one with other rights writes
-    files that nobody else may open: neither is ever read, and nothing else tells of it.
+    files that nobody else may open: neither is ever read, and nothing else tells of it. What was
+    read and cannot be moved away lies there too.
     """
     number = 0
     with suppress(OSError):
@@ -205,7 +206,9 @@ def _is_writable(folder: Path) -> bool:
 
 def _disk(settings: Settings) -> Iterator[Look]:
     url = make_url(settings.store.url)
-    places = {one.send for one in settings.channels.values() if isinstance(one, FolderSection)}
+    folders = [one for one in settings.channels.values() if isinstance(one, FolderSection)]
+    named = [place for one in folders for place in (one.send, one.receive, one.done, one.error)]
+    places = {place for place in named if place is not None}
     if url.get_backend_name() == "sqlite" and url.database:
         places.add(Path(url.database).parent)
     seen: set[int] = set()

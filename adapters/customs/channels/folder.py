@@ -73,6 +73,8 @@ class FolderChannel:
         self._unfinished: dict[str, int] = {}
         self._set_aside = set_aside
         self._told: set[str] = set()
+        # Tokens of files that were let go of and could not be put away: read, and still there.
+        self._staying: set[str] = set()
 
     async def send(self, file_name: str, envelope: bytes) -> SendOutcome:
         """Put one file into the send folder; the same name again replaces it as a whole.
@@ -94,7 +96,9 @@ class FolderChannel:
     async def acknowledge(self, tokens: Sequence[str]) -> None:
         """Let go of files whose bytes are durable; unknown tokens are ignored.
 
-        A file replaced since it was read stays: its new bytes have not been read yet.
+        A file replaced since it was read stays: its new bytes have not been read yet. One that
+        cannot be put away (a full disk, no such folder) stays too, is not read again by this
+        channel, and is put away once that is possible: what comes after it does not wait for it.
         """
         await self._executor.run(self._let_go, tuple(tokens))
 
@@ -177,6 +181,7 @@ class FolderChannel:
         received: list[Received] = []
         unfinished: dict[str, int] = {}
         now_us = self._clock.now() if self._clock is not None else 0
+        self._put_away_staying()
         for _, name in self._waiting():
             if len(received) >= limit:
                 break
@@ -196,6 +201,7 @@ class FolderChannel:
     def _waiting(self) -> list[tuple[int, str]]:
         """(modification time, name) of every complete file, oldest first."""
         waiting: list[tuple[int, str]] = []
+        staying: set[str] = set()
         try:
             entries = list(os.scandir(self._receive_dir))
         except OSError as error:
@@ -205,8 +211,13 @@ class FolderChannel:
                 continue
             with suppress(OSError):
                 facts = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(facts.st_mode):
+                if not stat.S_ISREG(facts.st_mode):
+                    continue
+                if self._staying and (token := _token(entry.name, facts)) in self._staying:
+                    staying.add(token)
+                else:
                     waiting.append((facts.st_mtime_ns, entry.name))
+        self._staying = staying
         waiting.sort()
         return waiting
 
@@ -245,13 +256,29 @@ class FolderChannel:
 
     def _let_go(self, tokens: Sequence[str]) -> None:
         for token in tokens:
-            name = _name_in(token)
-            if name is None:
-                continue
-            path = self._receive_dir / name
-            with suppress(FileNotFoundError):
-                if _token(name, path.lstat()) == token:
-                    self._put_away(path)
+            if not self._is_gone(token):
+                self._staying.add(token)
+
+    def _put_away_staying(self) -> None:
+        """Try the files that stayed once more; the first that still stays tells enough."""
+        while self._staying:
+            token = self._staying.pop()
+            if not self._is_gone(token):
+                self._staying.add(token)
+                break
+
+    def _is_gone(self, token: str) -> bool:
+        """Put the file of a token away; False when it is still there as it was read."""
+        name = _name_in(token)
+        if name is None:
+            return True
+        path = self._receive_dir / name
+        with suppress(OSError):
+            if _token(name, path.lstat()) == token:
+                self._put_away(path)
+        with suppress(OSError):
+            return _token(name, path.lstat()) != token
+        return True
 
     def _put_away(self, path: Path) -> None:
         if self._done_dir is None:

@@ -304,6 +304,27 @@ class TestAcknowledge:
         await way.acknowledge([old.token])
         assert [file.body for file in await way.receive(9)] == [b"new"]
 
+    async def test_what_cannot_be_put_away_holds_up_nothing_and_goes_later(
+        self, folders: dict[str, Path]
+    ) -> None:
+        for number in range(6):
+            put(folders, f"{number}.xml", b"%d" % number, number + 1)
+        folders["done"].rmdir()
+        way = channel(folders)
+        read: list[bytes] = []
+        for _ in range(4):
+            files = await way.receive(2)
+            read += [file.body for file in files]
+            await way.acknowledge([file.token for file in files])
+        assert read == [b"0", b"1", b"2", b"3", b"4", b"5"]
+        # A file that comes under the name of one that stayed is another file.
+        put(folders, "3.xml", b"new", 9)
+        assert [file.body for file in await way.receive(2)] == [b"new"]
+        folders["done"].mkdir()
+        await way.receive(0)
+        assert {path.name for path in folders["receive"].iterdir()} == {"3.xml"}
+        assert len(list(folders["done"].iterdir())) == 5
+
     @pytest.mark.parametrize("name", ["../send/x", "..", ".", "x\0", ""])
     async def test_foreign_tokens_do_nothing(self, folders: dict[str, Path], name: str) -> None:
         outside = folders["send"] / "x"
