@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import orjson
 import pytest
 from aiohttp import ClientSession
+from sqlalchemy import insert
 
 from gateway.api.edge import ORDER, PAYMENT
 from gateway.app.config import ConsoleSection
@@ -23,6 +24,7 @@ from gateway.app.demo_world import PROFILE, TENANT
 from gateway.flow.incoming import Incoming
 from gateway.ports import CaseFilter
 from gateway.ports.people import LogFilter
+from store.tables import outbox
 from tests.integration.test_links import incoming
 from tests.support import exports
 from tests.support.console import PASSWORD, Served, serving
@@ -471,3 +473,31 @@ async def test_the_return_of_an_export_says_how_its_goods_come_home(house: House
     )
     _, of_import = await me.form(f"/cases/{await house.case()}/do/return")
     assert "voyage number" not in of_import.text
+
+
+@pytest.mark.slow
+async def test_what_became_of_a_notice_is_told_in_the_readers_language(house: House) -> None:
+    gateway = house.gateway
+    made = await house.run(
+        gateway.admin.new_endpoint(
+            TENANT, url="", role="seller", event_types=frozenset({"case.released"}), batch_size=1
+        )
+    )
+    rows = [
+        {
+            "effect_id": f"told-{number}", "kind": "notice", "group_key": made.endpoint_id,
+            "tenant": TENANT, "ref": "case.released", "payload": '{"at": 1, "data": {}}',
+            "due_at": 1, "lease_until": 1, "attempt": 9, "stage": "parked", "detail": detail,
+            "done_at": 1, "answer_code": code, "answer_us": 5000,
+        }
+        for number, (detail, code) in enumerate((("no answer", None), ("<b>no</b>", 200)))
+    ]  # fmt: skip
+    access = gateway.web.log._access  # type: ignore[attr-defined]
+    await house.run(access.execute(lambda on: on.execute(insert(outbox), rows)))
+    me = house.visitor
+    await me.sign_in("operator")
+    me.language = "zh-CN"
+    page = await me.get("/deliveries?status=parked")
+    assert page.status == 200
+    assert '<td class="detail">无应答</td>' in page.text
+    assert "接收方答复：&lt;b&gt;no&lt;/b&gt;" in page.text
