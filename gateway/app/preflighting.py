@@ -349,7 +349,16 @@ def _tried(place: str, profile: FilingProfile, row: Given, paper: Paper) -> Trie
     if not row.is_inventory:
         unasked = _without_place(row, paper)
         source = row.item.source(_SOURCE) if isinstance(row.item, PaperItem) else _SOURCE
-        return Tried(place, profile, paper, parties=parties, unasked=unasked, source=source)
+        return Tried(
+            place,
+            profile,
+            paper,
+            parties=parties,
+            unasked=unasked,
+            source=source,
+            # A 511 is what customs gets of the waybill, whoever sends it.
+            is_as_filed=bool(row.head) and isinstance(paper, Waybill),
+        )
     return Tried(place, profile, paper, inventory=_as_declared(profile, row.head))
 
 

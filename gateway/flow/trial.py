@@ -17,6 +17,7 @@ from gateway.domain.goods import GoodsRecord, GoodsScope
 from gateway.domain.ids import CaseId, Direction, RawId, TenantId, case_id
 from gateway.domain.matching import Outcome, find_rule
 from gateway.domain.papers import (
+    Basis,
     Order,
     Paper,
     PaperKind,
@@ -74,7 +75,8 @@ class Tried:
 
     ``inventory`` is set for what an inventory says of a paper: the profile that its head names.
     ``parties`` are the ``platform`` and ``merchant`` codes that an order names, ``unasked`` rules
-    about what this form of the paper has no place for. ``source`` may name who filed it.
+    about what this form of the paper has no place for. ``source`` may name who filed it,
+    ``is_as_filed`` marks a paper that is what customs gets.
     """
 
     place: str
@@ -83,6 +85,7 @@ class Tried:
     inventory: FilingProfile | None = None
     parties: Mapping[str, str] = field(default_factory=dict)
     unasked: Collection[str] = ()
+    is_as_filed: bool = False
     source: str = _SOURCE
 
 
@@ -299,7 +302,8 @@ def _put_paper(case: _Case, papers: dict[PaperKind, PaperRevision], item: Tried)
     fact = SourceFact(item.source, RawId(item.place), 0, 0, from_micros(_LONG_AGO), item.paper)
     step = composed(papers.get(kind), fact)
     if step.revision is not None:
-        papers[kind] = step.revision
+        as_filed = item.is_as_filed
+        papers[kind] = replace(step.revision, basis=Basis.AS_FILED) if as_filed else step.revision
     case.places.setdefault(kind, []).append(item.place)
     return kind
 

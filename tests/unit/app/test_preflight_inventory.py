@@ -80,6 +80,27 @@ async def test_an_inventory_beside_its_payment_alone_is_judged_by_its_own_head(
     assert told(report) == rules
 
 
+@pytest.mark.parametrize(
+    "element, text, rule, severity",
+    [
+        ("consignee", "李小虹", "PARTY-CONSIGNEE-NAME", "block"),
+        ("consigneeTelephone", "13800000003", "PARTY-CONSIGNEE-PHONE", "block"),
+        ("consigneeTelephone", "138-0000-0002", "PARTY-CONSIGNEE-SPELLING", "warn"),
+        ("consigneeTelephone", "１３８０００００００２", "PARTY-CONSIGNEE-SPELLING", "warn"),
+        ("consigneeAddress", "浙江省宁波市别处 9 号", "PARTY-CONSIGNEE-ADDRESS", "warn"),
+    ],
+)
+@pytest.mark.parametrize("kinds", [("311", "511"), ("311", "411", "511", "621")])
+async def test_a_511_is_what_customs_gets_of_the_waybill(
+    element: str, text: str, rule: str, severity: str, kinds: tuple[str, ...], tmp_path: Path
+) -> None:
+    texts = messages(("511", element, text))
+    report = await judged(tmp_path, {kind: texts[kind] for kind in kinds})
+    (case,) = report.trial.cases
+    assert [(one.rule, one.severity) for one in case.findings] == [(rule, severity)]
+    assert "WAYBILL-FILED-COPY" not in case.unverified
+
+
 async def test_lines_of_one_number_are_not_held_against_each_other(tmp_path: Path) -> None:
     texts = messages()
     for kind, name in (("311", "OrderList"), ("621", "InventoryList")):
