@@ -281,7 +281,8 @@ def _ordinary(declaration: DeclarationState, fact: ReceiptFact) -> list[Event]:
     newer = declaration.returned_at is None or fact.returned_at >= declaration.returned_at
     if has_ended(declaration):
         return _after_the_end(declaration, fact, target, is_newer=newer)
-    here, there = LEVEL[declaration.stage], LEVEL[target]
+    # Claimed anew, for a message of its own, it was sent before: to customs it is that still.
+    here, there = LEVEL.get(declaration.stage, 0), LEVEL[target]
     if target is _S.CLOSED and here < _RELEASED_LEVEL:
         # Closed is no release: it waits for the 800 that it must have overtaken. Another closing
         # that waits is none either.

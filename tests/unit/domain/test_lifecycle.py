@@ -380,6 +380,16 @@ def test_negative_answers_by_class() -> None:
     assert late.alarms == ("failed_after_lodged",)
 
 
+def test_a_record_that_moved_to_another_message_is_answered_as_sent() -> None:
+    """Its first message was refused as a whole, while customs speaks of it all the same."""
+    state = inventory_sent()
+    moved = {"kind": INVENTORY.value, "version": 1, "message": "m2"}
+    state = folded(state, Event(EventKind.DECLARATION_MOVED, moved))
+    assert stage(state) is DeclarationStage.CLAIMED
+    state = received(state, fact(Word.LODGED, 1))
+    assert stage(state) is DeclarationStage.LODGED
+
+
 def test_a_word_that_a_kind_does_not_know_is_an_alarm() -> None:
     state = received(order_sent(), fact(Word.RELEASED, 2, ORDER, invt_no="x"))
     assert stage(state, ORDER) is DeclarationStage.SENT
