@@ -141,11 +141,17 @@ def _unwanted_release(
 
 
 def released_events(state: CaseState) -> list[Event]:
-    """The release that waited while something was wanted of its inventory: a person lets it go."""
+    """The release that waited while something was wanted of its inventory: a person lets it go.
+
+    One that may speak of the version before is no release of this one, whoever lets it go.
+    """
     inventory = state.inventory()
     if inventory is None or inventory.deferred is None or has_ended(inventory):
         return []
     if inventory.deferred["word"] != Word.RELEASED or LEVEL.get(inventory.stage, 0) < 1:
+        return []
+    returned_at = str(inventory.deferred["returned_at"])
+    if _earlier(state, inventory) and _is_stale_release(inventory, Word.RELEASED, returned_at):
         return []
     return [_applied_now(inventory.deferred, _S.RELEASED)]
 

@@ -39,7 +39,7 @@ from gateway.domain.lifecycle import (
 from gateway.domain.papers import PaperKind
 from gateway.domain.planning import plan_events
 from gateway.domain.profile import ConfirmedBy, FiledBy, PaperFiling
-from gateway.domain.receipts import FUTURE_TOLERANCE_US, receipt_events
+from gateway.domain.receipts import FUTURE_TOLERANCE_US, receipt_events, released_events
 from tests.unit.domain.papers import profile
 
 TENANT = TenantId("t1")
@@ -325,7 +325,8 @@ def test_a_release_from_before_this_version_was_accepted_releases_nothing(
     state = received(refiled_at_once(), *told, fact(Word.CLOSED, 4, position=1))
     assert stage(state) is DeclarationStage.ACCEPTED
     assert state.release_sequence == 0
-    # It waits where the watchdog sees it, and the true one is still taken.
+    # It waits where the watchdog sees it, no person lets it pass, and the true one is still taken.
+    assert released_events(state) == []
     assert state.declaration(INVENTORY).deferred is not None  # type: ignore[union-attr]
     assert stage(received(state, fact(Word.RELEASED, 7))) is DeclarationStage.RELEASED
 
