@@ -29,6 +29,7 @@ from schemas.explain import Fault as SchemaFault
 
 UNNAMED_PROFILE: Final = "unnamed-profile"
 MOST_ROWS: Final = 200_000
+_ENDINGS: Final = (".ndjson", ".jsonl", ".json", ".csv", ".xlsx", ".xml")
 _XML_BYTES: Final = 10 * 1024 * 1024
 _TYPES: Final[Mapping[str, tuple[FileKind, Direction | None]]] = {
     "order": (FileKind.ORDER, Direction.IMPORT),
@@ -84,6 +85,11 @@ def read_rows(path: Path, kind: FileKind | None) -> GivenFile:
     Raises ``UnusableFile`` when nothing of it can be read.
     """
     suffix = path.suffix.lower()
+    if suffix not in _ENDINGS:
+        names = f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}"
+        raise UnusableFile(
+            f"{path.name}: name the file {names} by what it holds / 请改用以上扩展名"
+        )
     if suffix == ".xml":
         return _read_xml(path)
     if suffix == ".json":

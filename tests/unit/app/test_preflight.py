@@ -467,6 +467,13 @@ def test_xml_that_holds_no_papers_is_unreadable(text: str, tmp_path: Path) -> No
         read_rows(path, None)
 
 
+def test_a_file_of_another_ending_is_told_every_ending_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "papers.txt"
+    path.write_text("{}", "utf-8")
+    with pytest.raises(UnusableFile, match=r"papers.txt: name the file .*\.json, .*or \.xml"):
+        read_rows(path, None)
+
+
 # --- the command ------------------------------------------------------------------------------
 
 
