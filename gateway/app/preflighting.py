@@ -273,8 +273,8 @@ _WAYS: Final[Mapping[Direction, str]] = {Direction.IMPORT: "进口", Direction.E
 
 
 def _other_way(wanted: Direction) -> Fault:
-    english = f"no filing profile here is of {wanted.value}s; see `clearance profiles list`"
-    return Fault("profile", english, f"此处没有{_WAYS[wanted]}申报方案")
+    english = f"is needed, and none here is of {wanted.value}s; see `clearance profiles list`"
+    return Fault("profile", english, f"缺少{_WAYS[wanted]}申报方案，此处没有")
 
 
 def _checked(profile: FilingProfile, row: Given) -> FilingProfile | Fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.app.cli import build
+from gateway.app.demo_world import demo_profile
 from gateway.app.import_rows import UnusableFile
 from gateway.app.packs import builtin_matcher
 from gateway.app.preflight_rows import read_rows
 from gateway.app.preflighting import Known, Nothing, Report, preflight_files
 from gateway.domain.ids import Direction
 from gateway.domain.matching import explain
+from gateway.domain.profile import FilingProfile
 from gateway.flow.context import SECOND_US
 from tests.support import exports
 from tests.unit.app.test_preflight import GOODS, agreeing, ran, written
@@ -266,6 +269,31 @@ async def test_a_profile_of_the_other_direction_is_a_fault_of_the_row(tmp_path: 
         ("profile", "is of exports, the paper is of an import")
     ]
     assert report.blocks
+
+
+async def test_where_no_profile_is_of_a_direction_that_is_told(tmp_path: Path) -> None:
+    """A deployment of imports alone: its import is judged, the export lacks a profile."""
+
+    @dataclass(frozen=True, slots=True)
+    class Deployed:
+        """As ``Nothing``, and yet a deployment."""
+
+        profiles: tuple[FilingProfile, ...]
+        goods = Nothing.goods
+        holders = Nothing.holders
+        papers = Nothing.papers
+        tables = Nothing.tables
+        account = Nothing.account
+
+    known: Any = Deployed((demo_profile(),))
+    rows = [*agreeing(), *export_rows()]
+    for row in rows:
+        del row["profile"]
+    report = await judged_rows(tmp_path, rows, known)
+    assert {(one.place, one.fault.message_zh) for one in report.faults} == {
+        (f"row {number}", "缺少出口申报方案，此处没有") for number in (4, 5, 6)
+    }
+    assert [case.key.direction for case in report.trial.cases] == [Direction.IMPORT]
 
 
 def test_the_command_takes_exports_with_the_same_exit_codes(
