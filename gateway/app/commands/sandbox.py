@@ -121,12 +121,17 @@ async def _keep_turning(
 
 async def _broker(authority: "CustomsAuthority", url: str, clock: Callable[[], datetime]) -> None:
     try:
-        from adapters.sandbox.customs.broker import Line, run_broker  # noqa: PLC0415
+        from adapters.sandbox.customs.broker import Line, keep_serving  # noqa: PLC0415
     except ImportError as error:
         raise Unusable(
             "--amqp needs the extra amqp: pip install 'clearance-gateway[amqp]'"
         ) from error
-    await run_broker(authority, url, Line(), password=os.environ.get(_PASSWORD), clock=clock)
+    password = os.environ.get(_PASSWORD)
+    await keep_serving(authority, url, Line(), _broker_gone, password=password, clock=clock)
+
+
+def _broker_gone(reason: str) -> None:
+    _say(f"消息队列不可用，持续重试 the broker is away, tried again each second: {reason}")
 
 
 def group() -> typer.Typer:
