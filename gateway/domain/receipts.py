@@ -77,8 +77,10 @@ def receipt_events(state: CaseState, fact: ReceiptFact, now_us: int) -> ReceiptD
         return ReceiptDecision(parked=reason)
     if _is_older_version(earlier, declaration, fact):
         return ReceiptDecision((_recorded(declaration, fact, "older_version"),))
-    if earlier and _is_stale_release(declaration, fact.word, fact.returned_at):
-        return ReceiptDecision((_recorded(declaration, fact, "deferred"),))
+    is_doubtful = earlier and state.asked is None
+    effect = _waits_for_acceptance(declaration, fact) if is_doubtful else None
+    if effect is not None:
+        return ReceiptDecision((_recorded(declaration, fact, effect),))
     events = _unwanted_release(state, declaration, fact)
     if events is None:
         events = _word_events(_reopened(state, declaration, fact), fact)
@@ -236,6 +238,23 @@ def _is_older_version(
     sent_second = declaration.sent_at - declaration.sent_at % 1_000_000
     tolerance = 0 if fact.word in _OF_ONE_TRY else EARLY_TOLERANCE_US
     return fact.returned_at_us < sent_second - tolerance
+
+
+def _waits_for_acceptance(declaration: DeclarationState, fact: ReceiptFact) -> str | None:
+    """What becomes of a release or closing that may be of the version before; None where it is of
+    this one.
+
+    Only customs' acceptance tells which: a closing proves no release here, nor the other way round.
+    """
+    if not declaration.kind.is_inventory or has_ended(declaration):
+        return None
+    if _is_stale_release(declaration, fact.word, fact.returned_at):
+        return "deferred"
+    if fact.word is Word.RELEASED and LEVEL.get(declaration.stage, 1) < 1:
+        return "deferred"
+    waiting = declaration.deferred
+    is_alone = waiting is not None and waiting["word"] == Word.RELEASED
+    return "no_effect" if fact.word is Word.CLOSED and is_alone else None
 
 
 def _is_stale_release(declaration: DeclarationState, word: Word, returned_at: str) -> bool:

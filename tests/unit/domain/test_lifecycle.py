@@ -325,10 +325,31 @@ def test_a_release_from_before_this_version_was_accepted_releases_nothing(
     state = received(refiled_at_once(), *told, fact(Word.CLOSED, 4, position=1))
     assert stage(state) is DeclarationStage.ACCEPTED
     assert state.release_sequence == 0
-    # It waits where the watchdog sees it, no person lets it pass, and the true one is still taken.
-    assert released_events(state) == []
+    # It waits where the watchdog sees it, and the true one is still taken.
     assert state.declaration(INVENTORY).deferred is not None  # type: ignore[union-attr]
     assert stage(received(state, fact(Word.RELEASED, 7))) is DeclarationStage.RELEASED
+
+
+def test_nobody_lets_a_release_pass_that_may_be_of_the_version_before() -> None:
+    state = received(refiled_at_once(), fact(Word.ACCEPTED, 6), fact(Word.RELEASED, 4))
+    assert state.declaration(INVENTORY).deferred is not None  # type: ignore[union-attr]
+    assert released_events(state) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ((Word.RELEASED, 4), (Word.CLOSED, 5), (Word.ACCEPTED, 6)),
+        ((Word.CLOSED, 5), (Word.RELEASED, 4), (Word.ACCEPTED, 6)),
+        ((Word.ACCEPTED, 6), (Word.RELEASED, 4), (Word.CLOSED, 7)),
+    ],
+)
+def test_a_closing_is_no_sibling_of_a_release_where_a_version_went_before(
+    told: tuple[tuple[Word, int], ...],
+) -> None:
+    state = received(refiled_at_once(), *(fact(word, minute) for word, minute in told))
+    assert stage(state) is DeclarationStage.ACCEPTED
+    assert state.release_sequence == 0
 
 
 def test_a_release_that_overtook_its_siblings_counts_for_a_second_version_too() -> None:
