@@ -144,7 +144,8 @@ def begin(folder: Path, rng: Rng, now: int) -> list[Path]:
     there = [path.name for path in (settings, master, signing) if path.exists()]
     if there:
         raise ConfigError(
-            f"{folder}: holds {', '.join(there)} already; nothing was changed, name another folder"
+            f"{folder}: holds {', '.join(there)} already; nothing was changed, name another folder",
+            "目录中已有文件，未作任何改动，请另指目录",
         )
     folder.mkdir(parents=True, exist_ok=True)
     make_master_key(master, rng)
@@ -172,7 +173,10 @@ def write_signing_key(
     Raises :class:`ConfigError` when the file exists, ``SigningError`` for another size.
     """
     if path.exists():
-        raise ConfigError(f"{path}: exists already; a key is never overwritten, name another file")
+        raise ConfigError(
+            f"{path}: exists already; a key is never overwritten, name another file",
+            "文件已存在，密钥从不覆盖，请另指文件",
+        )
     moment = from_micros(now)
     made = new_development_key(
         subject=subject,
@@ -210,7 +214,9 @@ def write_private(path: Path, content: bytes, *, mode: int = _PRIVATE_MODE) -> N
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError as error:
-        raise ConfigError(f"{path}: exists already; it is never overwritten") from error
+        raise ConfigError(
+            f"{path}: exists already; it is never overwritten", "文件已存在，从不覆盖"
+        ) from error
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()

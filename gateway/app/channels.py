@@ -83,7 +83,8 @@ def _broker(
         )
     except ImportError as error:
         raise ConfigError(
-            f"channels.{name}: needs the extra amqp: pip install 'clearance-gateway[amqp]'"
+            f"channels.{name}: needs the extra amqp: pip install 'clearance-gateway[amqp]'",
+            "需要安装可选依赖 amqp",
         ) from error
     password = _secret(f"channels.{name}.password_file", section.password_file)
     queues = Queues(section.send, section.receive, section.exchange, section.error)
@@ -112,7 +113,7 @@ def _secret(place: str, file: Path | None) -> str | None:
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{place}: {file} cannot be read") from error
+        raise ConfigError(f"{place}: {file} cannot be read", "文件无法读取") from error
     if not text:
-        raise ConfigError(f"{place}: {file} is empty")
+        raise ConfigError(f"{place}: {file} is empty", "文件为空")
     return text

@@ -37,7 +37,10 @@ def newest_checkpoint(settings: Settings) -> int:
     lines = path.read_bytes().split(b"\n")[:-1]
     number = lines[-1].split(b" ", 1)[0] if lines else b"0"
     if not number.isdigit():
-        raise ConfigError(f"{path}: is no file of checkpoints; check store.checkpoint_file")
+        raise ConfigError(
+            f"{path}: is no file of checkpoints; check store.checkpoint_file",
+            "不是检查点文件，请检查 store.checkpoint_file",
+        )
     return int(number)
 
 

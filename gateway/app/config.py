@@ -24,6 +24,7 @@ from pydantic import (
 )
 from yarl import URL
 
+from gateway.app.told import Told
 from gateway.flow.admission import AdmissionLimits
 from gateway.flow.ways import WayLimits
 from gateway.flow.windows import parse_window
@@ -48,7 +49,7 @@ _KEY_PATHS: Final = (
 )  # fmt: skip
 
 
-class ConfigError(Exception):
+class ConfigError(Told):
     """The settings cannot be used; the text lists every fault with its place."""
 
 
@@ -438,16 +439,16 @@ def load_settings(path: Path | None = None) -> Settings:
         try:
             data = tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file}: {error}") from error
+            raise ConfigError(f"{file}: {error}", "不是合法的 TOML") from error
     elif named is not None:
-        raise ConfigError(f"{file}: there is no such file")
+        raise ConfigError(f"{file}: there is no such file", "文件不存在")
     for variable, (section, name) in _OVERRIDES.items():
         if variable in os.environ:
             data.setdefault(section, {})[name] = os.environ[variable]
     try:
         settings = Settings.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_faults(file, error)) from error
+        raise ConfigError(_faults(file, error), "设置有误") from error
     return _located(settings, file.resolve().parent)
 
 
@@ -538,7 +539,9 @@ def refuse_stand_ins(settings: Settings) -> None:
     if not settings.console.secure_cookies:
         faults.append("console.secure_cookies: switching it off is for development")
     if faults:
-        raise ConfigError("refused in production:\n  " + "\n  ".join(faults))
+        raise ConfigError(
+            "refused in production:\n  " + "\n  ".join(faults), "生产环境拒绝以上设置"
+        )
 
 
 def _channel_stand_ins(
@@ -585,6 +588,9 @@ def passphrase(section: KeySection) -> bytes | None:
     if section.passphrase_variable is not None:
         value = os.environ.get(section.passphrase_variable)
         if value is None:
-            raise ConfigError(f"the environment variable {section.passphrase_variable} is not set")
+            raise ConfigError(
+                f"the environment variable {section.passphrase_variable} is not set",
+                "该环境变量未设置",
+            )
         return value.encode()
     return None

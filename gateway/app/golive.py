@@ -285,7 +285,10 @@ async def send_loopback(
     it, None when it did not come in time. Raises :class:`ConfigError`.
     """
     if profile.channel not in reader.settings.channels:
-        raise ConfigError(f"channels.{profile.channel}: is not configured, and the profile uses it")
+        raise ConfigError(
+            f"channels.{profile.channel}: is not configured, and the profile uses it",
+            "申报方案使用的通道未配置",
+        )
     section = reader.settings.channels[profile.channel]
     settings = reader.settings.model_copy(update={"channels": {profile.channel: section}})
     started = reader.clock.now()

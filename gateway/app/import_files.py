@@ -21,11 +21,15 @@ def open_rows(
     if suffix == ".xlsx":
         return SheetRows(file, kind, profile, sheet)
     if sheet is not None:
-        raise UnusableFile(f"{path.name}: only a spreadsheet (.xlsx) has sheets; leave --sheet out")
+        raise UnusableFile(
+            f"{path.name}: only a spreadsheet (.xlsx) has sheets; leave --sheet out",
+            "只有电子表格（.xlsx）才有工作表，请去掉 --sheet",
+        )
     if suffix in _NDJSON:
         return NDJSONRows(file, kind, profile)
     if suffix == ".csv":
         return CSVRows(file, kind, profile)
     raise UnusableFile(
-        f"{path.name}: name the file .ndjson, .jsonl, .csv or .xlsx by what it holds"
+        f"{path.name}: name the file .ndjson, .jsonl, .csv or .xlsx by what it holds",
+        "请改用所列扩展名之一",
     )

@@ -18,6 +18,7 @@ from gateway.api.decode import GoodsItem, PaperItem, decode, to_item
 from gateway.api.edge import BATCH_LINE, GOODS, ORDER, PAYMENT, WAYBILL
 from gateway.api.faults import Fault, InvalidFields, InvalidJSON, broken_json
 from gateway.api.repeats import repeated_keys
+from gateway.app.told import Told
 
 MAX_ROW_BYTES: Final = 1024 * 1024
 _BLOCK: Final = 64 * 1024
@@ -44,7 +45,7 @@ ADAPTER: Final[Mapping[FileKind, TypeAdapter[Any]]] = {
 }
 
 
-class UnusableFile(Exception):
+class UnusableFile(Told):
     """A file that cannot be read at all; the text says where and what to do."""
 
 
@@ -103,7 +104,10 @@ class Lines:
         self.at += len(line)
         if self.number == 1:
             if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise UnusableFile("the file is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)")
+                raise UnusableFile(
+                    "the file is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)",
+                    "文件为 UTF-16 编码，请另存为 UTF-8（Excel：CSV UTF-8）",
+                )
             line = line.removeprefix(codecs.BOM_UTF8)
         if len(line) > MAX_ROW_BYTES:
             self._skip_line(line)

@@ -50,11 +50,17 @@ class SheetRows(TableRows):
         self._number = 0
         first = self._next()
         if first is None:
-            raise UnusableFile(f"sheet {self._look.name!r} is empty; its first row names columns")
+            raise UnusableFile(
+                f"sheet {self._look.name!r} is empty; its first row names columns",
+                "工作表为空，首行应为列名",
+            )
         while first and first[-1] == "":
             first.pop()
         if any(row == self._number for row in self._look.lost_rows):
-            raise UnusableFile(f"row {self._number}: a column name is an error or an open formula")
+            raise UnusableFile(
+                f"row {self._number}: a column name is an error or an open formula",
+                "列名是错误值或未计算的公式",
+            )
         names = [one if isinstance(one, str) else _shown(one) for one in first]
         self.take_header(f"row {self._number}", [str(name) for name in names])
         self._header = self._raw(first)
@@ -145,11 +151,14 @@ def _cells(file: IO[bytes], name: str) -> Iterator[list[Any]]:
         sheet = CalamineWorkbook.from_filelike(file).get_sheet_by_name(name)
         return iter(sheet.to_python(skip_empty_area=False))
     except PasswordError:
-        raise UnusableFile("the workbook has a password; save it without one") from None
+        raise UnusableFile(
+            "the workbook has a password; save it without one", "工作簿有密码，请去掉密码后另存"
+        ) from None
     except (CalamineError, OSError, ValueError) as error:
         raise UnusableFile(
             f"the workbook cannot be read ({type(error).__name__}); open it in a spreadsheet and "
-            "save it as .xlsx"
+            "save it as .xlsx",
+            "工作簿无法读取，请用电子表格软件打开并另存为 .xlsx",
         ) from None
 
 

@@ -67,11 +67,17 @@ class TableRows(ABC):
         """The column names, which stand in ``first``. Raises :class:`UnusableFile`."""
         names = tuple(unicodedata.normalize("NFC", name.strip()) for name in cells)
         if not any(names):
-            raise UnusableFile(f"{first} must name the columns; see `clearance import --help`")
+            raise UnusableFile(
+                f"{first} must name the columns; see `clearance import --help`",
+                "首行应为列名，见 `clearance import --help`",
+            )
         known = columns_of(self._kind)
         unknown = [name for name in dict.fromkeys(names) if name not in known]
         if len(unknown) == 1 and len(names) == 1:
-            raise UnusableFile(f"{first} holds one column; separate columns by commas")
+            raise UnusableFile(
+                f"{first} holds one column; separate columns by commas",
+                "只有一列，请用逗号分隔各列",
+            )
         faults = [_unknown_column(name, known) for name in unknown]
         faults += [f"{name} stands there twice" for name in {*names} if names.count(name) > 1]
         needed = "type" if self._kind is FileKind.MIXED else KEY[self._kind]
@@ -79,7 +85,7 @@ class TableRows(ABC):
             other = ", or say --kind" if self._kind is FileKind.MIXED else ""
             faults.append(f"the column {needed} is missing; add it{other}")
         if faults:
-            raise UnusableFile(f"{first}: " + "; ".join(faults))
+            raise UnusableFile(f"{first}: " + "; ".join(faults), "列名有误或缺列，见所列各项")
         self._columns = names
 
     def rows(self) -> Iterator[Row]:
@@ -250,12 +256,15 @@ class CSVRows(TableRows):
         except UnicodeDecodeError as error:
             raise UnusableFile(
                 f"line 1, byte {error.start + 1}: these bytes are no UTF-8; save the file as CSV "
-                "UTF-8, or: iconv -f GB18030 -t UTF-8 FILE"
+                "UTF-8, or: iconv -f GB18030 -t UTF-8 FILE",
+                "不是 UTF-8 编码，请另存为 CSV UTF-8",
             ) from None
         try:
             cells = next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
         except csv.Error as error:
-            raise UnusableFile(f"line 1: {error}; write column names separated by commas") from None
+            raise UnusableFile(
+                f"line 1: {error}; write column names separated by commas", "列名请用逗号分隔"
+            ) from None
         self.take_header("line 1", cells)
 
     def records(self) -> Iterator[Row]:
@@ -269,7 +278,8 @@ class CSVRows(TableRows):
                 if not more:
                     raise UnusableFile(
                         f"line {number}: a quotation mark opens and is never closed; "
-                        "close it, or double the marks inside a cell"
+                        "close it, or double the marks inside a cell",
+                        "引号没有闭合；请闭合，单元格内的引号请写两个",
                     )
                 record += more
             row = self._record(bytes(record), number)

@@ -59,7 +59,9 @@ def look(file: IO[bytes], sheet: str | None) -> SheetLook:
     """
     if file.read(4) == _OLE:
         raise UnusableFile(
-            "the workbook has a password or is of the old kind (.xls); save it as .xlsx without one"
+            "the workbook has a password or is of the old kind (.xls); save it as .xlsx without "
+            "one",
+            "工作簿有密码或为旧格式（.xls），请去掉密码并另存为 .xlsx",
         )
     file.seek(0)
     try:
@@ -71,11 +73,13 @@ def look(file: IO[bytes], sheet: str | None) -> SheetLook:
     except (BadZipFile, ZlibError, EOFError, NotImplementedError, SchemaError) as error:
         raise UnusableFile(
             f"this is no workbook that can be read ({type(error).__name__}); "
-            "open it in a spreadsheet and save it as .xlsx"
+            "open it in a spreadsheet and save it as .xlsx",
+            "不是可读的工作簿，请用电子表格软件打开并另存为 .xlsx",
         ) from None
     except (KeyError, RuntimeError) as error:
         raise UnusableFile(
-            "a part of the workbook is missing or encrypted; save it as .xlsx anew"
+            "a part of the workbook is missing or encrypted; save it as .xlsx anew",
+            "工作簿缺少部件或已加密，请重新另存为 .xlsx",
         ) from error
 
 
@@ -83,9 +87,15 @@ def _unfold(archive: ZipFile) -> None:
     """Read every part to its end: none is larger than it says, and all together not too large."""
     parts = archive.infolist()
     if len(parts) > _MAX_PARTS or len({one.filename for one in parts}) != len(parts):
-        raise UnusableFile("the workbook has too many parts, or one twice; save it as .xlsx anew")
+        raise UnusableFile(
+            "the workbook has too many parts, or one twice; save it as .xlsx anew",
+            "工作簿部件过多或重复，请重新另存为 .xlsx",
+        )
     if sum(one.file_size for one in parts) > _MAX_UNFOLDED:
-        raise UnusableFile("the workbook unfolds to more than 512 MiB; split it")
+        raise UnusableFile(
+            "the workbook unfolds to more than 512 MiB; split it",
+            "工作簿解压后超过 512 MiB，请拆分",
+        )
     for one in parts:
         with archive.open(one) as content:
             while content.read(_CHUNK):
@@ -110,7 +120,9 @@ def _find_sheet(archive: ZipFile, wanted: str | None) -> tuple[str, str]:
         wanted = next((name for name, (_, is_visible) in sheets.items() if is_visible), None)
     if wanted is None or wanted not in sheets:
         names = ", ".join(repr(name) for name in list(sheets)[:20]) or "none"
-        raise UnusableFile(f"the workbook has no such sheet; it has: {names}")
+        raise UnusableFile(
+            f"the workbook has no such sheet; it has: {names}", "工作簿中没有此工作表"
+        )
     target = sheets[wanted][0]
     return wanted, target[1:] if target.startswith("/") else f"xl/{target}"
 
@@ -142,7 +154,9 @@ class _Scan:
             self._take(data[:end])
             rest = data[end:]
             if len(rest) > _MAX_TAG and rest.rfind(b"<") >= 0 and len(rest) > _CHUNK:
-                raise UnusableFile("the sheet holds a cell that is too long to be one")
+                raise UnusableFile(
+                    "the sheet holds a cell that is too long to be one", "工作表中有过长的单元格"
+                )
         self._end_cell()
         lost = self._lost
         return SheetLook(self._name, self._rows, lost, frozenset(row for row, _ in lost))
@@ -187,7 +201,9 @@ class _Scan:
             place = f"{letters(max(self._column, 0))}{self._row}"
             raise UnusableFile(
                 f"the sheet reaches to {place}: at most {MAX_ROWS} rows, {MAX_COLUMNS} columns and "
-                f"{_MAX_CELLS} cells are read; delete what is unused, or split it"
+                f"{_MAX_CELLS} cells are read; delete what is unused, or split it",
+                f"工作表过大：最多 {MAX_ROWS} 行、{MAX_COLUMNS} 列、{_MAX_CELLS} 个单元格；"
+                "请删除多余部分或拆分",
             )
 
 

@@ -144,7 +144,10 @@ class ConfiguredRings(KeyRings):
         opened anew, so that never two connections speak to it.
         """
         if self._opened and not sections:
-            raise ConfigError("keys: the settings name no key any more; those in use stay")
+            raise ConfigError(
+                "keys: the settings name no key any more; those in use stay",
+                "设置中已没有任何密钥，仍使用现有密钥",
+            )
         told: list[str] = []
         faults: list[ConfigError] = []
         for name, section in sections.items():
@@ -280,7 +283,7 @@ def open_key(name: str, section: KeySection) -> Key:
         key = _open(name, section)
         _require_enterprise(key.certificate, section)
     except (OSError, SigningError, ValueError) as error:
-        raise ConfigError(f"keys.{name}: {error}") from error
+        raise ConfigError(f"keys.{name}: {error}", "密钥无法使用") from error
     return key
 
 
@@ -298,7 +301,7 @@ def certificate_of(name: str, section: KeySection) -> Certificate | None:
         if section.certificate_file is not None:
             return _certificate_file(section)
     except (OSError, SigningError) as error:
-        raise ConfigError(f"keys.{name}: {error}") from error
+        raise ConfigError(f"keys.{name}: {error}", "密钥无法使用") from error
     return open_key(name, section).certificate if section.kind == "file" else None
 
 

@@ -186,11 +186,15 @@ def _must_exist(url: URL) -> None:
     if url.get_backend_name() != _SQLITE:
         return
     if not url.database or url.database == ":memory:":
-        raise ConfigError("store.url: an in-memory database ends with its process; name a file")
+        raise ConfigError(
+            "store.url: an in-memory database ends with its process; name a file",
+            "内存数据库随进程结束而消失，请指定文件",
+        )
     if not Path(url.database).exists():
         raise ConfigError(
             f"{url.database}: there is no database here yet; `clearance tenants add` makes it, "
-            "or name another settings file with --config"
+            "or name another settings file with --config",
+            "尚无数据库；`clearance tenants add` 会创建，或用 --config 另指设置文件",
         )
 
 
@@ -205,11 +209,14 @@ def _check(connection: Connection, keys: StoreKeys) -> None:
     """Is this a database of this version, and is it ours to read?"""
     found = current_version(connection)
     if found is None:
-        raise ConfigError("store.url: this database was not made by clearance")
+        raise ConfigError(
+            "store.url: this database was not made by clearance", "此数据库不是由 clearance 创建的"
+        )
     if found != newest_version():
         raise ConfigError(
             f"the database has schema {found} and this program works with {newest_version()}; "
-            "start `clearance serve` of the newer version once"
+            "start `clearance serve` of the newer version once",
+            "数据库版本与程序不符，请先启动一次较新版本的 `clearance serve`",
         )
     value = connection.execute(select(meta.c.value).where(meta.c.name == "key_check")).scalar()
     if value is not None and value != keys.check_value:

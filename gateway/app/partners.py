@@ -271,7 +271,10 @@ def configured_partners(
     def add(section: PaymentSection | CarrierSection, kind: PaperKind, made: Partner) -> None:
         place = (TenantId(section.tenant), ProfileId(section.profile), kind)
         if section.company in held.setdefault(place, {}):
-            raise ConfigError(f"{made.name}: two partners file for company {section.company}")
+            raise ConfigError(
+                f"{made.name}: two partners file for company {section.company}",
+                "有两个合作方为同一企业申报",
+            )
         held[place][section.company] = made
 
     for name, paid in settings.payments.items():
@@ -301,4 +304,4 @@ def _keys(place: str, section: PartnerKeysSection | None) -> RSAKeys | None:
             sealing=Sealing(section.sealing),
         )
     except (OSError, GatewayError) as error:
-        raise ConfigError(f"{place}.keys: {error}") from error
+        raise ConfigError(f"{place}.keys: {error}", "密钥无法使用") from error

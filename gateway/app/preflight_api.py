@@ -46,7 +46,7 @@ class MessagePreflight:
         try:
             given = await self.context.executor.run(read_xml, _MESSAGE, body, MOST_RECORDS)
         except UnusableFile as error:
-            fault = Fault("", str(error), f"报文无法预检：{error}")
+            fault = Fault("", error.en, f"报文无法预检：{error.zh}")
             raise InvalidFields((fault,)) from None
         known = _Running(self, tuple(self.cache.profiles(tenant)))
         now = self.context.clock.now()

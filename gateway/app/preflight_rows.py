@@ -88,7 +88,7 @@ def read_rows(path: Path, kind: FileKind | None) -> GivenFile:
     if suffix not in _ENDINGS:
         names = f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}"
         raise UnusableFile(
-            f"{path.name}: name the file {names} by what it holds / 请改用以上扩展名"
+            f"{path.name}: name the file {names} by what it holds", "请改用所列扩展名之一"
         )
     if suffix == ".xml":
         return _read_xml(path)
@@ -98,11 +98,12 @@ def read_rows(path: Path, kind: FileKind | None) -> GivenFile:
         with path.open("rb") as file:
             given = GivenFile(tuple(_table_rows(path, file, kind)))
     except UnusableFile as error:
-        raise UnusableFile(f"{path.name}: {error}") from None
+        raise UnusableFile(f"{path.name}: {error.en}", error.zh) from None
     if given.rows and all(row.kind is None for row in given.rows):
         fault = given.rows[0].faults[0]
         raise UnusableFile(
-            f"{path.name}: no row can be read; {given.rows[0].place}: {fault.message}"
+            f"{path.name}: no row can be read; {given.rows[0].place}: {fault.message}",
+            f"没有可读的行：{fault.message_zh}",
         )
     return given
 
@@ -112,7 +113,10 @@ def _table_rows(path: Path, file: IO[bytes], kind: FileKind | None) -> Iterator[
     source = open_rows(path, file, wanted, None)
     for count, row in enumerate(source.rows()):
         if count >= MOST_ROWS:
-            raise UnusableFile(f"has more than {MOST_ROWS} rows; split the file")
+            raise UnusableFile(
+                f"has more than {MOST_ROWS} rows; split the file",
+                f"超过 {MOST_ROWS} 行，请拆分文件",
+            )
         place = f"row {row.number}"
         if row.faults:
             yield Given(place, None, None, faults=row.faults)
@@ -141,8 +145,8 @@ def _kind_of_header(path: Path, file: IO[bytes]) -> FileKind:
     is_waybill = {"waybill_no", "currency"} <= names and not any("." in one for one in names)
     if is_waybill or names & _OF_EXPORTS:
         raise UnusableFile(
-            "tables hold papers of imports; give those of exports as NDJSON, JSON or customs' XML"
-            " / 表格仅支持进口单证，出口单证请用 NDJSON、JSON 或海关报文"
+            "tables hold papers of imports; give those of exports as NDJSON, JSON or customs' XML",
+            "表格仅支持进口单证，出口单证请用 NDJSON、JSON 或海关报文",
         )
     if "type" in names:
         return FileKind.MIXED
@@ -157,14 +161,18 @@ _OF_EXPORTS: Final = frozenset({"destination", "receipt_no", "received_at"})
 def _json_rows(path: Path) -> Iterator[Given]:
     """One object, several in an array, or the body of ``POST /v1/preflight``."""
     if path.stat().st_size > _XML_BYTES:
-        raise UnusableFile(f"{path.name}: has more than 10 MiB; give NDJSON instead")
+        raise UnusableFile(
+            f"{path.name}: has more than 10 MiB; give NDJSON instead", "超过 10 MiB，请改用 NDJSON"
+        )
     try:
         found = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
-        raise UnusableFile(f"{path.name}: is no JSON: {error}") from None
+        raise UnusableFile(f"{path.name}: is no JSON: {error}", "不是合法的 JSON") from None
     for index, one in enumerate(found if isinstance(found, list) else [found]):
         if not isinstance(one, dict):
-            raise UnusableFile(f"{path.name}: must hold objects, one for each paper")
+            raise UnusableFile(
+                f"{path.name}: must hold objects, one for each paper", "应为对象，每份单证一个"
+            )
         parts = [(name, one[name]) for name in _TYPES if name != "goods" and name in one]
         parts = [(name, part) for name, part in parts if isinstance(part, dict)]
         if not parts or "order_no" in one:
@@ -178,7 +186,7 @@ def _json_rows(path: Path) -> Iterator[Given]:
 
 def _read_xml(path: Path) -> GivenFile:
     if path.stat().st_size > _XML_BYTES:
-        raise UnusableFile(f"{path.name}: has more than 10 MiB")
+        raise UnusableFile(f"{path.name}: has more than 10 MiB", "超过 10 MiB")
     return read_xml(path.name, path.read_bytes())
 
 
@@ -190,14 +198,18 @@ def read_xml(name: str, data: bytes, most_records: int | None = None) -> GivenFi
     try:
         messages = read_messages(data)
     except SchemaError as error:
-        raise UnusableFile(f"{name}: {error} [{error.code}]") from None
+        raise UnusableFile(f"{name}: {error} [{error.code}]", "不是可读的 XML 报文") from None
     if not any(one.records for one in messages):
         names = ", ".join(dict.fromkeys(one.name for one in messages))
         raise UnusableFile(
-            f"{name}: holds no order, payment, waybill or inventory (it is a {names})"
+            f"{name}: holds no order, payment, waybill or inventory (it is a {names})",
+            "报文中没有订单、支付单、运单或清单",
         )
     if most_records is not None and sum(len(one.records) for one in messages) > most_records:
-        raise UnusableFile(f"{name}: holds more than {most_records} records; send it in parts")
+        raise UnusableFile(
+            f"{name}: holds more than {most_records} records; send it in parts",
+            f"超过 {most_records} 条记录，请分批提交",
+        )
     rows = [
         row
         for message in messages

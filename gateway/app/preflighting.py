@@ -262,7 +262,10 @@ class _Run:
         if len(fitting) == 1:
             return fitting[0]
         names = ", ".join(sorted(str(one.profile_id) for one in possible)[:20])
-        raise UnusableFile(f"{row.place} names no profile; say --profile, one of: {names}")
+        raise UnusableFile(
+            f"{row.place} names no profile; say --profile, one of: {names}",
+            "未指明申报方案，请用 --profile 选择其一",
+        )
 
 
 _FIRST: Final = Direction.IMPORT
@@ -305,7 +308,7 @@ async def preflight_files(
     """
     rows = [row for file in files.values() for row in file.rows]
     if not rows:
-        raise UnusableFile("the files hold no row")
+        raise UnusableFile("the files hold no row", "文件中没有任何行")
     run = _Run(files, known, profile, {} if known.profiles else assumed_profiles(rows, profile))
     tried, excused = [], set[tuple[OrderRef, PaperKind]]()
     expected = set[tuple[Direction, PaperKind]]()

@@ -69,7 +69,7 @@ def account_of(
     account = Account(name, section.base_url or adapter.terms.base_url, values, keys)
     faults += [f"{one}: is missing" for one in adapter.terms.missing(account)]
     if faults:
-        raise ConfigError(f"{place}:\n  " + "\n  ".join(faults))
+        raise ConfigError(f"{place}:\n  " + "\n  ".join(faults), "设置有误")
     return account
 
 
@@ -224,13 +224,16 @@ def puller(
     section = settings.sources.get(name)
     if section is None:
         known = ", ".join(sorted(settings.sources)) or "none"
-        raise ConfigError(f"sources.{name}: is not in the settings; known: {known}")
+        raise ConfigError(
+            f"sources.{name}: is not in the settings; known: {known}", "设置中没有此来源"
+        )
     adapter = source_adapter(section.adapter)
     tenant = TenantId(section.tenant)
     profile = master.profile(tenant, ProfileId(section.profile))
     if profile is None:
         raise ConfigError(
-            f"sources.{name}: tenant {section.tenant} has no profile {section.profile}"
+            f"sources.{name}: tenant {section.tenant} has no profile {section.profile}",
+            "该租户没有此申报方案",
         )
     seen = Seen()
     return AdapterPuller(

@@ -202,7 +202,8 @@ def only_process(settings: Settings) -> Iterator[None]:
         except OSError as error:
             raise ConfigError(
                 f"{path}: another process works on this SQLite database; "
-                "use PostgreSQL to run several"
+                "use PostgreSQL to run several",
+                "另有进程正在使用此 SQLite 数据库；要运行多个进程请用 PostgreSQL",
             ) from error
         yield
 

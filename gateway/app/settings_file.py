@@ -28,7 +28,9 @@ def literal(value: object) -> str:
         return "[" + ", ".join(literal(one) for one in sorted(value)) + "]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     if not text.isprintable():
-        raise ConfigError("a setting cannot hold characters that are not printable")
+        raise ConfigError(
+            "a setting cannot hold characters that are not printable", "设置中不能有不可见字符"
+        )
     return f'"{text}"'
 
 
@@ -37,7 +39,9 @@ def add_section(path: Path, group: str, name: str, values: Mapping[str, object])
     _require_bare(name)
     text = _read(path)
     if name in tomllib.loads(text).get(group, {}):
-        raise ConfigError(f"{path}: {group}.{name} is there already; choose another name")
+        raise ConfigError(
+            f"{path}: {group}.{name} is there already; choose another name", "已存在，请换一个名称"
+        )
     lines = [f"{key} = {_moment_or(value)}" for key, value in values.items()]
     _replace(path, text.rstrip("\n") + f"\n\n[{group}.{name}]\n" + "\n".join(lines) + "\n")
 
@@ -51,7 +55,9 @@ def set_values(path: Path, group: str, name: str, values: Mapping[str, object]) 
     header = re.compile(rf"^\s*\[\s*{re.escape(group)}\s*\.\s*\"?{re.escape(name)}\"?\s*\]")
     start = next((index for index, line in enumerate(lines) if header.match(line)), None)
     if start is None:
-        raise ConfigError(f"{path}: has no section [{group}.{name}]; write it by hand")
+        raise ConfigError(
+            f"{path}: has no section [{group}.{name}]; write it by hand", "没有此节，请手工填写"
+        )
     end = next(
         (index for index in range(start + 1, len(lines)) if _HEADER.match(lines[index])), len(lines)
     )
@@ -68,14 +74,19 @@ def _moment_or(value: object) -> str:
 
 def _require_bare(name: str) -> None:
     if not _BARE.fullmatch(name):
-        raise ConfigError("a name has letters, digits, - and _ only")
+        raise ConfigError(
+            "a name has letters, digits, - and _ only", "名称只能含字母、数字、- 和 _"
+        )
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no settings file; run `clearance init`") from error
+        raise ConfigError(
+            f"{path}: there is no settings file; run `clearance init`",
+            "没有设置文件，请运行 `clearance init`",
+        ) from error
 
 
 def _replace(path: Path, text: str) -> None:

@@ -21,12 +21,16 @@ def open_sign_on(section: OIDCSection | None, client: HTTPClient, clock: Clock) 
     if section is None:
         return None
     if find_spec("joserfc") is None:
-        raise ConfigError("console.oidc: needs the optional package, clearance-gateway[oidc]")
+        raise ConfigError(
+            "console.oidc: needs the optional package, clearance-gateway[oidc]",
+            "需要安装可选依赖 clearance-gateway[oidc]",
+        )
     try:
         secret = section.client_secret_file.read_text("utf-8").strip()
     except OSError as error:
         raise ConfigError(
-            f"console.oidc.client_secret_file: cannot be read: {section.client_secret_file}"
+            f"console.oidc.client_secret_file: cannot be read: {section.client_secret_file}",
+            "文件无法读取",
         ) from error
     from adapters.oidc import Client  # noqa: PLC0415 - optional
 

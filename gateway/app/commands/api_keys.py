@@ -1,7 +1,7 @@
 """API keys of tenants: made, listed, rotated, revoked."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -29,7 +29,10 @@ from store.keys import KeyRole, KeyRow, NewKey, OfEnterprise, Owner, list_keys
 _HOUR_US = 3600 * 1_000_000
 _DAY_US = 24 * _HOUR_US
 _SOON_US = 30 * _DAY_US
-_NO_KEY = "there is no live key {!r} of this owner; see `clearance api-keys list`"
+_NO_KEY: Final = (
+    "there is no live key {!r} of this owner; see `clearance api-keys list`",
+    "该归属下没有有效密钥 {!r}；见 `clearance api-keys list`",
+)
 
 OwnerTenant = Annotated[
     str | None, typer.Option("--tenant", "-t", help="Keys of this tenant / 租户的密钥")
@@ -49,7 +52,10 @@ OwnerEnterprise = Annotated[
 async def _owner(access: Access, tenant: str | None, enterprise: str | None) -> Owner:
     """Whose keys are meant. Raises :class:`Unusable` unless just one owner is named."""
     if (tenant is None) == (enterprise is None):
-        raise Unusable("say whose keys: --tenant ID or --enterprise CODE, one of them")
+        raise Unusable(
+            "say whose keys: --tenant ID or --enterprise CODE, one of them",
+            "请指明密钥归属：--tenant ID 或 --enterprise CODE，二者取一",
+        )
     if tenant is not None:
         return await known_tenant(access, tenant)
     return OfEnterprise((await known_enterprise(access, enterprise or "")).code)
@@ -140,7 +146,7 @@ def revoke(
 ) -> None:
     """End an API key for good / 吊销 API 密钥"""
     if not run(_revoke(common(context).settings(), (tenant, enterprise), key)):
-        raise Unusable(_NO_KEY.format(key))
+        raise Unusable(*(text.format(key) for text in _NO_KEY))
     if json:
         emit({"key": key, "revoked": True})
     else:
@@ -171,7 +177,7 @@ def rotate(
     settings = common(context).settings()
     made = run(_rotate(settings, (tenant, enterprise), key, overlap_hours, expires_days))
     if made is None:
-        raise Unusable(_NO_KEY.format(key))
+        raise Unusable(*(text.format(key) for text in _NO_KEY))
     if json:
         emit({**_doc(made.row), "token": made.token, "replaces": key})
         return

@@ -91,7 +91,9 @@ def _lines(given: Sequence[str]) -> dict[int, Decimal] | None:
     for one in given:
         number, equals, quantity = one.partition("=")
         if not equals or not number.isascii() or not number.isdigit():
-            raise Unusable(f"--line {one}: write it like 1=2, line and quantity / 请写成 行号=数量")
+            raise Unusable(
+                f"--line {one}: write it like 1=2, line and quantity", "请写成 行号=数量"
+            )
         try:
             lines[int(number)] = parse_decimal(quantity, f"lines.{number}")
         except InvalidValue as error:
@@ -106,6 +108,6 @@ def _journey(
         return None
     if transport_no is None or voyage_no is None:
         raise Unusable(
-            "the way home needs both --transport-no and --voyage-no / 请同时填写运输工具与航次"
+            "the way home needs both --transport-no and --voyage-no", "请同时填写运输工具与航次"
         )
     return Journey(transport_no, voyage_no, bill_no, mode)

@@ -172,7 +172,7 @@ def _filter(
 ) -> NoticeFilter:
     start, end = _micros(since), _micros(until)
     if start is not None and end is not None and start >= end:
-        raise Unusable("--since must lie before --until")
+        raise Unusable("--since must lie before --until", "--since 必须早于 --until")
     return NoticeFilter(
         status=status,
         endpoint_id=None if endpoint is None else EndpointId(endpoint),

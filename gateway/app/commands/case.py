@@ -83,8 +83,8 @@ def past_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise Unusable(
-            f"{text} is no time; write it like 2026-11-28T10:15 or 2026-11-28T18:15:30+08:00"
-            " / 不是时间，请按上例填写"
+            f"{text} is no time; write it like 2026-11-28T10:15 or 2026-11-28T18:15:30+08:00",
+            "不是时间，请按上例填写",
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
@@ -102,13 +102,13 @@ async def _load(settings: Settings, tenant: str, number: str, moment: int | None
             return shown | await _around(reader, owner, case_id)
         if moment > reader.clock.now():
             raise Unusable(
-                f"{text_at(moment)} lies in the future; a time without an offset is UTC / "
-                "时间晚于现在；未写时区时按 UTC 计"
+                f"{text_at(moment)} lies in the future; a time without an offset is UTC",
+                "时间晚于现在；未写时区时按 UTC 计",
             )
         then = await reader.reads.case_at(owner, case_id, moment)
         if then is None:
             raise Unusable(
-                f"the case {case_id} did not exist yet at {text_at(moment)} / 当时尚无此案件"
+                f"the case {case_id} did not exist yet at {text_at(moment)}", "当时尚无此案件"
             )
         carried = {one.message_id for one in then.state.declarations}
         profile = reader.cache.profile(owner, then.row.key.profile_id)
@@ -140,13 +140,14 @@ async def find_case(reader: Reader, tenant: TenantId, number: str) -> CaseId:
             return page.items[0].key.case_id
         if page.items:
             raise Unusable(
-                f"{len(page.items)} cases have this number; give one of these ids instead / "
-                "有多个案件使用该号码，请改用案件编号: "
-                + ", ".join(_named(row.key) for row in page.items)
+                f"{len(page.items)} cases have this number; give one of these ids instead: "
+                + ", ".join(_named(row.key) for row in page.items),
+                "有多个案件使用该号码，请改用所列案件编号之一",
             )
     raise Unusable(
         f"the tenant {tenant} has no case with this number; give an order number, a case id, or "
-        "a number of one of its papers / 没有此号码的案件"
+        "a number of one of its papers",
+        "没有此号码的案件；请给出订单号、案件编号或任一单证的号码",
     )
 
 

@@ -66,7 +66,10 @@ def pause(
     settings = common(context).settings()
     if channel not in settings.channels:
         known = ", ".join(settings.channels) or "none"
-        raise Unusable(f"there is no channel {channel!r} in the settings; known: {known}")
+        raise Unusable(
+            f"there is no channel {channel!r} in the settings; known: {known}",
+            f"设置中没有通道 {channel!r}；已有：{known}",
+        )
     done = run(_pause(settings, channel, reason))
     if json:
         emit({"channel": channel, "paused": True, "changed": done})
@@ -82,7 +85,10 @@ async def _pause(settings: Settings, channel: str, reason: str) -> bool:
 def resume(context: typer.Context, channel: ChannelArgument, *, json: JSONOption = False) -> None:
     """Let a channel send again / 恢复发送"""
     if not run(_resume(common(context).settings(), channel)):
-        raise Unusable(f"the channel {channel!r} is not paused; see `clearance channels list`")
+        raise Unusable(
+            f"the channel {channel!r} is not paused; see `clearance channels list`",
+            f"通道 {channel!r} 未暂停；见 `clearance channels list`",
+        )
     if json:
         emit({"channel": channel, "paused": False})
     else:

@@ -28,7 +28,8 @@ from store.endpoints import list_endpoints
 
 _HOUR_US: Final = 3600 * 1_000_000
 _UNKNOWN: Final = (
-    "the tenant has no endpoint {!r} that could be changed so; see `clearance endpoints list`"
+    "the tenant has no endpoint {!r} that could be changed so; see `clearance endpoints list`",
+    "该租户没有可如此变更的地址 {!r}；见 `clearance endpoints list`",
 )
 EndpointArgument = Annotated[
     str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id / 地址编号")
@@ -88,7 +89,10 @@ def add(
 ) -> None:
     """Add an address; its signing secret is shown once / 新增通知地址（密钥只显示一次）"""
     if pull == bool(url):
-        raise Unusable("name an address, or --pull for notices that are fetched")
+        raise Unusable(
+            "name an address, or --pull for notices that are fetched",
+            "请给出地址，或用 --pull 由对方拉取通知",
+        )
     settings, types = common(context).settings(), frozenset(event or ())
 
     async def work() -> Endpoint:
@@ -139,7 +143,7 @@ def rotate(
 
     made = run(work())
     if made is None:
-        raise Unusable(_UNKNOWN.format(endpoint))
+        raise Unusable(*(text.format(endpoint) for text in _UNKNOWN))
     _show_made(made, json=json)
 
 
@@ -185,7 +189,7 @@ def _switch(
             )
 
     if not run(work()):
-        raise Unusable(_UNKNOWN.format(endpoint))
+        raise Unusable(*(text.format(endpoint) for text in _UNKNOWN))
 
 
 def group() -> typer.Typer:

@@ -37,7 +37,8 @@ async def known_enterprise(access: Access, code: str) -> Enterprise:
     if found is None:
         raise Unusable(
             f"no enterprise {code!r} in this deployment; register it with "
-            "`clearance enterprises put CODE NAME`"
+            "`clearance enterprises put CODE NAME`",
+            f"本部署没有企业 {code!r}；请用 `clearance enterprises put CODE NAME` 登记",
         )
     return found
 
@@ -49,7 +50,7 @@ def day_of(text: str | None, option: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Unusable(f"{option}: give a day as YYYY-MM-DD") from None
+        raise Unusable(f"{option}: give a day as YYYY-MM-DD", "请按 YYYY-MM-DD 填写日期") from None
 
 
 def listing(context: typer.Context, *, json: JSONOption = False) -> None:

@@ -53,7 +53,10 @@ def evidence(
         typer.echo(run(_public_key(settings)).decode(), nl=False)
         return
     if number is None or tenant is None or reason is None or not reason.strip():
-        raise Unusable("name the case, its tenant and the reason: NO --tenant T --reason TEXT")
+        raise Unusable(
+            "name the case, its tenant and the reason: NO --tenant T --reason TEXT",
+            "请给出案件、租户和理由：NO --tenant T --reason TEXT",
+        )
     path, body, case_id = run(_take(settings, tenant, number, reason.strip(), file))
     if json:
         emit({"case": case_id, "file": str(path), "size_bytes": len(body)})
@@ -85,7 +88,10 @@ async def _take(
     try:
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
     except FileExistsError:
-        raise Unusable(f"{path} exists already; name another file with --out") from None
+        raise Unusable(
+            f"{path} exists already; name another file with --out",
+            "文件已存在，请用 --out 另指文件",
+        ) from None
     try:
         async with open_office(settings) as office:
             await SqlConsoleLog(office.access, office.clock).note(

@@ -142,7 +142,7 @@ class Wanted:
 def _import(context: typer.Context, wanted: Wanted, *, json: bool) -> None:
     file = wanted.file
     if not file.is_file():
-        raise Unusable(f"{file}: there is no such file; check the path")
+        raise Unusable(f"{file}: there is no such file; check the path", "文件不存在，请检查路径")
     settings = common(context).settings()
     work = _store_goods if wanted.kind is FileKind.GOODS else _take_papers
     with _progress(file, shown=not json) as progress:
@@ -176,7 +176,9 @@ def _hold_lock(stack: AsyncExitStack, settings: Settings) -> None:
     except ConfigError as error:
         raise Unusable(
             "another process works on this SQLite database: send the file to its API "
-            "(POST /v1/batches with an API key), stop it, or use PostgreSQL"
+            "(POST /v1/batches with an API key), stop it, or use PostgreSQL",
+            "另有进程正在使用此 SQLite 数据库：请改由其 API 提交文件"
+            "（POST /v1/batches，需 API 密钥），或先停止它，或改用 PostgreSQL",
         ) from error
 
 

@@ -20,10 +20,12 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
 
+from gateway.api.reasons import reason_zh
 from gateway.app.config import ConfigError, Settings, load_settings
 from gateway.app.import_rows import UnusableFile
+from gateway.app.told import Told
 from gateway.domain.codec import from_micros
-from gateway.domain.errors import Conflict, DomainError, GatewayError
+from gateway.domain.errors import Conflict, DomainError, GatewayError, InvalidValue
 from schemas.errors import SchemaError
 from signing import ERROR_TEXTS_ZH
 from signing.errors import SigningError
@@ -44,11 +46,11 @@ TenantOption = Annotated[
 ]
 
 
-class Unusable(Exception):
+class Unusable(Told):
     """The input cannot be used; the text names the fix. Exit code 2."""
 
 
-class Failed(Exception):
+class Failed(Told):
     """Something could not be done; the text names the fix. Exit code 1."""
 
 
@@ -144,18 +146,27 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, WrongMasterKey):
         return (
             "the database was made with another master key; "
-            "set store.master_key_file to the file that belongs to it"
+            "set store.master_key_file to the file that belongs to it / "
+            "数据库使用另一主密钥创建，请将 store.master_key_file 指向对应文件"
         )
     if isinstance(error, DBAPIError):
         # The driver's own words; the statement and its values stay out.
         words = str(error.orig).partition("\n")[0]
-        return f"the database cannot be used ({words}); check store.url in the settings"
+        return (
+            f"the database cannot be used ({words}); check store.url in the settings / "
+            "数据库无法使用，请检查设置中的 store.url"
+        )
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}; check the path and its permissions"
+        return (
+            f"{error.filename}: {error.strerror}; check the path and its permissions / "
+            "请检查路径及其权限"
+        )
     code = getattr(error, "code", None)
     told = f"{error} [{code}]" if isinstance(code, str) and code not in str(error) else str(error)
     if isinstance(error, SigningError) and isinstance(error.__cause__, SchemaError):
         told = f"{told}: {error.__cause__}"
+    if isinstance(error, InvalidValue):
+        return f"{told} / {reason_zh(error.reason)}"
     cause = error if isinstance(error, SigningError) else error.__cause__
     text_zh = ERROR_TEXTS_ZH.get(cause.code) if isinstance(cause, SigningError) else None
     return f"{told} / {text_zh}" if text_zh else told

@@ -81,13 +81,18 @@ async def _report(
 
 def _known(found: FilingProfile | None, name: str) -> FilingProfile:
     if found is None:
-        raise Unusable(f"the tenant has no filing profile {name!r}; see `clearance profiles list`")
+        raise Unusable(
+            f"the tenant has no filing profile {name!r}; see `clearance profiles list`",
+            f"该租户没有申报方案 {name!r}；见 `clearance profiles list`",
+        )
     return found
 
 
 def _set_ramp(settings: Settings, tenant: str, name: str, percent: int, *, json: bool) -> None:
     if percent not in _STEPS:
-        raise Unusable(f"--ramp {percent}: use one of {', '.join(map(str, _STEPS))}")
+        raise Unusable(
+            f"--ramp {percent}: use one of {', '.join(map(str, _STEPS))}", "请使用所列比例之一"
+        )
     before, after, held = run(_put(settings, TenantId(tenant), name, percent))
     if json:
         emit(

@@ -231,13 +231,19 @@ def check(
         )
     bad = [one.name for one in found if not one.is_well]
     if bad:
-        raise Failed(f"{len(bad)} of {len(found)} keys cannot sign: {', '.join(bad)}")
+        raise Failed(
+            f"{len(bad)} of {len(found)} keys cannot sign: {', '.join(bad)}",
+            f"{len(found)} 个密钥中有 {len(bad)} 个无法签名",
+        )
 
 
 def _chosen(settings: Settings, names: Sequence[str]) -> list[tuple[str, KeySection]]:
     unknown = [name for name in names if name not in settings.keys]
     if unknown:
-        raise Unusable(f"there is no key {unknown[0]!r} in the settings; see `clearance keys list`")
+        raise Unusable(
+            f"there is no key {unknown[0]!r} in the settings; see `clearance keys list`",
+            f"设置中没有密钥 {unknown[0]!r}；见 `clearance keys list`",
+        )
     return [(name, one) for name, one in settings.keys.items() if not names or name in names]
 
 
@@ -317,7 +323,10 @@ def readmit(
     ((_, section),) = _chosen(settings, [name])
     certificate = certificate_of(name, section) or open_key(name, section).certificate
     if not run(_readmit(settings, certificate.serial)):
-        raise Unusable(f"the key {name!r} is not set aside; see `clearance keys check`")
+        raise Unusable(
+            f"the key {name!r} is not set aside; see `clearance keys check`",
+            f"密钥 {name!r} 未被停用；见 `clearance keys check`",
+        )
     if json:
         emit({"key": name, "serial": certificate.serial, "aside": False})
     else:
@@ -372,12 +381,18 @@ def rotate(
     settings = common(context).settings()
     (_, old_section), (_, new_section) = (_chosen(settings, [name])[0] for name in (old, to))
     if old == to:
-        raise Unusable("a key cannot take over from itself; name the new one with --to")
+        raise Unusable(
+            "a key cannot take over from itself; name the new one with --to",
+            "密钥不能接替自己；请用 --to 指明新密钥",
+        )
     certificate = certificate_of(to, new_section)
     start = (at or datetime.now(UTC)).replace(tzinfo=UTC, microsecond=0)
     end = start + timedelta(days=overlap_days)
     if certificate is not None and not certificate.is_valid_at(max(start, datetime.now(UTC))):
-        raise Unusable(f"the certificate of {to!r} is not valid then; see `clearance keys check`")
+        raise Unusable(
+            f"the certificate of {to!r} is not valid then; see `clearance keys check`",
+            f"{to!r} 的证书届时无效；见 `clearance keys check`",
+        )
     path = settings_path(common(context).config)
     ring = old_section.ring or old
     set_values(path, "keys", to, {"ring": ring, "use_from": start})
@@ -408,7 +423,10 @@ def sign_file(
     written.
     """
     if json and output is None:
-        raise Unusable("with --json the signed message needs a file of its own; give --output")
+        raise Unusable(
+            "with --json the signed message needs a file of its own; give --output",
+            "使用 --json 时签名后的报文须另存文件；请给出 --output",
+        )
     document = file.read_bytes()
     ((name, section),) = _chosen(common(context).settings(), [key])
     opened = open_key(name, section)
@@ -449,7 +467,7 @@ def _phrase(path: Path | None) -> bytes | None:
         return None
     phrase = path.read_bytes().strip()
     if not phrase:
-        raise Unusable(f"{path}: is empty; write the passphrase into it")
+        raise Unusable(f"{path}: is empty; write the passphrase into it", "文件为空，请写入口令")
     return phrase
 
 

@@ -110,7 +110,9 @@ def end(
     if not ended:
         raise Unusable(
             f"the tenant gives {enterprise} no mandate as {role} that lasts longer than {last}; "
-            "see `clearance mandates list`"
+            "see `clearance mandates list`",
+            f"该租户给 {enterprise} 的 {role} 授权没有晚于 {last} 到期的；"
+            "见 `clearance mandates list`",
         )
     if json:
         emit({"ended": [_doc(one) for one in ended], "last_day": last.isoformat()})

@@ -143,13 +143,19 @@ async def _dismiss(settings: Settings, parked: str, reason: str) -> None:
 def _known(connection: Connection, parked: str) -> SetAside:
     found = find_set_aside(connection, parked)
     if found is None:
-        raise Unusable(f"nothing of the id {parked} waits; see `clearance parked`")
+        raise Unusable(
+            f"nothing of the id {parked} waits; see `clearance parked`",
+            f"没有编号为 {parked} 的待处理项；见 `clearance parked`",
+        )
     return found
 
 
 def _file_of(one: SetAside) -> ReceiptId:
     if one.receipt_id is None:
-        raise Unusable(f"{one.parked_id} is no part of a receipt file; use dismiss")
+        raise Unusable(
+            f"{one.parked_id} is no part of a receipt file; use dismiss",
+            "此项不属于回执文件，请用 dismiss",
+        )
     return one.receipt_id
 
 
@@ -158,15 +164,21 @@ def _lookup(
 ) -> Lookup:
     """What a record of a file names its case by. Raises :class:`Unusable` when it names another."""
     if body is None:
-        raise Unusable("the bytes of this file are not kept any more")
+        raise Unusable("the bytes of this file are not kept any more", "该文件的原始字节已不再保存")
     customs = customs_regime()
     records = customs.read(receipt_id, body).records
     record = next((one for one in records if one.position == position), None)
     if record is None or record.lookup is None:
-        raise Unusable("this record names no number that could lead to a case; use dismiss")
+        raise Unusable(
+            "this record names no number that could lead to a case; use dismiss",
+            "此记录没有可指向案件的号码，请用 dismiss",
+        )
     differing = [name for name, value in customs.checks(record, key, profile).items() if value]
     if differing:
-        raise Unusable(f"the record is not about this case: other {', '.join(differing)}")
+        raise Unusable(
+            f"the record is not about this case: other {', '.join(differing)}",
+            f"此记录与该案件不符：{', '.join(differing)}",
+        )
     return record.lookup
 
 

@@ -141,7 +141,7 @@ def preflight(
 
 def _read(path: Path, kind: FileKind | None) -> GivenFile:
     if not path.is_file():
-        raise Unusable(f"{path}: there is no such file; check the path")
+        raise Unusable(f"{path}: there is no such file; check the path", "文件不存在，请检查路径")
     return read_rows(path, kind)
 
 
@@ -167,7 +167,8 @@ def _profile_of(path: Path) -> FilingProfile:
         return read_profile(path, TenantId("preflight"))
     except ProfileFaulty as error:
         faults = "; ".join(f"{fault.path} {fault.message}" for fault in error.faults)
-        raise Unusable(f"{path}: {faults}") from None
+        faults_zh = "；".join(f"{fault.path} {fault.message_zh}" for fault in error.faults)
+        raise Unusable(f"{path}: {faults}", faults_zh) from None
 
 
 @asynccontextmanager
@@ -175,7 +176,10 @@ async def _known(settings: Settings, tenant: str | None) -> AsyncIterator[Known]
     """The deployment, where there is one."""
     if not _is_there(settings):
         if tenant is not None:
-            raise Unusable("there is no deployment here; name its settings file with --config")
+            raise Unusable(
+                "there is no deployment here; name its settings file with --config",
+                "此处没有部署；请用 --config 指明设置文件",
+            )
         yield Nothing()
         return
     async with open_reading(settings) as reader:

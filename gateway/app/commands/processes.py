@@ -59,7 +59,9 @@ def serve(
     if no_worker and _is_sqlite(settings.store.url):
         raise Unusable(
             "on SQLite one process does everything, so nobody else would do the work: "
-            "leave out --no-worker, or set store.url to PostgreSQL"
+            "leave out --no-worker, or set store.url to PostgreSQL",
+            "SQLite 下由一个进程完成全部工作，无其他进程可代劳："
+            "请去掉 --no-worker，或将 store.url 设为 PostgreSQL",
         )
     _run_until_stopped(context, log_format, log_level, api=True, work=not no_worker)
 
@@ -74,7 +76,9 @@ def worker(
     if _is_sqlite(common(context).settings().store.url):
         raise Unusable(
             "on SQLite one process does everything: run `clearance serve`, or set store.url to "
-            "PostgreSQL (postgresql+asyncpg://...) to run workers beside it"
+            "PostgreSQL (postgresql+asyncpg://...) to run workers beside it",
+            "SQLite 下由一个进程完成全部工作：请运行 `clearance serve`，"
+            "或将 store.url 设为 PostgreSQL 以另行运行 worker",
         )
     _run_until_stopped(context, log_format, log_level, api=False, work=True)
 

@@ -77,7 +77,8 @@ def show(
     ]
     if not found:
         raise Unusable(
-            f"the tenant has no filing profile {profile!r}; see `clearance profiles list`"
+            f"the tenant has no filing profile {profile!r}; see `clearance profiles list`",
+            f"该租户没有申报方案 {profile!r}；见 `clearance profiles list`",
         )
     doc = to_doc(found[0])
     if json:

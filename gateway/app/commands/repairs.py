@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.api.reasons import reason_zh
 from gateway.api.repairs import repair_view
 from gateway.app.commands.case import find_case
 from gateway.app.commands.frame import (
@@ -110,7 +111,10 @@ def show(
     """Show one repair with the result of every case / 查看一项更正"""
     found = run(_one(common(context).settings(), tenant, repair))
     if found is None:
-        raise Unusable(f"there is no repair {repair}; see `clearance repair list`")
+        raise Unusable(
+            f"there is no repair {repair}; see `clearance repair list`",
+            f"没有修复 {repair}；见 `clearance repair list`",
+        )
     _show(found, json=json)
 
 
@@ -245,7 +249,7 @@ async def _at_work(settings: Settings, tenant: str, number: str | None, work: Wo
         try:
             return await work(gateway.services.repairs, owner, case)
         except NotPossible as error:
-            raise Unusable(f"{error.path}: {error.reason}") from None
+            raise Unusable(f"{error.path}: {error.reason}", reason_zh(error.reason)) from None
 
     return await at_work(settings, tenant, [] if number is None else [number], repair)
 
@@ -266,8 +270,14 @@ async def _finding(
     if len(names) == 1:
         return names[0]
     if names:
-        raise Unusable(f"several findings propose {path}: say --finding with {', '.join(names)}")
-    raise Unusable(f"no finding of this case proposes {path}; see `clearance repair fixes`")
+        raise Unusable(
+            f"several findings propose {path}: say --finding with {', '.join(names)}",
+            f"有多项差异建议修改 {path}，请用 --finding 指明",
+        )
+    raise Unusable(
+        f"no finding of this case proposes {path}; see `clearance repair fixes`",
+        f"该案件没有差异建议修改 {path}；见 `clearance repair fixes`",
+    )
 
 
 async def _fixes(settings: Settings, tenant: str, number: str) -> list[dict[str, Any]]:
@@ -314,13 +324,18 @@ async def _one(settings: Settings, tenant: str, repair: str) -> Repair | None:
 
 def _person(by: str, role: str) -> Person:
     if role not in _ROLES:
-        raise Unusable(f"there is no role {role}; there are {', '.join(_ROLES)}")
+        raise Unusable(
+            f"there is no role {role}; there are {', '.join(_ROLES)}", f"没有角色 {role}"
+        )
     return Person(f"cli:{by}", role)
 
 
 def _known(found: Repair | None, name: str) -> Repair:
     if found is None:
-        raise Unusable(f"there is no repair {name}; see `clearance repair list`")
+        raise Unusable(
+            f"there is no repair {name}; see `clearance repair list`",
+            f"没有修复 {name}；见 `clearance repair list`",
+        )
     return found
 
 

@@ -202,12 +202,12 @@ def refused(error: InvalidValue, numbers: Sequence[str] = ()) -> Unusable:
     """What the domain refuses, in both languages."""
     name, _, place = error.path.partition(".")
     path = numbers[int(place)] if name == "cases" and place else error.path
-    return Unusable(f"{path}: {error.reason} / {reason_zh(error.reason)}")
+    return Unusable(f"{path}: {error.reason}", reason_zh(error.reason))
 
 
 def _known(case_id: CaseId, stage: CaseStage | None) -> _Stages:
     if stage is None:
-        raise Unusable("the case has no such return; see `clearance case NO` / 该单没有这项退货")
+        raise Unusable("the case has no such return; see `clearance case NO`", "该单没有这项退货")
     return {case_id: stage}
 
 

@@ -78,7 +78,9 @@ def try_pack(
         found = run(_on_files(on, candidate))
     elif on_history is not None:
         if tenant is None:
-            raise Unusable("say --tenant: whose cases are to be judged")
+            raise Unusable(
+                "say --tenant: whose cases are to be judged", "请给出 --tenant：要判断谁的案件"
+            )
         since = _period_us(on_history)
         found = run(_on_history(common(context).settings(), tenant, since, text))
     else:
@@ -159,11 +161,17 @@ def text_of(
 
 def _kept_text(context: typer.Context, label: str, tenant: str | None, port: str) -> str:
     if tenant is None:
-        raise Unusable(f"there is no {label} that comes with the gateway; say --tenant")
+        raise Unusable(
+            f"there is no {label} that comes with the gateway; say --tenant",
+            f"网关没有自带 {label}；请给出 --tenant",
+        )
     packs = run(_packs(common(context).settings(), tenant))
     found = [one for one in packs if one.label == label and one.scope.port == port]
     if not found:
-        raise Unusable(f"there is no {label} in this scope; see `clearance rules packs`")
+        raise Unusable(
+            f"there is no {label} in this scope; see `clearance rules packs`",
+            f"此范围内没有 {label}；见 `clearance rules packs`",
+        )
     return found[0].text
 
 
@@ -216,19 +224,19 @@ async def _learned(settings: Settings, tenant: str) -> Sequence[Lesson]:
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise Unusable(f"{path}: there is no such file; check the path")
+        raise Unusable(f"{path}: there is no such file; check the path", "文件不存在，请检查路径")
     if path.stat().st_size > _LARGEST:
-        raise Unusable(f"{path}: has more than 1 MiB")
+        raise Unusable(f"{path}: has more than 1 MiB", "文件超过 1 MiB")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise Unusable(f"{path}: is no UTF-8") from None
+        raise Unusable(f"{path}: is no UTF-8", "不是 UTF-8 编码") from None
 
 
 def _period_us(text: str) -> int:
     found = _PERIOD.fullmatch(text)
     if found is None:
-        raise Unusable(f"{text!r} is no period; say 7d or 12h")
+        raise Unusable(f"{text!r} is no period; say 7d or 12h", "不是时长，请写成 7d 或 12h")
     return int(found[1]) * (24 if found[2] == "d" else 1) * _HOUR_US
 
 
@@ -295,7 +303,10 @@ async def _differences(settings: Settings, tenant: str, label: str) -> Differenc
             known = await reading.run_sync(load_packs)
         packs = [one for one in known if one.label == label and one.scope.tenant == owner]
         if not packs:
-            raise Unusable(f"there is no {label}; see `clearance rules packs`")
+            raise Unusable(
+                f"there is no {label}; see `clearance rules packs`",
+                f"没有 {label}；见 `clearance rules packs`",
+            )
         first = min(packs, key=lambda one: one.decided_at or one.proposed_at)
         return await (await _trial(reader)).of_shadow(first)
 

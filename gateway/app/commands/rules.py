@@ -19,7 +19,9 @@ def listing(*, group: GroupOption = None, json: JSONOption = False) -> None:
     wanted = None if group is None else group.upper()
     groups = list(dict.fromkeys(info.group.value for info in catalogue()))
     if wanted is not None and wanted not in groups:
-        raise Unusable(f"there is no group {group}; there are {', '.join(groups)}")
+        raise Unusable(
+            f"there is no group {group}; there are {', '.join(groups)}", f"没有规则组 {group}"
+        )
     found = [info for info in catalogue() if wanted in (None, info.group.value)]
     if json:
         emit({"rules": [rule_doc(info) for info in found]})
@@ -83,7 +85,10 @@ def show(
     """Show one rule with its texts and examples / 查看一条规则"""
     info = next((one for one in catalogue() if one.id == rule.upper()), None)
     if info is None:
-        raise Unusable(f"there is no rule {rule}; `clearance rules list` names them")
+        raise Unusable(
+            f"there is no rule {rule}; `clearance rules list` names them",
+            f"没有规则 {rule}；见 `clearance rules list`",
+        )
     doc = rule_doc(info)
     if json:
         emit(doc)

@@ -69,7 +69,10 @@ def sandbox(
         )
         return
     if sum(way is not None for way in (folder, http, amqp)) != 1:
-        raise Unusable("name one way in: --folder DIR, --http PORT or --amqp URL; or use --list")
+        raise Unusable(
+            "name one way in: --folder DIR, --http PORT or --amqp URL; or use --list",
+            "请选一种接入方式：--folder DIR、--http PORT 或 --amqp URL；或用 --list",
+        )
     # Customs gives each number once: one that begins anew must not give a gateway the old ones.
     drawn = int.from_bytes(SystemRng().bytes(4)) if seed is None else seed
     run(_serve(folder, http, amqp, control, drawn))
@@ -124,7 +127,8 @@ async def _broker(authority: "CustomsAuthority", url: str, clock: Callable[[], d
         from adapters.sandbox.customs.broker import Line, keep_serving  # noqa: PLC0415
     except ImportError as error:
         raise Unusable(
-            "--amqp needs the extra amqp: pip install 'clearance-gateway[amqp]'"
+            "--amqp needs the extra amqp: pip install 'clearance-gateway[amqp]'",
+            "--amqp 需要安装可选依赖 amqp",
         ) from error
     password = os.environ.get(_PASSWORD)
     await keep_serving(authority, url, Line(), _broker_gone, password=password, clock=clock)

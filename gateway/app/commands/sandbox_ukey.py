@@ -64,7 +64,10 @@ def ukey(
             show_table("故障 Faults", ("名称 name", "说明", "what happens"), texts)
         return
     if fault not in set(Fault):
-        raise Unusable(f"there is no fault {fault!r}; see `clearance sandbox ukey --list`")
+        raise Unusable(
+            f"there is no fault {fault!r}; see `clearance sandbox ukey --list`",
+            f"没有故障 {fault!r}；见 `clearance sandbox ukey --list`",
+        )
     card = _card(key, KeyKind(kind), pin)
     device = Control(card, Fault(fault), seconds_a_signature=pace_ms / 1000)
     _tell(card, port, control)
@@ -89,7 +92,10 @@ def _card(path: Path | None, kind: KeyKind, pin: str) -> "Card":
         pem = path.read_bytes()
     private = _PRIVATE.search(pem)
     if private is None:
-        raise Unusable(f"{path}: give a PEM file with the key in clear and its certificate")
+        raise Unusable(
+            f"{path}: give a PEM file with the key in clear and its certificate",
+            "请给出含未加密私钥及其证书的 PEM 文件",
+        )
     certificate = load_pem(pem, name="card").certificate
     return Card(private[0], ssl.DER_cert_to_PEM_cert(certificate.der).encode(), pin=pin)
 

@@ -100,7 +100,7 @@ def show_message(
     try:
         plan = message(name, edition)
     except UnknownSchemaError as error:
-        raise Unusable(f"{error} / 没有此报文或版本") from error
+        raise Unusable(str(error), "没有此报文或版本") from error
     if markdown:
         typer.echo(message_page(plan))
         return

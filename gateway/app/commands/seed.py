@@ -52,7 +52,10 @@ def seed(
     """
     settings = common(context).settings()
     if settings.environment == "production":
-        raise Unusable("environment is production: invented cases have no business there")
+        raise Unusable(
+            "environment is production: invented cases have no business there",
+            "当前为生产环境，不得生成虚构案件",
+        )
     began = time.monotonic()
     run(_seed(settings, tenant, profile, first, cases, number))
     seconds = time.monotonic() - began
@@ -70,7 +73,10 @@ async def _seed(
         try:
             stack.enter_context(only_process(settings))
         except ConfigError as error:
-            raise Unusable("another process works on this SQLite database; stop it") from error
+            raise Unusable(
+                "another process works on this SQLite database; stop it",
+                "另有进程正在使用此 SQLite 数据库，请先停止它",
+            ) from error
         gateway = await stack.enter_async_context(open_intake(settings))
         owner = await known_tenant(gateway.store, tenant)
         chosen = _profile(gateway, owner, profile)
@@ -88,9 +94,15 @@ def _profile(gateway: Gateway, owner: TenantId, name: str | None) -> FilingProfi
     if name is not None:
         found = gateway.cache.profile(owner, ProfileId(name))
         if found is None:
-            raise Unusable(f"no profile {name!r}; see `clearance profiles list`")
+            raise Unusable(
+                f"no profile {name!r}; see `clearance profiles list`",
+                f"没有申报方案 {name!r}；见 `clearance profiles list`",
+            )
         return found
     profiles = gateway.cache.profiles(owner)
     if len(profiles) != 1:
-        raise Unusable("say --profile: the tenant has none, or more than one")
+        raise Unusable(
+            "say --profile: the tenant has none, or more than one",
+            "该租户没有或有多个申报方案，请给出 --profile",
+        )
     return profiles[0]

@@ -56,7 +56,8 @@ async def _pull(settings: Settings, name: str, *, once: bool) -> PullReport:
             stack.enter_context(only_process(settings))
         except ConfigError as error:
             raise Unusable(
-                "another process works on this SQLite database: stop it, or use PostgreSQL"
+                "another process works on this SQLite database: stop it, or use PostgreSQL",
+                "另有进程正在使用此 SQLite 数据库：请先停止它，或改用 PostgreSQL",
             ) from error
         gateway = await stack.enter_async_context(open_intake(settings))
         client = await stack.enter_async_context(HTTPClient(source_policy(settings)))

@@ -42,19 +42,27 @@ def read_table(path: Path, kind: TableKind) -> tuple[list[TableRow], bool]:
     Raises :class:`Unusable` with the line and column of every fault (the first 20).
     """
     if not path.is_file():
-        raise Unusable(f"{path}: there is no such file; check the path")
+        raise Unusable(f"{path}: there is no such file; check the path", "文件不存在，请检查路径")
     if path.stat().st_size > MAX_BYTES:
-        raise Unusable(f"{path}: has more than {MAX_BYTES >> 20} MiB; split the table")
+        raise Unusable(
+            f"{path}: has more than {MAX_BYTES >> 20} MiB; split the table",
+            f"超过 {MAX_BYTES >> 20} MiB，请拆分",
+        )
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise Unusable(f"{path}: is not UTF-8; save it as CSV UTF-8") from None
+        raise Unusable(
+            f"{path}: is not UTF-8; save it as CSV UTF-8", "不是 UTF-8 编码，请另存为 CSV UTF-8"
+        ) from None
     remarks = [line for line in lines if line.startswith("#")]
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line[:1] not in ("", "#")]
     if not numbered:
-        raise Unusable(f"{path}: is empty; its columns are {', '.join(sum(COLUMNS[kind], ()))}")
+        raise Unusable(
+            f"{path}: is empty; its columns are {', '.join(sum(COLUMNS[kind], ()))}",
+            "文件为空，应有所列各列",
+        )
     if len(numbered) > MAX_ROWS + 1:
-        raise Unusable(f"{path}: has more than {MAX_ROWS} rows")
+        raise Unusable(f"{path}: has more than {MAX_ROWS} rows", f"超过 {MAX_ROWS} 行")
     rows: list[TableRow] = []
     faults: list[str] = []
     header = next(csv.reader([numbered[0][1]]))
@@ -71,7 +79,7 @@ def read_table(path: Path, kind: TableKind) -> tuple[list[TableRow], bool]:
         shown = "\n  ".join(faults[:_FAULTS_SHOWN])
         more = len(faults) - _FAULTS_SHOWN
         rest = f"\n  and {more} more" if more > 0 else ""
-        raise Unusable(f"{path}: nothing was stored\n  {shown}{rest}")
+        raise Unusable(f"{path}: nothing was stored\n  {shown}{rest}", "未存入任何内容")
     return rows, any(_SAMPLE in remark for remark in remarks)
 
 

@@ -36,7 +36,10 @@ async def stored_tenant(access: Access, name: str) -> Tenant:
     if found is not None:
         return found
     others = f"there are: {', '.join(list(known)[:20])}" if known else "there is none yet"
-    raise Unusable(f"no tenant {name!r}; {others}; make it with `clearance tenants add ID NAME`")
+    raise Unusable(
+        f"no tenant {name!r}; {others}; make it with `clearance tenants add ID NAME`",
+        f"没有租户 {name!r}；可用 `clearance tenants add ID NAME` 新建",
+    )
 
 
 def listing(context: typer.Context, *, json: JSONOption = False) -> None:
@@ -80,7 +83,10 @@ def add(
 async def _add(settings: Settings, tenant: str, name: str) -> Tenant:
     async with open_office(settings) as office:
         if any(one.tenant == tenant for one in await office.admin.list_tenants()):
-            raise Unusable(f"the tenant {tenant!r} exists already; choose another id")
+            raise Unusable(
+                f"the tenant {tenant!r} exists already; choose another id",
+                f"租户 {tenant!r} 已存在，请换一个编号",
+            )
         return await office.admin.create_tenant(TenantId(tenant), name)
 
 

@@ -38,12 +38,16 @@ async def add_user(
     """A new account of (login, name, role, tenants). Raises :class:`Unusable`."""
     login, name, role, tenants = user
     if not LOGIN.fullmatch(login):
-        raise Unusable("use 2 to 64 lower-case letters, digits and . - _ for the login")
+        raise Unusable(
+            "use 2 to 64 lower-case letters, digits and . - _ for the login",
+            "登录名须为 2 至 64 位小写字母、数字及 . - _",
+        )
     fault = weakness(password, login)
     if fault is not None:
         raise Unusable(
             f"this password is {fault.replace('_', ' ')}; use 12 to 256 characters, "
-            "at least 5 different ones, without the login"
+            "at least 5 different ones, without the login",
+            "密码太弱：须 12 至 256 个字符，至少 5 种不同字符，且不含登录名",
         )
     made = User(
         user_id=rng.bytes(8).hex(),
@@ -56,7 +60,9 @@ async def add_user(
     try:
         await SqlPeople(access).add(made, Passwords().hash(password))
     except Conflict:
-        raise Unusable(f"the login {login!r} is taken; choose another") from None
+        raise Unusable(
+            f"the login {login!r} is taken; choose another", f"登录名 {login!r} 已被使用，请另选"
+        ) from None
     detail = {"role": role.value, "tenants": list(tenants)}
     await SqlConsoleLog(access, clock).note(None, "command-line", "user_added", login, detail)
     return made
@@ -122,7 +128,10 @@ async def _add(
         known = {one.tenant for one in await office.admin.list_tenants()} | {ALL_TENANTS}
         unknown = [one for one in user[3] if one not in known]
         if unknown:
-            raise Unusable(f"no tenant {unknown[0]!r}; see `clearance tenants list`")
+            raise Unusable(
+                f"no tenant {unknown[0]!r}; see `clearance tenants list`",
+                f"没有租户 {unknown[0]!r}；见 `clearance tenants list`",
+            )
         return await add_user(office.access, office.clock, SystemRng(), user, password)
 
 

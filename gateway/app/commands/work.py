@@ -43,7 +43,8 @@ async def at_work(settings: Settings, tenant: str, numbers: Sequence[str], work:
             stack.enter_context(only_process(settings))
         except ConfigError as error:
             raise Unusable(
-                "another process works on this SQLite database: stop it, or use the API or console"
+                "another process works on this SQLite database: stop it, or use the API or console",
+                "另有进程正在使用此 SQLite 数据库：请先停止它，或使用 API 或控制台",
             ) from error
         gateway = await stack.enter_async_context(open_intake(settings))
         return await work(gateway, owner, cases)

@@ -92,11 +92,11 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize(
     "error, code, words",
     [
-        (Unusable("give another file"), 2, "give another file"),
-        (ConfigError("x: wrong"), 2, "x: wrong"),
+        (Unusable("give another file", "请另给文件"), 2, "give another file / 请另给文件"),
+        (ConfigError("x: wrong", "有误"), 2, "x: wrong / 有误"),
         (InvalidValue("a.b", "is wrong"), 2, "a.b: is wrong [DOMAIN-101]"),
         (Conflict("taken"), 2, "taken"),
-        (Failed("not done"), 1, "not done"),
+        (Failed("not done", "未完成"), 1, "not done / 未完成"),
         (Overloaded("full"), 1, "full [STORE-201]"),
         (FileNotFoundError(2, "No such file or directory", "x.csv"), 2, "x.csv: No such file"),
         (ConnectionRefusedError("refused"), 1, "refused"),
