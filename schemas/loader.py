@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -230,9 +231,26 @@ def load_schema(
             for element in root.iterfind(".//{*}element[@ref='ds:Signature']"):
                 element.set("minOccurs", "0")
         try:
-            return etree.XMLSchema(root)
+            return _compiled(root)
         except etree.XMLSchemaParseError as error:
             raise StaleFileError(f"{catalog.folder}/{name} does not compile: {error}") from error
+
+
+# libxml2 has one loader of what a schema includes, for all threads: lxml sets it for a compile and
+# for a parse and puts back what it found, so that another thread at the same moment may find an
+# include gone. The files are proven by then, so a compile that fails is tried again.
+_COMPILING: Final = threading.Lock()
+_COMPILES: Final = 5
+
+
+def _compiled(root: etree._Element) -> etree.XMLSchema:
+    with _COMPILING:
+        for _ in range(_COMPILES - 1):
+            try:
+                return etree.XMLSchema(root)
+            except etree.XMLSchemaParseError:
+                continue
+        return etree.XMLSchema(root)
 
 
 def _checked(catalog: Catalog, name: str) -> bytes:

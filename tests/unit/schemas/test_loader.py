@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from schemas.catalog import load_catalog
 from schemas.errors import (
@@ -12,6 +13,7 @@ from schemas.errors import (
     MalformedDocumentError,
     Retry,
     SchemaError,
+    StaleFileError,
     TooDeepError,
     TooManyAttributesError,
     TooManyElementsError,
@@ -214,3 +216,26 @@ def test_every_error_has_a_code_of_its_own() -> None:
         pending.extend(kind.__subclasses__())
     ours = [code for code in codes if code.startswith("SCHEMA-")]
     assert len(ours) == len(set(ours)) == len(codes)
+
+
+@pytest.mark.parametrize("failures, is_made", [(4, True), (5, False)])
+def test_a_schema_whose_include_another_thread_took_away_is_compiled_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, is_made: bool
+) -> None:
+    tried: list[etree._Element] = []
+    whole = etree.XMLSchema
+
+    def compile_at_last(root: etree._Element) -> etree.XMLSchema:
+        tried.append(root)
+        if len(tried) <= failures:
+            raise etree.XMLSchemaParseError("does not resolve to an element declaration")
+        return whole(root)
+
+    monkeypatch.setattr(etree, "XMLSchema", compile_at_last)
+    catalog = load_catalog("ceb", "202205")
+    if is_made:
+        assert isinstance(load_schema(catalog, "CEB311Message.xsd"), whole)
+    else:
+        with pytest.raises(StaleFileError, match="does not compile"):
+            load_schema(catalog, "CEB311Message.xsd")
+    assert len(tried) == 5
