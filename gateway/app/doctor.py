@@ -20,6 +20,7 @@ from gateway.app.config import ConfigError, FolderSection, KeySection, Settings,
 from gateway.app.keyring import certificate_of
 from gateway.app.master_key import read_master_key
 from gateway.app.opening import Reader
+from gateway.app.told import Words
 from gateway.domain.codec import from_micros
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import ConfirmedBy
@@ -58,8 +59,8 @@ class Look:
 
     subject: str
     health: Health
-    text: str
-    fix: str = ""
+    text: Words
+    fix: Words = ("", "")
 
 
 def looks_at_settings(settings: Settings, now: int) -> Iterator[Look]:
@@ -76,16 +77,28 @@ def _stand_ins(settings: Settings) -> Iterator[Look]:
     try:
         refuse_stand_ins(settings)
     except ConfigError as error:
-        yield Look("settings", Health.BAD, str(error), "change the settings named above")
+        yield Look(
+            "settings",
+            Health.BAD,
+            error.words,
+            ("change the settings named above", "请更改上述设置"),
+        )
         return
     if settings.environment == "production":
-        yield Look("settings", Health.OK, "fit for production")
+        yield Look("settings", Health.OK, ("fit for production", "适合生产环境"))
     else:
         yield Look(
             "settings",
             Health.WARN,
-            f"environment is {settings.environment}: stand-ins and private webhooks are allowed",
-            'set environment = "production" before filing with customs',
+            (
+                f"environment is {settings.environment}: stand-ins and private "
+                "webhooks are allowed",
+                f"环境为 {settings.environment}：允许替身与内网 webhook",
+            ),
+            (
+                'set environment = "production" before filing with customs',
+                '向海关申报前请设置 environment = "production"',
+            ),
         )
 
 
@@ -93,85 +106,167 @@ def _master_key(settings: Settings) -> Look:
     try:
         read_master_key(settings.store.master_key_file)
     except ConfigError as error:
-        return Look("master key", Health.BAD, str(error), "see store.master_key_file")
-    return Look("master key", Health.OK, "is there, and nobody else may read it")
+        return Look(
+            "master key",
+            Health.BAD,
+            error.words,
+            ("see store.master_key_file", "见 store.master_key_file"),
+        )
+    return Look(
+        "master key", Health.OK, ("is there, and nobody else may read it", "文件存在，他人不可读")
+    )
 
 
 def _certificates(settings: Settings, now: datetime) -> Iterator[Look]:
     if not settings.keys:
         yield Look(
-            "signing keys", Health.BAD, "none is configured", "add a [keys.<ring>] with its file"
+            "signing keys",
+            Health.BAD,
+            ("none is configured", "尚未配置"),
+            ("add a [keys.<ring>] with its file", "请添加 [keys.<ring>] 及其文件"),
         )
     for ring, section in settings.keys.items():
         subject = f"signing key {ring}"
         try:
             certificate = certificate_of(ring, section)
         except ConfigError as error:
-            yield Look(subject, Health.BAD, str(error), f"see keys.{ring} in the settings")
+            yield Look(
+                subject,
+                Health.BAD,
+                error.words,
+                (f"see keys.{ring} in the settings", f"见设置中的 keys.{ring}"),
+            )
             continue
         if certificate is None:
             yield Look(
-                subject, Health.WARN, "its device alone knows its certificate",
-                f"set keys.{ring}.certificate_file, and see `clearance keys check`",
-            )  # fmt: skip
+                subject,
+                Health.WARN,
+                ("its device alone knows its certificate", "只有设备知道其证书"),
+                (
+                    f"set keys.{ring}.certificate_file, and see `clearance keys check`",
+                    f"请设置 keys.{ring}.certificate_file，并见 `clearance keys check`",
+                ),
+            )
             continue
         if certificate.key_kind is KeyKind.RSA and certificate.key_bits < _OLD_BITS:
             yield Look(
-                subject, Health.WARN, f"has {certificate.key_bits} bits, as old UKeys do",
-                "ask the issuer for a newer key",
-            )  # fmt: skip
+                subject,
+                Health.WARN,
+                (
+                    f"has {certificate.key_bits} bits, as old UKeys do",
+                    f"只有 {certificate.key_bits} 位，如旧 UKey",
+                ),
+                ("ask the issuer for a newer key", "请向发证机构申请新密钥"),
+            )
         left = certificate.not_after - now
-        until = f"valid until {certificate.not_after:%Y-%m-%d}"
-        fix = "apply for a new certificate, then replace the file"
+        until = (
+            f"valid until {certificate.not_after:%Y-%m-%d}",
+            f"有效期至 {certificate.not_after:%Y-%m-%d}",
+        )
+        fix = ("apply for a new certificate, then replace the file", "请申请新证书并替换文件")
         if now < certificate.not_before:
-            yield Look(subject, Health.BAD, "is not valid yet", "check the clock")
+            yield Look(
+                subject,
+                Health.BAD,
+                ("is not valid yet", "尚未生效"),
+                ("check the clock", "请检查时钟"),
+            )
         elif left <= timedelta():
-            yield Look(subject, Health.BAD, f"ended on {certificate.not_after:%Y-%m-%d}", fix)
+            yield Look(
+                subject,
+                Health.BAD,
+                (
+                    f"ended on {certificate.not_after:%Y-%m-%d}",
+                    f"已于 {certificate.not_after:%Y-%m-%d} 到期",
+                ),
+                fix,
+            )
         elif left <= _SOON:
             health = Health.BAD if left <= _NOW_OR_NEVER else Health.WARN
-            yield Look(subject, health, f"{until}: {left.days} days left", fix)
+            en, zh = until
+            yield Look(
+                subject, health, (f"{en}: {left.days} days left", f"{zh}：还剩 {left.days} 天"), fix
+            )
         else:
             yield Look(subject, Health.OK, until)
 
 
 def _clock(now: int) -> Look:
     if now < _BUILT:
-        return Look("clock", Health.BAD, f"shows {from_micros(now):%Y-%m-%d}", "set it, run NTP")
-    return Look("clock", Health.OK, f"shows {from_micros(now):%Y-%m-%d %H:%M:%S} UTC")
+        return Look(
+            "clock",
+            Health.BAD,
+            (f"shows {from_micros(now):%Y-%m-%d}", f"显示 {from_micros(now):%Y-%m-%d}"),
+            ("set it, run NTP", "请校时并启用 NTP"),
+        )
+    return Look(
+        "clock",
+        Health.OK,
+        (
+            f"shows {from_micros(now):%Y-%m-%d %H:%M:%S} UTC",
+            f"显示 {from_micros(now):%Y-%m-%d %H:%M:%S} UTC",
+        ),
+    )
 
 
 def _folders(settings: Settings, now: int) -> Iterator[Look]:
     if not settings.channels:
         yield Look(
-            "channels", Health.BAD, "none is configured", "add a [channels.<name>] with its folders"
+            "channels",
+            Health.BAD,
+            ("none is configured", "尚未配置"),
+            ("add a [channels.<name>] with its folders", "请添加 [channels.<name>] 及其目录"),
         )
     for name, channel in settings.channels.items():
         if not isinstance(channel, FolderSection):
-            text = f"{channel.kind}: not asked from here; a gateway that runs measures it"
+            text = (
+                f"{channel.kind}: not asked from here; a gateway that runs measures it",
+                f"{channel.kind}：此处不探测，由运行中的网关测量",
+            )
             yield Look(f"channel {name}", Health.OK, text)
             continue
         named = (channel.send, channel.receive, channel.done, channel.error)
         bad = [folder for folder in named if folder is not None and not _is_writable(folder)]
         if bad:
             listed = ", ".join(map(str, bad))
-            fix = "make them, or let this user write there"
-            yield Look(f"channel {name}", Health.BAD, f"not writable: {listed}", fix)
+            fix = ("make them, or let this user write there", "请创建目录，或授予本用户写权限")
+            yield Look(
+                f"channel {name}", Health.BAD, (f"not writable: {listed}", f"不可写：{listed}"), fix
+            )
         else:
-            yield Look(f"channel {name}", Health.OK, "its folders are there and writable")
+            yield Look(
+                f"channel {name}",
+                Health.OK,
+                ("its folders are there and writable", "目录齐备且可写"),
+            )
         if channel.error is not None and (number := _files_in(channel.error)):
             yield Look(
                 f"error folder of channel {name}",
                 Health.WARN,
-                f"{number} file(s) in {channel.error} were too large to be read",
-                "have the transfer client's operator look at them, then move or delete them",
+                (
+                    f"{number} file(s) in {channel.error} were too large to be read",
+                    f"{channel.error} 中有 {number} 个文件过大，未能读取",
+                ),
+                (
+                    "have the transfer client's operator look at them, then move or delete them",
+                    "请传输客户端的操作员查看后移走或删除",
+                ),
             )
         if number := _unread_in(channel.receive, now):
             yield Look(
                 f"receive folder of channel {name}",
                 Health.WARN,
-                f"{number} file(s) have lain in {channel.receive} for 10 minutes",
-                "run `clearance serve`; rename what its writer left as .tmp or hidden, let this "
-                "user read the rest, remove links; see that read files can go to the done folder",
+                (
+                    f"{number} file(s) have lain in {channel.receive} for 10 minutes",
+                    f"{channel.receive} 中有 {number} 个文件已滞留 10 分钟",
+                ),
+                (
+                    "run `clearance serve`; rename what its writer left as .tmp or hidden, let "
+                    "this user read the rest, remove links; see that read files can go to the done "
+                    "folder",
+                    "请运行 `clearance serve`；写入方遗留的 .tmp 或隐藏文件请改名，其余请授予本用户"
+                    "读权限，链接请删除；并确认已读文件可移入 done 目录",
+                ),
             )
 
 
@@ -218,8 +313,17 @@ def _disk(settings: Settings) -> Iterator[Look]:
         seen.add(device)
         free = shutil.disk_usage(place).free
         health = Health.BAD if free < _NO_BYTES else Health.WARN if free < _LOW_BYTES else Health.OK
-        fix = "" if health is Health.OK else "free some space, or move the database"
-        yield Look(f"disk of {place}", health, f"{free / _GIB:.1f} GiB free", fix)
+        fix = (
+            ("", "")
+            if health is Health.OK
+            else ("free some space, or move the database", "请腾出空间，或迁移数据库")
+        )
+        yield Look(
+            f"disk of {place}",
+            health,
+            (f"{free / _GIB:.1f} GiB free", f"剩余 {free / _GIB:.1f} GiB"),
+            fix,
+        )
 
 
 # --- with the database --------------------------------------------------------------------------
@@ -238,7 +342,14 @@ def looks_at_store(connection: Connection, reader: Reader) -> list[Look]:
         lambda: _aside_keys(connection, reader.settings),
     )
     return [
-        Look("database", Health.OK, "opens with this master key and has this program's schema"),
+        Look(
+            "database",
+            Health.OK,
+            (
+                "opens with this master key and has this program's schema",
+                "可用此主密钥打开，版本与程序相符",
+            ),
+        ),
         *(found for look in looks for found in look()),
     ]
 
@@ -249,19 +360,28 @@ def _clocks(connection: Connection, now: int) -> Iterator[Look]:
         yield Look(
             "database clock",
             Health.BAD,
-            f"{found.apart_us // _SECOND_US} s from ours",
-            "run NTP on both machines",
+            (
+                f"{found.apart_us // _SECOND_US} s from ours",
+                f"与本机相差 {found.apart_us // _SECOND_US} 秒",
+            ),
+            ("run NTP on both machines", "请在两台机器上启用 NTP"),
         )
     if found.newest is not None and found.newest > now + 60 * _SECOND_US:
         yield Look(
-            "clock", Health.BAD, "history was written at a later time than now", "set it, run NTP"
+            "clock",
+            Health.BAD,
+            ("history was written at a later time than now", "历史记录的时间晚于现在"),
+            ("set it, run NTP", "请校时并启用 NTP"),
         )
     if found.keys_ending:
         yield Look(
             "API keys",
             Health.WARN,
-            f"{found.keys_ending} end within 30 days",
-            "`clearance api-keys rotate`, and give the new token to its owner",
+            (f"{found.keys_ending} end within 30 days", f"{found.keys_ending} 个将在 30 天内到期"),
+            (
+                "`clearance api-keys rotate`, and give the new token to its owner",
+                "请用 `clearance api-keys rotate` 轮换，并将新令牌交给其持有者",
+            ),
         )
 
 
@@ -272,20 +392,41 @@ def _work(connection: Connection, now: int) -> Iterator[Look]:
         yield Look(
             "work",
             Health.BAD,
-            f"{sum(found.due.values())} effects are due, the oldest for {late_s} s",
-            "start `clearance serve` or a worker; see `clearance outbox counts`",
+            (
+                f"{sum(found.due.values())} effects are due, the oldest for {late_s} s",
+                f"有 {sum(found.due.values())} 项工作到期未做，最久 {late_s} 秒",
+            ),
+            (
+                "start `clearance serve` or a worker; see `clearance outbox counts`",
+                "请启动 `clearance serve` 或 worker；见 `clearance outbox counts`",
+            ),
         )
     else:
-        yield Look("work", Health.OK, f"{found.open_cases} open cases, nothing is late")
+        yield Look(
+            "work",
+            Health.OK,
+            (
+                f"{found.open_cases} open cases, nothing is late",
+                f"{found.open_cases} 个未结案件，无逾期",
+            ),
+        )
     waiting = sum(found.parked.values())
     if waiting:
-        yield Look("parked", Health.WARN, f"{waiting} wait for a person", "`clearance parked`")
+        yield Look(
+            "parked",
+            Health.WARN,
+            (f"{waiting} wait for a person", f"{waiting} 项待人工处理"),
+            ("`clearance parked`", "见 `clearance parked`"),
+        )
     if found.endpoints_off:
         yield Look(
             "endpoints",
             Health.WARN,
-            f"{found.endpoints_off} switched off",
-            "`clearance endpoints list`, then enable them and replay",
+            (f"{found.endpoints_off} switched off", f"{found.endpoints_off} 个已停用"),
+            (
+                "`clearance endpoints list`, then enable them and replay",
+                "见 `clearance endpoints list`，启用后重发",
+            ),
         )
 
 
@@ -299,15 +440,27 @@ def _profiles(connection: Connection, settings: Settings) -> Iterator[Look]:
             yield Look(
                 f"profile {profile_id}",
                 Health.BAD,
-                f"names the channel {profile.channel!r}, which is not configured",
-                f"add [channels.{profile.channel}] or change the profile",
+                (
+                    f"names the channel {profile.channel!r}, which is not configured",
+                    f"使用通道 {profile.channel!r}，但未配置",
+                ),
+                (
+                    f"add [channels.{profile.channel}] or change the profile",
+                    f"请添加 [channels.{profile.channel}] 或更改方案",
+                ),
             )
         if profile.key_ring not in {one.ring or name for name, one in settings.keys.items()}:
             yield Look(
                 f"profile {profile_id}",
                 Health.BAD,
-                f"names the key ring {profile.key_ring!r}, which is not configured",
-                f"add [keys.{profile.key_ring}] or change the profile",
+                (
+                    f"names the key ring {profile.key_ring!r}, which is not configured",
+                    f"使用密钥环 {profile.key_ring!r}，但未配置",
+                ),
+                (
+                    f"add [keys.{profile.key_ring}] or change the profile",
+                    f"请添加 [keys.{profile.key_ring}] 或更改方案",
+                ),
             )
 
 
@@ -332,8 +485,15 @@ def _partners(connection: Connection, settings: Settings) -> Iterator[Look]:
             yield Look(
                 f"profile {profile_id}",
                 Health.WARN,
-                f"asks for each {kind.value}{of} to be confirmed by API, and no partner serves it",
-                f"add [{name}.<name>] with this tenant and profile, or change confirmed_by",
+                (
+                    f"asks for each {kind.value}{of} to be confirmed by API, and no partner "
+                    "serves it",
+                    f"要求以 API 确认 {kind.value}{of}，但没有合作方提供",
+                ),
+                (
+                    f"add [{name}.<name>] with this tenant and profile, or change confirmed_by",
+                    f"请添加该租户与方案的 [{name}.<name>]，或更改 confirmed_by",
+                ),
             )
 
 
@@ -353,16 +513,28 @@ def _rings(connection: Connection, settings: Settings) -> Iterator[Look]:
                 yield Look(
                     f"profile {profile_id}",
                     Health.BAD,
-                    f"its key ring {profile.key_ring!r} has no key of its {role} {party.code}",
-                    f"import its key into that ring, or correct keys.{known[0]}.enterprise",
+                    (
+                        f"its key ring {profile.key_ring!r} has no key of its {role} {party.code}",
+                        f"密钥环 {profile.key_ring!r} 中没有 {role} {party.code} 的密钥",
+                    ),
+                    (
+                        f"import its key into that ring, or correct keys.{known[0]}.enterprise",
+                        f"请将其密钥导入该环，或更正 keys.{known[0]}.enterprise",
+                    ),
                 )
     for name, owner in owners.items():
         if not owner and settings.environment == "production":
             yield Look(
                 f"signing key {name}",
                 Health.WARN,
-                "nobody says whose it is: its certificate names no enterprise",
-                f"set keys.{name}.enterprise to the customs code and the social credit code",
+                (
+                    "nobody says whose it is: its certificate names no enterprise",
+                    "不知属于谁：证书未载明企业",
+                ),
+                (
+                    f"set keys.{name}.enterprise to the customs code and the social credit code",
+                    f"请将 keys.{name}.enterprise 设为海关编码与统一社会信用代码",
+                ),
             )
 
 
@@ -381,8 +553,14 @@ def _pauses(connection: Connection) -> Iterator[Look]:
         yield Look(
             f"channel {pause.channel}",
             Health.WARN,
-            f"paused since {from_micros(pause.at):%Y-%m-%d %H:%M} UTC: {pause.reason}",
-            f"settle the reason, then `clearance channels resume {pause.channel}`",
+            (
+                f"paused since {from_micros(pause.at):%Y-%m-%d %H:%M} UTC: {pause.reason}",
+                f"自 {from_micros(pause.at):%Y-%m-%d %H:%M} UTC 起暂停：{pause.reason}",
+            ),
+            (
+                f"settle the reason, then `clearance channels resume {pause.channel}`",
+                f"处理原因后执行 `clearance channels resume {pause.channel}`",
+            ),
         )
 
 
@@ -398,7 +576,13 @@ def _aside_keys(connection: Connection, settings: Settings) -> Iterator[Look]:
         yield Look(
             f"signing key {name}",
             Health.BAD,
-            f"set aside since {from_micros(one.at):%Y-%m-%d %H:%M} UTC: its signatures were "
-            f"refused ({one.reason})",
-            f"settle that with customs, then `clearance keys readmit {name}`, or rotate",
+            (
+                f"set aside since {from_micros(one.at):%Y-%m-%d %H:%M} UTC: its signatures were "
+                f"refused ({one.reason})",
+                f"自 {from_micros(one.at):%Y-%m-%d %H:%M} UTC 起停用：其签名被拒（{one.reason}）",
+            ),
+            (
+                f"settle that with customs, then `clearance keys readmit {name}`, or rotate",
+                f"与海关处理后执行 `clearance keys readmit {name}`，或轮换密钥",
+            ),
         )

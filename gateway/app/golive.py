@@ -114,19 +114,39 @@ def _codes(connection: Connection, profile: FilingProfile, now: int) -> Iterator
         known = find_enterprise(connection, party.code)
         subject = f"code of {path} {party.code}"
         if known is None:
-            fix = "`clearance enterprises put` with the registered name, then look again"
-            yield Look(subject, Health.WARN, "is not registered here: nothing to compare with", fix)
+            fix = (
+                "`clearance enterprises put` with the registered name, then look again",
+                "请用 `clearance enterprises put` 按注册名称登记后再查",
+            )
+            yield Look(
+                subject,
+                Health.WARN,
+                ("is not registered here: nothing to compare with", "此处未登记，无从比对"),
+                fix,
+            )
         elif known.name != party.name:
-            fix = "correct the name in the profile or in the register"
-            yield Look(subject, Health.BAD, "is registered under another name", fix)
+            fix = ("correct the name in the profile or in the register", "请更正方案或登记中的名称")
+            yield Look(
+                subject, Health.BAD, ("is registered under another name", "登记名称不同"), fix
+            )
         elif not _is_valid(known.valid_from, known.valid_to, day):
-            yield Look(subject, Health.BAD, "its registration is not valid today", "renew it")
+            yield Look(
+                subject,
+                Health.BAD,
+                ("its registration is not valid today", "登记今日无效"),
+                ("renew it", "请续期"),
+            )
         else:
-            yield Look(subject, Health.OK, "is registered under this name")
+            yield Look(subject, Health.OK, ("is registered under this name", "登记名称一致"))
     if list_mandates(connection, profile.tenant):
         for path in missing_mandates(connection, profile, day):
-            fix = "`clearance mandates add`"
-            yield Look(f"mandate for {path}", Health.BAD, "the tenant has none today", fix)
+            fix = ("`clearance mandates add`", "请用 `clearance mandates add` 添加")
+            yield Look(
+                f"mandate for {path}",
+                Health.BAD,
+                ("the tenant has none today", "该租户今日没有授权"),
+                fix,
+            )
 
 
 def _is_valid(first: date | None, last: date | None, day: date) -> bool:
@@ -231,13 +251,24 @@ def _build(
 
 def _goods(shadow: Shadow) -> Iterator[Look]:
     if not shadow.skus:
-        yield Look("goods records", Health.WARN, "no order came in yet", "take in live copies")
+        yield Look(
+            "goods records",
+            Health.WARN,
+            ("no order came in yet", "尚无订单"),
+            ("take in live copies", "请接入实单副本"),
+        )
         return
     known = len(shadow.skus) - len(shadow.unknown_skus)
-    text = f"{known} of {len(shadow.skus)} SKUs have a record valid today"
+    text = (
+        f"{known} of {len(shadow.skus)} SKUs have a record valid today",
+        f"{len(shadow.skus)} 个 SKU 中有 {known} 个今日有有效备案",
+    )
     if shadow.unknown_skus:
         missing = ", ".join(sorted(shadow.unknown_skus)[:_MOST_FAULTS])
-        fix = f"`clearance goods put`; missing: {missing}"
+        fix = (
+            f"`clearance goods put`; missing: {missing}",
+            f"请用 `clearance goods put` 补录；缺少：{missing}",
+        )
         yield Look("goods records", Health.BAD, text, fix)
     else:
         yield Look("goods records", Health.OK, text)
@@ -246,16 +277,27 @@ def _goods(shadow: Shadow) -> Iterator[Look]:
 def _live_copies(shadow: Shadow) -> Iterator[Look]:
     matched = shadow.verdicts[VerdictKind.MATCHED.value]
     if not matched:
-        fix = "set ramp_percent = 0 and take in live copies: nothing is sent, everything is matched"
-        yield Look("live copies", Health.WARN, "no case matched yet", fix)
+        fix = (
+            "set ramp_percent = 0 and take in live copies: nothing is sent, everything is matched",
+            "请设 ramp_percent = 0 并接入实单副本：只比对，不发送",
+        )
+        yield Look("live copies", Health.WARN, ("no case matched yet", "尚无案件比对一致"), fix)
         return
-    text = f"{matched} of {shadow.cases} cases match; declarations built: " + ", ".join(
-        f"{kind} {count}" for kind, count in sorted(shadow.built.items())
+    built = ", ".join(f"{kind} {count}" for kind, count in sorted(shadow.built.items()))
+    text = (
+        f"{matched} of {shadow.cases} cases match; declarations built: {built}",
+        f"{shadow.cases} 个案件中有 {matched} 个比对一致；已生成申报：{built}",
     )
     if shadow.unbuilt:
         some = "; ".join(shadow.unbuilt[:_MOST_FAULTS])
         yield Look(
-            "live copies", Health.BAD, text, f"{len(shadow.unbuilt)} cannot be built: {some}"
+            "live copies",
+            Health.BAD,
+            text,
+            (
+                f"{len(shadow.unbuilt)} cannot be built: {some}",
+                f"{len(shadow.unbuilt)} 份无法生成：{some}",
+            ),
         )
     else:
         yield Look("live copies", Health.OK, text)
@@ -271,11 +313,17 @@ async def _loopback(reader: Reader, regime: Regime, profile: FilingProfile, loop
         return Look(
             subject,
             Health.BAD,
-            f"what was sent to {profile.dxp_id} did not come back within {loop_s:g} s",
-            "see that a gateway runs, that the transfer client takes files and that the DXP id is "
-            "the client's own",
+            (
+                f"what was sent to {profile.dxp_id} did not come back within {loop_s:g} s",
+                f"发往 {profile.dxp_id} 的报文在 {loop_s:g} 秒内未返回",
+            ),
+            (
+                "see that a gateway runs, that the transfer client takes files and that the DXP id "
+                "is the client's own",
+                "请确认网关在运行、传输客户端取走文件，且 DXP 编号属于该客户端",
+            ),
         )
-    return Look(subject, Health.OK, f"came back after {took_s:.1f} s")
+    return Look(subject, Health.OK, (f"came back after {took_s:.1f} s", f"{took_s:.1f} 秒后返回"))
 
 
 async def send_loopback(

@@ -1,5 +1,8 @@
 """What a person is told when something cannot be used: English first, then Chinese."""
 
+Words = tuple[str, str]
+"""One text in English and in Chinese."""
+
 
 class Told(Exception):
     """An error in words for a person; ``str`` of it has both languages."""
@@ -8,3 +11,8 @@ class Told(Exception):
         super().__init__(f"{en} / {zh}")
         self.en = en
         self.zh = zh
+
+    @property
+    def words(self) -> Words:
+        """Both languages apart."""
+        return self.en, self.zh

@@ -10,9 +10,9 @@ from gateway.app.commands.frame import (
     common,
     emit,
     run,
-    sentence,
-    show_table,
+    words_of,
 )
+from gateway.app.commands.looks import looks_doc, show_looks
 from gateway.app.config import ConfigError, Settings
 from gateway.app.doctor import Health, Look, looks_at_settings, looks_at_store
 from gateway.app.opening import open_reading
@@ -28,13 +28,9 @@ def doctor(context: typer.Context, *, json: JSONOption = False) -> None:
     found = run(_looks(common(context)))
     is_well = all(one.health is not Health.BAD for one in found)
     if json:
-        emit({"well": is_well, "looks": [_doc(one) for one in found]})
+        emit({"well": is_well, "looks": looks_doc(found)})
     else:
-        show_table(
-            "体检 Doctor",
-            ("对象 subject", "状态 health", "现状 finding", "处理 fix"),
-            [(one.subject, one.health.value, one.text, one.fix) for one in found],
-        )
+        show_looks("体检 Doctor", found)
     if not is_well:
         raise typer.Exit(EXIT_FAILED)
 
@@ -43,8 +39,11 @@ async def _looks(options: Common) -> list[Look]:
     try:
         settings = options.settings()
     except ConfigError as error:
-        fix = "correct the settings file; `clearance init` writes one to begin with"
-        return [Look("settings", Health.BAD, str(error), fix)]
+        fix = (
+            "correct the settings file; `clearance init` writes one to begin with",
+            "请更正设置文件；可用 `clearance init` 生成初稿",
+        )
+        return [Look("settings", Health.BAD, error.words, fix)]
     return [*looks_at_settings(settings, SystemClock().now()), *await _store_looks(settings)]
 
 
@@ -53,13 +52,11 @@ async def _store_looks(settings: Settings) -> list[Look]:
         async with open_reading(settings) as reader, reader.access.read() as reading:
             return await reading.run_sync(lambda on: looks_at_store(on, reader))
     except (ConfigError, WrongMasterKey, DBAPIError, OSError) as error:
-        return [Look("database", Health.BAD, sentence(error), "see store.url in the settings")]
-
-
-def _doc(one: Look) -> dict[str, str]:
-    return {
-        "subject": one.subject,
-        "health": one.health.value,
-        "finding": one.text,
-        "fix": one.fix,
-    }
+        return [
+            Look(
+                "database",
+                Health.BAD,
+                words_of(error),
+                ("see store.url in the settings", "见设置中的 store.url"),
+            )
+        ]

@@ -23,7 +23,7 @@ from typer.core import TyperGroup
 from gateway.api.reasons import reason_zh
 from gateway.app.config import ConfigError, Settings, load_settings
 from gateway.app.import_rows import UnusableFile
-from gateway.app.told import Told
+from gateway.app.told import Told, Words
 from gateway.domain.codec import from_micros
 from gateway.domain.errors import Conflict, DomainError, GatewayError, InvalidValue
 from schemas.errors import SchemaError
@@ -142,34 +142,41 @@ def exit_code(error: BaseException) -> int:
 
 
 def sentence(error: BaseException) -> str:
-    """What to say of an error, with the fix where it is known."""
+    """What to say of an error, with the fix where it is known: English, then Chinese."""
+    return " / ".join(filter(None, words_of(error)))
+
+
+def words_of(error: BaseException) -> Words:
+    """The sentence of an error in each language; what only one of them has is empty."""
+    if isinstance(error, Told):
+        return error.words
     if isinstance(error, WrongMasterKey):
         return (
             "the database was made with another master key; "
-            "set store.master_key_file to the file that belongs to it / "
-            "数据库使用另一主密钥创建，请将 store.master_key_file 指向对应文件"
+            "set store.master_key_file to the file that belongs to it",
+            "数据库使用另一主密钥创建，请将 store.master_key_file 指向对应文件",
         )
     if isinstance(error, DBAPIError):
         # The driver's own words; the statement and its values stay out.
         words = str(error.orig).partition("\n")[0]
         return (
-            f"the database cannot be used ({words}); check store.url in the settings / "
-            "数据库无法使用，请检查设置中的 store.url"
+            f"the database cannot be used ({words}); check store.url in the settings",
+            "数据库无法使用，请检查设置中的 store.url",
         )
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return (
-            f"{error.filename}: {error.strerror}; check the path and its permissions / "
-            "请检查路径及其权限"
+            f"{error.filename}: {error.strerror}; check the path and its permissions",
+            "请检查路径及其权限",
         )
     code = getattr(error, "code", None)
     told = f"{error} [{code}]" if isinstance(code, str) and code not in str(error) else str(error)
     if isinstance(error, SigningError) and isinstance(error.__cause__, SchemaError):
         told = f"{told}: {error.__cause__}"
     if isinstance(error, InvalidValue):
-        return f"{told} / {reason_zh(error.reason)}"
+        return told, reason_zh(error.reason)
     cause = error if isinstance(error, SigningError) else error.__cause__
     text_zh = ERROR_TEXTS_ZH.get(cause.code) if isinstance(cause, SigningError) else None
-    return f"{told} / {text_zh}" if text_zh else told
+    return told, text_zh or ""
 
 
 def complain(text: str) -> None:

@@ -15,6 +15,7 @@ from gateway.app.commands.frame import (
     run,
     show_table,
 )
+from gateway.app.commands.looks import looks_doc, show_looks
 from gateway.app.commands.tenants import known_tenant
 from gateway.app.config import Settings
 from gateway.app.golive import RAMP, Readiness, readiness, with_ramp
@@ -143,15 +144,7 @@ def _doc(found: Readiness) -> dict[str, Any]:
         "version": found.profile.version,
         "ramp_percent": found.profile.ramp_percent,
         "ready": found.is_ready,
-        "looks": [
-            {
-                "subject": one.subject,
-                "health": one.health.value,
-                "finding": one.text,
-                "fix": one.fix,
-            }
-            for one in found.looks
-        ],
+        "looks": looks_doc(found.looks),
         "shadow": {
             "cases": shadow.cases,
             "verdicts": dict(shadow.verdicts),
@@ -165,10 +158,9 @@ def _doc(found: Readiness) -> dict[str, Any]:
 
 
 def _show(found: Readiness) -> None:
-    show_table(
+    show_looks(
         f"上线检查 Readiness of {found.profile.profile_id}, ramp {found.profile.ramp_percent} %",
-        ("对象 subject", "状态 health", "现状 finding", "处理 fix"),
-        [(one.subject, one.health.value, one.text, one.fix) for one in found.looks],
+        found.looks,
     )
     show_table(
         "影子运行 Findings of live copies",
