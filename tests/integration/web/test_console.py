@@ -495,7 +495,7 @@ async def test_what_became_of_a_notice_is_told_in_the_readers_language(house: Ho
     access = gateway.web.log._access  # type: ignore[attr-defined]
     await house.run(access.execute(lambda on: on.execute(insert(outbox), rows)))
     me = house.visitor
-    await me.sign_in("operator")
+    await me.sign_in("supervisor")
     me.language = "zh-CN"
     page = await me.get("/deliveries?status=parked")
     assert page.status == 200
