@@ -67,7 +67,8 @@ def test_the_doctor_says_what_to_fix(shop: Shell) -> None:
         assert found[subject]["fix"]
     assert "receive" in found["channel dxp"]["finding"]
     for one in found.values():
-        assert one["finding_zh"] and bool(one["fix"]) == bool(one["fix_zh"])
+        assert one["finding_zh"]
+        assert bool(one["fix"]) == bool(one["fix_zh"])
     (shop.folder / "clearance.toml").write_text("[store]\nurl = 3\n")
     assert "clearance init" in bad(shop)["settings"]["fix"]
 
