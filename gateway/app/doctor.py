@@ -24,7 +24,7 @@ from gateway.app.told import Words
 from gateway.domain.codec import from_micros
 from gateway.domain.papers import PaperKind
 from gateway.domain.profile import ConfirmedBy
-from signing import KeyKind
+from signing import Certificate, KeyKind
 from store.aside_keys import load_aside
 from store.boxwork import queues
 from store.master import find_enterprise, load_profiles, profile_of_doc
@@ -158,37 +158,41 @@ def _certificates(settings: Settings, now: datetime) -> Iterator[Look]:
                 ),
                 ("ask the issuer for a newer key", "请向发证机构申请新密钥"),
             )
-        left = certificate.not_after - now
-        until = (
-            f"valid until {certificate.not_after:%Y-%m-%d}",
-            f"有效期至 {certificate.not_after:%Y-%m-%d}",
+        yield _validity(subject, certificate, now)
+
+
+def _validity(subject: str, certificate: Certificate, now: datetime) -> Look:
+    """How long a certificate is still good for."""
+    left = certificate.not_after - now
+    until = (
+        f"valid until {certificate.not_after:%Y-%m-%d}",
+        f"有效期至 {certificate.not_after:%Y-%m-%d}",
+    )
+    fix = ("apply for a new certificate, then replace the file", "请申请新证书并替换文件")
+    if now < certificate.not_before:
+        return Look(
+            subject,
+            Health.BAD,
+            ("is not valid yet", "尚未生效"),
+            ("check the clock", "请检查时钟"),
         )
-        fix = ("apply for a new certificate, then replace the file", "请申请新证书并替换文件")
-        if now < certificate.not_before:
-            yield Look(
-                subject,
-                Health.BAD,
-                ("is not valid yet", "尚未生效"),
-                ("check the clock", "请检查时钟"),
-            )
-        elif left <= timedelta():
-            yield Look(
-                subject,
-                Health.BAD,
-                (
-                    f"ended on {certificate.not_after:%Y-%m-%d}",
-                    f"已于 {certificate.not_after:%Y-%m-%d} 到期",
-                ),
-                fix,
-            )
-        elif left <= _SOON:
-            health = Health.BAD if left <= _NOW_OR_NEVER else Health.WARN
-            en, zh = until
-            yield Look(
-                subject, health, (f"{en}: {left.days} days left", f"{zh}：还剩 {left.days} 天"), fix
-            )
-        else:
-            yield Look(subject, Health.OK, until)
+    if left <= timedelta():
+        return Look(
+            subject,
+            Health.BAD,
+            (
+                f"ended on {certificate.not_after:%Y-%m-%d}",
+                f"已于 {certificate.not_after:%Y-%m-%d} 到期",
+            ),
+            fix,
+        )
+    if left <= _SOON:
+        health = Health.BAD if left <= _NOW_OR_NEVER else Health.WARN
+        en, zh = until
+        return Look(
+            subject, health, (f"{en}: {left.days} days left", f"{zh}：还剩 {left.days} 天"), fix
+        )
+    return Look(subject, Health.OK, until)
 
 
 def _clock(now: int) -> Look:
