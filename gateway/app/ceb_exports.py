@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.api.faults import Fault
-from gateway.app.ceb_rows import CEBRecord, Doc, moment, named, number, ratio
+from gateway.app.ceb_rows import CEBRecord, Doc, moment, named, number, numbered_line, ratio
 from gateway.domain.codes import code_table
 from gateway.domain.money import plain
 from gateway.flow.trial_inventory import UNSAID
@@ -116,14 +116,7 @@ def export_leaves_of(element: str) -> frozenset[str]:
 def _order(record: CEBRecord) -> Doc:
     doc = named(record.head, _ORDER)
     doc["currency"] = _currency(record.head.get("currency"))
-    doc["lines"] = [_line(one) for one in record.lists]
-    return doc
-
-
-def _line(fields: Mapping[str, str]) -> Doc:
-    doc = named(fields, _LINE)
-    if doc.get("line_no", "").isdecimal():
-        doc["line_no"] = int(doc["line_no"])
+    doc["lines"] = [numbered_line(one, _LINE) for one in record.lists]
     return doc
 
 
@@ -148,7 +141,7 @@ def _inventory(record: CEBRecord) -> Iterator[Doc]:
     """What a declaration says of order, waybill and goods."""
     head, lists = record.head, record.lists
     order = named(head, _INVENTORY_ORDER)
-    order["lines"] = [_line(one) for one in lists]
+    order["lines"] = [numbered_line(one, _LINE) for one in lists]
     for line in order["lines"]:
         # Only the order must name the article as the shop does.
         line.setdefault("name", UNSAID)

@@ -263,9 +263,7 @@ def _order(record: CEBRecord) -> Doc:
 
 
 def _line(fields: Mapping[str, str]) -> Doc:
-    doc = named(fields, _LINE)
-    if doc.get("line_no", "").isdecimal():
-        doc["line_no"] = int(doc["line_no"])
+    doc = numbered_line(fields, _LINE)
     # An official order may leave the SKU out; ours has one.
     doc.setdefault("sku", doc.get("barcode") or f"gnum-{doc.get('line_no', '')}")
     return doc
@@ -334,6 +332,14 @@ def moment(text: str) -> str:
         return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_BEIJING).isoformat()
     except ValueError:
         return text
+
+
+def numbered_line(fields: Mapping[str, str], names: Mapping[str, str]) -> Doc:
+    """The fields of an order's line under our names, its number as a number where it is one."""
+    doc = named(fields, names)
+    if doc.get("line_no", "").isdecimal():
+        doc["line_no"] = int(doc["line_no"])
+    return doc
 
 
 def named(fields: Mapping[str, str], names: Mapping[str, str]) -> Doc:
