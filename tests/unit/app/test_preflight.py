@@ -498,6 +498,7 @@ def test_exit_codes_tell_clean_blocked_and_unreadable(
     code, doc = ran(tmp_path, monkeypatch, str(broken))
     assert code == 2
     assert "no row can be read" in doc["unreadable"]
+    assert "没有可读的行" in doc["unreadable"]
 
 
 def test_a_profile_file_stands_for_every_row(
