@@ -15,7 +15,6 @@ from typing import Any, Final, assert_never
 
 import structlog
 from aiohttp import StreamReader, web
-from multidict import CIMultiDict
 
 from gateway.api.call import Answer, Body, Call, Route
 from gateway.api.encoding import ENCODINGS, Inflater, inflated
@@ -27,6 +26,7 @@ from gateway.api.quota import Quotas
 from gateway.api.reasons import value_fault
 from gateway.api.services import Credential, Services
 from gateway.api.settings import APISettings
+from gateway.api.whole import Whole, headers_of, respond
 from gateway.domain.errors import InvalidValue, Retry, StoreError
 from gateway.domain.ids import TenantId
 from gateway.ports.callers import SpanningKey
@@ -39,13 +39,6 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _TOKEN_LIMIT: Final = 256
 # What a route may raise to be answered with a problem.
 Expected = Refusal | InvalidJSON | InvalidFields | InvalidValue | StoreError
-_SAFE_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Server": "clearance",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class Guard:
@@ -97,7 +90,7 @@ class Guard:
                 self._note(route, answer, request_id, credential or bearer, seconds)
             if answer.stream is not None:
                 return await _streamed(request, answer, request_id)
-            return respond(answer, request_id)
+            return Whole(answer, request_id)
 
         return guarded
 
@@ -249,28 +242,10 @@ def _at_work(
     return acting, bearer.tenants
 
 
-def respond(answer: Answer, request_id: str) -> web.Response:
-    """The aiohttp response of an answer."""
-    headers = _headers(answer, request_id)
-    response = web.Response(body=answer.body, status=answer.status, headers=headers)
-    if headers.get("Connection") == "close":
-        response.force_close()
-    return response
-
-
-def _headers(answer: Answer, request_id: str) -> CIMultiDict[str]:
-    headers = CIMultiDict(_SAFE_HEADERS)
-    headers["Content-Type"] = answer.media
-    headers["X-Request-Id"] = request_id
-    if answer.headers:
-        headers.update(answer.headers)
-    return headers
-
-
 async def _streamed(request: web.Request, answer: Answer, request_id: str) -> web.StreamResponse:
     """Let an answer write itself; a caller who went away ends it."""
     assert answer.stream is not None
-    response = web.StreamResponse(status=answer.status, headers=_headers(answer, request_id))
+    response = web.StreamResponse(status=answer.status, headers=headers_of(answer, request_id))
     await response.prepare(request)
     try:
         await answer.stream(response)

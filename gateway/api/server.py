@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.api.settings import APISettings
+from gateway.api.whole import Whole
 
 MAX_HEADERS: Final = 64
 MAX_HEADER_BYTES: Final = 8190
@@ -66,6 +67,31 @@ class EdgeHandler(RequestHandler):
             self._stop_deadline()
         elif self._deadline is None and self._waiter is not None and not self._force_close:
             self._start_deadline()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer, in one piece where that fits; True with it when the peer has gone.
+
+        Bytes that came behind a declined upgrade are aiohttp's to parse first.
+        """
+        piece = None
+        if isinstance(resp, Whole) and not self._upgraded:
+            piece = resp.in_one_piece(request)
+        if piece is None:
+            return await super().finish_response(request, resp, start_time)
+        request._finish()
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return resp, True
+        request.writer.output_size += len(piece)
+        transport.write(piece)
+        if self.writing_paused:
+            try:
+                await request.writer.drain()
+            except ConnectionError:
+                return resp, True
+        return resp, False
 
     def handle_error(
         self,
