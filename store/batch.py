@@ -348,6 +348,8 @@ def _run_item(group: Group, index: int, item: Item) -> Done | Failed:
         group.collected.settled += item.settled
         group.collected.delayed += item.delayed
         group.collected.retried += item.retried
+    elif item.effects:
+        group.collected.effects.update((one.effect_id, one) for one in item.effects)
     return Done(None)
 
 

@@ -12,6 +12,7 @@ from gateway.domain.errors import InvalidValue
 
 _LIST: Final = re.compile(r"c1\|([0-9]{1,18})\|([a-z0-9]{1,64})")
 _STREAM: Final = re.compile(r"e1\|([0-9]{1,18})\|([a-z0-9]{1,64})\|([0-9]{1,9})")
+_SUBMISSION: Final = re.compile(r"([0-9a-f]{24})-([0-9a-f]{1,4})", re.ASCII)
 _MAX_LENGTH: Final = 200
 
 
@@ -50,6 +51,16 @@ def stream_place(cursor: str) -> StreamPlace:
     """The place of a cursor; raises ``InvalidValue`` for anything but a cursor of the stream."""
     found = _decoded(cursor, _STREAM)
     return StreamPlace(int(found[1]), found[2], int(found[3]))
+
+
+def submission_place(cursor: str) -> tuple[str, int]:
+    """The pack and the place of a submission's id, which is its cursor too; raises
+    ``InvalidValue`` for anything else.
+    """
+    found = _SUBMISSION.fullmatch(cursor)
+    if found is None:
+        raise InvalidValue("after", "is not a cursor of this list; leave it out to begin")
+    return found[1], int(found[2], 16)
 
 
 def _encoded(text: str) -> str:

@@ -44,11 +44,12 @@ class Job:
     """Other work that joins a group commit: a function over the connection and the time.
 
     It runs after the changes of the group's commands, maybe more than once. ``is_alone`` gives it
-    a transaction of its own.
+    a transaction of its own, ``effects`` is the work that follows from it.
     """
 
     function: Callable[[Connection, int], Any]
     is_alone: bool = False
+    effects: Sequence[Effect] = ()
 
 
 Settled = tuple[EffectId, int, OutboxStage, str | None, int | None, int | None]

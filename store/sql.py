@@ -303,12 +303,15 @@ class SQLStore:
         )
         return result
 
-    async def join(self, function: Callable[[Connection, int], T], lane: str) -> T:
+    async def join(
+        self, function: Callable[[Connection, int], T], lane: str, effects: Sequence[Effect] = ()
+    ) -> T:
         """Run a function in the next group commit of a lane; it must do little and not raise.
 
-        It may run again when the database asks for that.
+        It may run again when the database asks for that. ``effects`` is work that follows from it.
         """
-        return await self._join(function, lane)
+        result: T = await self._writer.put(Job(function, effects=effects), lane)
+        return result
 
     async def _read(self, function: Callable[[Connection], T]) -> T:
         async with self._reading() as connection:

@@ -663,3 +663,29 @@ idempotency: Final = Table(
     CheckConstraint("attempt >= 1", name="attempt"),
     Index("ix_idempotency_expires", "expires_at"),
 )
+
+submission_pack: Final = Table(
+    "submission_pack",
+    metadata,
+    # The time of its first submission and chance, in hex: packs are in the order of their ids.
+    id_column("pack_id"),
+    id_column("tenant"),
+    time_column("received_at"),
+    count("submissions"),
+    blob("wrapped_key"),
+    # What came, sealed; NULL once all of it was taken in.
+    maybe_blob("body"),
+    # What became of each submission, sealed; NULL while the pack waits.
+    maybe_blob("answers"),
+    Column("refused", Integer, nullable=True),
+    maybe_time("done_at"),
+    PrimaryKeyConstraint("pack_id"),
+    CheckConstraint("(done_at IS NULL) = (answers IS NULL)", name="done"),
+    Index("ix_submission_pack_tenant", "tenant", "pack_id"),
+    Index(
+        "ix_submission_pack_waiting",
+        "pack_id",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+)

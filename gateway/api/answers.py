@@ -119,7 +119,7 @@ class VerdictOut(Out):
 class PaperTaken(Out):
     """One paper was taken in, durably."""
 
-    status: Literal["accepted", "unchanged", "unlinked"]
+    status: Literal["accepted", "unchanged", "superseded", "unlinked"]
     case: str | None
     order_no: str
     revision: int
@@ -140,7 +140,9 @@ class BatchLine(Out):
     """What became of one line; ``line`` counts from 1 over lines that are not blank."""
 
     line: int
-    status: Literal["accepted", "unchanged", "unlinked", "frozen", "failed", "refused"]
+    status: Literal[
+        "accepted", "unchanged", "superseded", "unlinked", "frozen", "failed", "refused"
+    ]
     case: str | None = None
     order_no: str | None = None
     revision: int | None = None

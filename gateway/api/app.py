@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import TypeAdapter
 
 from gateway.api import answers, edge
 from gateway.api.answers_around import LineageOut, QuotaOut
+from gateway.api.answers_later import Received, SubmissionOut, SubmissionPage
 from gateway.api.answers_packs import DifferencesOut, PackChecked, PackFull, PackList, PackOut
 from gateway.api.answers_report import ReportOut
 from gateway.api.around import AroundRoutes
@@ -26,7 +26,8 @@ from gateway.api.codes import code_tables, codes_of
 from gateway.api.docs_page import DOCS_HEADERS, PAGE_TYPE, docs_page, problems_page
 from gateway.api.findings import Findings
 from gateway.api.guard import Guard, problems_for_unknown_addresses
-from gateway.api.intake import Intake
+from gateway.api.intake import DOORS, Door, Intake
+from gateway.api.later import Submissions
 from gateway.api.lifecycle_page import LIFECYCLE_DOCS, LIFECYCLE_HEADERS, lifecycle_page
 from gateway.api.mandates import Mandates
 from gateway.api.notices import Notices
@@ -43,6 +44,8 @@ from gateway.api.query import (
     PACKS_LIST,
     QUOTA,
     REPAIRS,
+    SUBMISSION,
+    SUBMISSIONS,
 )
 from gateway.api.reference import message_index, message_reference
 from gateway.api.repairs import RepairRoutes
@@ -125,6 +128,7 @@ def route_table(
     stream = Events(services, settings, draining)
     return (
         *_intake_routes(intake),
+        *_submission_routes(Submissions(services, settings)),
         *_case_routes(cases),
         *_question_routes(cases, Preflights(services), Findings(services, settings)),
         *_around_routes(AroundRoutes(services.around)),
@@ -141,35 +145,37 @@ def route_table(
 
 
 def _intake_routes(intake: Intake) -> Sequence[Route]:
-    def paper(
-        name: str, adapter: TypeAdapter[Any], takes: type[edge.Edge], roles: frozenset[str]
-    ) -> Route:
+    def paper(door: Door, takes: type[edge.Edge], roles: frozenset[str]) -> Route:
         async def take(call: Call) -> Answer:
-            return await intake.paper(call, adapter)
+            return await intake.paper(call, door)
 
         return Route(
             "POST",
-            f"/v1/{name}",
+            f"/v1/{door.name}",
             take,
-            f"Send one of your {name}; 200 when it says nothing new",
+            f"Send one of your {door.name}; 200 when it says nothing new",
             roles,
             Body.OBJECT,
             takes,
             answers.PaperTaken,
             (200, 201, 202),
             is_intake=True,
+            gives_later=Received,
         )
 
     async def goods(call: Call) -> Answer:
         return await intake.goods(call, edge.GOODS)
 
+    kinds: Sequence[tuple[type[edge.Edge], frozenset[str]]] = (
+        (edge.OrderIn, SENDERS),
+        (edge.PaymentIn, SENDERS),
+        (edge.WaybillIn, WAYBILL_SENDERS),
+        (edge.ExportOrderIn, SENDERS),
+        (edge.FundsReceiptIn, SENDERS),
+        (edge.ExportWaybillIn, WAYBILL_SENDERS),
+    )
     return (
-        paper("orders", edge.ORDER, edge.OrderIn, SENDERS),
-        paper("payments", edge.PAYMENT, edge.PaymentIn, SENDERS),
-        paper("waybills", edge.WAYBILL, edge.WaybillIn, WAYBILL_SENDERS),
-        paper("export-orders", edge.EXPORT_ORDER, edge.ExportOrderIn, SENDERS),
-        paper("funds-receipts", edge.FUNDS_RECEIPT, edge.FundsReceiptIn, SENDERS),
-        paper("export-waybills", edge.EXPORT_WAYBILL, edge.ExportWaybillIn, WAYBILL_SENDERS),
+        *(paper(door, takes, roles) for door, (takes, roles) in zip(DOORS, kinds, strict=True)),
         Route(
             "POST",
             "/v1/goods",
@@ -191,8 +197,24 @@ def _intake_routes(intake: Intake) -> Sequence[Route]:
             None,
             answers.BatchTaken,
             is_intake=True,
+            gives_later=Received,
         ),
     )
+
+
+def _submission_routes(submissions: Submissions) -> Sequence[Route]:
+    return (
+        Route(
+            "GET", "/v1/submissions", submissions.listing,
+            "What became of what you sent without waiting", READERS,
+            gives=SubmissionPage, query=tuple(SUBMISSIONS),
+        ),
+        Route(
+            "GET", "/v1/submissions/{submission_id}", submissions.one,
+            "One submission, with the answer it got", READERS | {_WAREHOUSE},
+            gives=SubmissionOut, query=tuple(SUBMISSION), problems=(404,),
+        ),
+    )  # fmt: skip
 
 
 def _case_routes(cases: Cases) -> Sequence[Route]:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+import orjson
 from aiohttp import web
 
-from gateway.api.problems import language_of
+from gateway.api.problems import PROBLEM_TYPE, Problem, language_of
 from gateway.api.services import Credential
 from gateway.domain.ids import TenantId
 
 JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
 NDJSON_TYPE: Final = "application/x-ndjson"
+PREFER: Final = "Prefer"
 # Writes a body piece by piece; returns when there is nothing more to say.
 Stream = Callable[[web.StreamResponse], Awaitable[None]]
 
@@ -75,6 +77,20 @@ class Answer:
     is_final: bool = True
 
 
+def may_wait(headers: Mapping[str, str]) -> bool:
+    """Whether a caller prefers to be answered before what it sends is taken in (RFC 7240)."""
+    if PREFER not in headers:
+        return False
+    wishes = headers[PREFER].split(",")
+    return any(one.partition(";")[0].strip().lower() == "respond-async" for one in wishes)
+
+
+def refused(problem: Problem, language: str) -> Answer:
+    """The answer to what was refused after its sender had gone."""
+    body = orjson.dumps(problem.to_doc(language, None))
+    return Answer(body, problem.status, PROBLEM_TYPE, code=problem.kind.value.code)
+
+
 Handle = Callable[[Call], Awaitable[Answer]]
 
 
@@ -86,7 +102,8 @@ class Route:
     what customs' XML is answered with), ``query`` its parameters with their meaning,
     ``problems`` statuses beyond those that follow from the rest,
     ``other_media`` what it can also answer in. What ``is_about_key`` needs no tenant to be named;
-    what ``is_intake`` is refused while too much is in hand.
+    what ``is_intake`` is refused while too much is in hand. ``gives_later`` answers (202) a caller
+    who prefers not to wait.
     """
 
     method: str
@@ -105,3 +122,4 @@ class Route:
     is_about_key: bool = False
     is_intake: bool = False
     gives_else: Any = None
+    gives_later: Any = None

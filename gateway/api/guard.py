@@ -16,7 +16,7 @@ from typing import Any, Final, assert_never
 import structlog
 from aiohttp import StreamReader, web
 
-from gateway.api.call import Answer, Body, Call, Route
+from gateway.api.call import Answer, Body, Call, Route, may_wait
 from gateway.api.encoding import ENCODINGS, Inflater, inflated
 from gateway.api.faults import InvalidFields, InvalidJSON
 from gateway.api.metrics import APIMetrics
@@ -73,7 +73,7 @@ class Guard:
                     bearer = self._admit(request, route.roles)
                     self._quotas.take(bearer.key_id, name, started)
                     credential, spans = _at_work(bearer, request, route)
-                if route.is_intake and not self._admission.is_open:
+                if route.is_intake and not self._has_room(request):
                     raise self._come_again(P.BACKLOG)
                 body = b"" if route.body is Body.NONE else await self._body(request, route.body)
                 call = Call(request, request_id, credential, body, spans)
@@ -150,6 +150,11 @@ class Guard:
         if bearer.role not in roles:
             raise refuse(P.FORBIDDEN)
         return bearer
+
+    def _has_room(self, request: web.Request) -> bool:
+        """Whether more papers are taken in now, or kept for a caller who lets them wait."""
+        admission = self._admission
+        return admission.keeps if may_wait(request.headers) else admission.is_open
 
     def _come_again(self, kind: P) -> Refusal:
         """The refusal that asks to send the same again in a moment."""

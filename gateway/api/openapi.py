@@ -54,7 +54,12 @@ def document(routes: Sequence[Route], version: str) -> Doc:
 
 def _schemas(routes: Sequence[Route]) -> Doc:
     taken = {route.takes for route in routes if _is_model(route.takes)}
-    given = {kind for one in routes for kind in (one.gives, one.gives_else) if _is_model(kind)}
+    given = {
+        kind
+        for one in routes
+        for kind in (one.gives, one.gives_else, one.gives_later)
+        if _is_model(kind)
+    }
     given |= {ProblemOut}
     wanted = [(model, "validation") for model in taken]
     wanted += [(model, "serialization") for model in given]
@@ -103,6 +108,8 @@ def _headers(route: Route) -> Iterator[tuple[str, str]]:
         yield "Clearance-Tenant", "For which tenant, when the key spans several; see /v1/tenants."
     if route.method == "POST" and route.roles is not None:
         yield "Idempotency-Key", "1 to 128 visible ASCII characters: the same key and body once."
+    if route.gives_later is not None:
+        yield "Prefer", "respond-async: answer (202) as soon as it is checked and durable."
     if route.method == "POST" and "{case_id}" in route.path:
         yield "If-Match", "The ETag of the case: the command is refused (412) when it has moved."
     if route.media == XML_TYPE:
@@ -123,6 +130,10 @@ def _responses(route: Route) -> Doc:
         "content": {PROBLEM_TYPE: {"schema": _ref(ProblemOut)}},
     }
     answers: Doc = {str(status): good for status in route.status}
+    if _is_model(route.gives_later):
+        kinds = [_ref(route.gives_later), *([schema] if "202" in answers else [])]
+        waits = {"schema": {"oneOf": kinds}}
+        answers["202"] = {"description": "It waits.", "content": {JSON_TYPE: waits}}
     later = problem | {"headers": {"Retry-After": _RETRY_AFTER}}
     if route.roles is not None:
         answers |= dict.fromkeys(("401", "403"), problem) | {"429": later}

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import orjson
 
-from gateway.api.faults import Fault
+from gateway.api.faults import Fault, InvalidFields, InvalidJSON
+from gateway.api.reasons import value_fault
+from gateway.domain.errors import InvalidValue
 
 PROBLEM_TYPE: Final = "application/problem+json"
 DOCS: Final = "/v1/docs/problems"
@@ -236,6 +238,23 @@ class Refusal(Exception):
 def refuse(kind: P, *errors: Fault, **extra: Any) -> Refusal:
     """The exception to raise for a problem (Any: extra members are JSON values)."""
     return Refusal(Problem(kind, errors, extra))
+
+
+REFUSALS: Final = (Refusal, InvalidJSON, InvalidFields, InvalidValue)
+"""What may be raised because of what a body says."""
+
+
+def body_problem(error: Refusal | InvalidJSON | InvalidFields | InvalidValue) -> Problem:
+    """The problem of a body that is refused."""
+    match error:
+        case Refusal():
+            return error.problem
+        case InvalidJSON():
+            return Problem(P.INVALID_JSON, (error.fault,))
+        case InvalidFields():
+            return Problem(P.INVALID_FIELDS, error.faults)
+        case InvalidValue():
+            return Problem(P.INVALID_FIELDS, (value_fault(error),))
 
 
 def language_of(accept: str | None) -> str:

@@ -63,6 +63,12 @@ EVENTS: Parameters = (
     ("wait", "Wait up to this many seconds (0 to 30) for the first event."),
 )
 
+SUBMISSIONS: Parameters = (
+    ("status", "waiting, taken or refused (a batch: some of its lines); refused by default."),
+    *PAGING,
+)
+SUBMISSION: Parameters = (("wait", "Wait up to this many seconds (0 to 30) until it is taken in."),)
+
 
 class Query:
     """The parameters of one request; faults gather until :meth:`finish`."""

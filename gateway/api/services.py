@@ -30,6 +30,7 @@ from gateway.ports import AnswerBook, Clock, Endpoint, FindingLists, MasterData,
 from gateway.ports.callers import SpanningKey
 from gateway.ports.lessons import LessonBook
 from gateway.ports.mailbox import Mailbox
+from gateway.ports.submissions import SubmissionBook
 
 
 class KeyRole(StrEnum):
@@ -330,6 +331,7 @@ class Services:
     admin: Admin
     mailbox: Mailbox
     answers: AnswerBook
+    submissions: SubmissionBook
     preflight: Foresees
     messages: ForeseesMessages
     around: LooksAround

@@ -287,11 +287,14 @@ class IntakeSection(_Section):
     left: int = Field(
         default=100_000, ge=0, description="declarations that no worker has begun, in all"
     )
+    submitted: int = Field(
+        default=500_000, ge=0, description="submissions kept and not yet taken in, in all"
+    )
 
     @property
     def limits(self) -> AdmissionLimits:
         """The bounds for the flow."""
-        return AdmissionLimits(self.in_hand, self.waiting, self.left)
+        return AdmissionLimits(self.in_hand, self.waiting, self.left, self.submitted)
 
 
 class EgressSection(_Section):

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from prometheus_client import CollectorRegistry
 
 from adapters.http import HTTPClient
+from gateway.api.later import Later
 from gateway.api.services import Services
+from gateway.api.settings import APISettings
 from gateway.app.beginning import make_database
 from gateway.app.channels import open_channels
 from gateway.app.config import (
@@ -73,6 +75,7 @@ from store.pauses import PauseBook
 from store.read_models import SqlReadModels
 from store.repairs import StoredRepairs
 from store.sql import SQLStore
+from store.submissions import StoredSubmissions
 from store.writer import WriterLimits
 
 
@@ -196,6 +199,7 @@ async def assemble(
         admin=admin,
         mailbox=FullMailbox(context, SqlMailbox(store, clock)),
         answers=KeptAnswers(store, store.keys, clock, rng, store.process),
+        submissions=StoredSubmissions(store, store.keys, clock, rng),
         preflight=Preflight(context, reads),
         messages=MessagePreflight(context, reads, cache, explain),
         around=Neighbours(store, cache, live, clock, reads),
@@ -211,6 +215,8 @@ async def assemble(
         admission=admission,
         signing=offered(key_ring, settings.keys),
     )
+    # Callers of another process may have been promised that it is read.
+    engine.take_in = Later(services, APISettings()).take_in
     if ready is not None:
         services = replace(services, ready=ready)
     return Gateway(

@@ -7,6 +7,7 @@ from gateway.app.container import Gateway
 from gateway.app.keyring import KeyRings
 from gateway.app.metrics import QueueGauges
 from store.boxwork import left_declarations, queues
+from store.submissions import waiting_submissions
 
 EVERY_S: Final = 15.0
 _LEFT_EVERY_S: Final = 1.0
@@ -40,8 +41,9 @@ async def keep_admission(gateway: Gateway) -> None:
     """Tell intake how much no worker has begun, for ever; raises what the database raises."""
     admission, clock = gateway.services.admission, gateway.context.clock
     most = admission.limits.left
-    while most:
+    while True:
         count = partial(left_declarations, now=clock.now(), most=most)
         async with gateway.store.read() as reading:
-            admission.left = await reading.run_sync(count)
+            admission.left = await reading.run_sync(count) if most else 0
+            admission.submitted = await reading.run_sync(waiting_submissions)
         await clock.sleep(_LEFT_EVERY_S)

@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 import orjson
 
 # A paper without a known case is kept too, and attached when an order names its number.
-TAKEN: Final = frozenset({"accepted", "unchanged", "unlinked"})
+TAKEN: Final = frozenset({"accepted", "unchanged", "superseded", "unlinked"})
 _SUFFIX: Final = ".results.ndjson"
 
 

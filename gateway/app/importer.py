@@ -263,7 +263,12 @@ def _result_doc(result: IntakeResult, explain: Explain) -> Doc:
 
 def _errors(result: IntakeResult) -> list[Mapping[str, str]]:
     match result.status:
-        case IntakeStatus.ACCEPTED | IntakeStatus.UNCHANGED | IntakeStatus.UNLINKED:
+        case (
+            IntakeStatus.ACCEPTED
+            | IntakeStatus.UNCHANGED
+            | IntakeStatus.SUPERSEDED
+            | IntakeStatus.UNLINKED
+        ):
             return []
         case IntakeStatus.FROZEN:
             return [

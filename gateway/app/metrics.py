@@ -22,7 +22,7 @@ from store.boxwork import Queues
 _SECOND_US: Final = 1_000_000
 _BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 30)
 _TAKEN: Final = {status: f"papers.{status.value}" for status in IntakeStatus}
-STAGES: Final = ("ingest", "declare", "transmit", "receipt", "notify")
+STAGES: Final = ("submission", "ingest", "declare", "transmit", "receipt", "notify")
 
 
 class EngineMetrics:

@@ -14,12 +14,14 @@ class AdmissionLimits:
 
     ``in_hand`` counts declarations that were accepted and are not yet handed to customs,
     ``waiting`` commands of papers and other changes that wait for their commit, ``left`` what no
-    worker of the whole deployment has begun.
+    worker of the whole deployment has begun, ``submitted`` submissions of the whole deployment that
+    are kept and not yet taken in.
     """
 
     in_hand: int = 5_000
     waiting: int = 1_000
     left: int = 100_000
+    submitted: int = 500_000
 
 
 def _nothing() -> int:
@@ -28,14 +30,15 @@ def _nothing() -> int:
 
 @dataclass(slots=True)
 class Admission:
-    """Counts what a process has in hand. ``waiting`` asks the store for its queue; ``left`` is set
-    from time to time from the database.
+    """Counts what a process has in hand. ``waiting`` asks the store for its queue; ``left`` and
+    ``submitted`` are set from time to time from the database.
     """
 
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     waiting: Callable[[], int] = _nothing
     in_hand: int = 0
     left: int = 0
+    submitted: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -46,6 +49,11 @@ class Admission:
             and _is_within(self.left, limits.left)
             and _is_within(self.waiting(), limits.waiting)
         )
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what is to be taken in later is kept: it takes disk, not memory."""
+        return _is_within(self.submitted, self.limits.submitted)
 
     @property
     def has_room(self) -> bool:

@@ -47,6 +47,7 @@ from gateway.ports import (
     SendOutcome,
     StoredMessage,
 )
+from gateway.ports.submissions import SUBMISSIONS
 
 POLLED: Final = tuple(EffectKind)
 PAUSED_US: Final = 30 * SECOND_US
@@ -83,6 +84,7 @@ class Engine:
     endpoint: Callable[[TenantId, EndpointId], Endpoint | None]
     deliveries: Deliveries
     repair_overdue: Callable[[Effect], Awaitable[None]] | None = None
+    take_in: Callable[[Effect], Awaitable[None]] | None = None
     admission: Admission = field(default_factory=Admission)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup | None = None
@@ -90,6 +92,7 @@ class Engine:
     _notices: Grouper[Effect] | None = None
     _in_flight: asyncio.Semaphore | None = None
     _active: set[str] = field(default_factory=set)
+    _taking_in: asyncio.Lock = field(default_factory=asyncio.Lock)
     _behind: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -354,10 +357,27 @@ class Engine:
         if effect.group == FILING:
             await run_filing(self.context, effect)
             return
+        if effect.group == SUBMISSIONS:
+            await self._take_in(effect)
+            return
         assert effect.tenant is not None
         desk = Desk(self.context)
         await desk.recheck(effect.tenant, CaseId(effect.ref), "gateway")
         await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
+
+    async def _take_in(self, effect: Effect) -> None:
+        """Take kept submissions in, pack after pack in the order of their coming, as room allows.
+
+        What is not begun when the engine stops is found by polling.
+        """
+        assert self.take_in is not None, "nobody here reads what was submitted"
+        async with self._taking_in:
+            while not (self.admission.is_open or self.stopping.is_set()):
+                await self._pause(self.context.settings.poll_s)
+            if not self.stopping.is_set():
+                started = self.context.clock.now()
+                await self.take_in(effect)
+                self._took("submission", started)
 
     def _batch_size(self, group: str) -> int:
         endpoint = self._endpoint_of(group)

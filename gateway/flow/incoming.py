@@ -13,7 +13,8 @@ from gateway.domain.profile import FilingProfile
 class Incoming:
     """One paper as its source gave it: the parsed paper, and the exact bytes it was read from.
 
-    ``order_no`` is the declared order number where it is known from elsewhere (a link).
+    ``order_no`` is the declared order number where it is known from elsewhere (a link),
+    ``received_at`` when it came (UTC microseconds) where that was before now.
     """
 
     tenant: TenantId
@@ -24,13 +25,18 @@ class Incoming:
     offset: int = 0
     length: int = -1
     order_no: str | None = None
+    received_at: int | None = None
 
 
 class IntakeStatus(StrEnum):
-    """What became of one incoming paper."""
+    """What became of one incoming paper.
+
+    ``superseded``: its source has said something newer meanwhile, and that stands.
+    """
 
     ACCEPTED = "accepted"
     UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
     UNLINKED = "unlinked"
     FROZEN = "frozen"
     FAILED = "failed"

@@ -244,7 +244,8 @@ def _raw(
     source = items[0].incoming.source
     seed = f"{key.case_id}|{source}|{now}|".encode()
     raw_id = RawId(hashlib.sha256(seed + body).hexdigest()[:24])
-    return RawBlob(raw_id, key.case_id, key.tenant, source, body, now), tuple(spans)
+    came = items[0].incoming.received_at or now
+    return RawBlob(raw_id, key.case_id, key.tenant, source, body, came), tuple(spans)
 
 
 def decide_intake(facts: _Facts, views: Views, found: Found) -> Changes[list[IntakeResult]]:
@@ -290,6 +291,8 @@ def _take_one(
     paper = item.incoming.paper
     kind = kind_of(paper)
     current = view.papers.get(kind)
+    if current is not None and _is_overtaken(item.incoming, current):
+        return IntakeStatus.SUPERSEDED, current.revision, (), None
     frozen = frozen_reason(view.state, kind)
     if frozen is not None and current is not None:
         differs = tuple(changed_paths(current.paper, paper))
@@ -300,7 +303,7 @@ def _take_one(
         facts.raw.raw_id,
         span[0],
         span[1],
-        from_micros(facts.bench.now),
+        from_micros(item.incoming.received_at or facts.bench.now),
         paper,
     )
     is_copy = fact.filed_by is not None and current is not None
@@ -343,6 +346,14 @@ def _take_one(
         entry["earlier"] = [one.revision for one in view.earlier[kind]]
     received.append(entry)
     return IntakeStatus.ACCEPTED, revision.revision, step.changed, None
+
+
+def _is_overtaken(incoming: Incoming, current: PaperRevision) -> bool:
+    """Whether the source of a paper that waited has said something newer, which came first."""
+    if incoming.received_at is None:
+        return False
+    came = from_micros(incoming.received_at)
+    return any(one.source == incoming.source and one.received_at > came for one in current.facts)
 
 
 def _bill(paper: Paper, profile: FilingProfile) -> str | None:

@@ -144,6 +144,7 @@ INTAKE: Final[dict[str, tuple[str, str]]] = {
     "accepted": (N_("Taken in"), "good"),
     "unchanged": (N_("Known already"), "quiet"),
     "unlinked": (N_("Waits for its order"), "info"),
+    "superseded": (N_("Something newer stands"), "info"),
     "frozen": (N_("Came too late to change anything"), "warn"),
     "failed": (N_("Not taken in"), "bad"),
 }

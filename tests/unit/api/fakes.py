@@ -63,6 +63,13 @@ from gateway.ports import (
 )
 from gateway.ports.callers import SpanningKey
 from gateway.ports.mailbox import NoticeFilter, NoticeStatus
+from gateway.ports.submissions import (
+    KeptSubmission,
+    Outcome,
+    Pack,
+    Submission,
+    SubmissionStatus,
+)
 from tests.unit.api.around import Around
 from tests.unit.api.packs import NoBooks, NoLessons, NoRepairs, Packs
 from tests.unit.api.reports import Reporter
@@ -452,6 +459,43 @@ class Book:
 
 
 @dataclass
+class Submitted:
+    """Submissions in memory, each a pack of its own."""
+
+    packs: dict[str, Pack] = field(default_factory=dict)
+    outcomes: dict[str, Sequence[Outcome]] = field(default_factory=dict)
+
+    async def keep(self, tenant: TenantId, submission: Submission) -> str:
+        pack_id = f"{len(self.packs) + 1:024x}"
+        self.packs[pack_id] = Pack(pack_id, tenant, NOON, [submission])
+        return f"{pack_id}-0"
+
+    async def waiting(self, effect: Effect) -> Pack | None:
+        return None if effect.ref in self.outcomes else self.packs.get(effect.ref)
+
+    async def finish(self, pack: Pack, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes[pack.pack_id] = outcomes
+
+    async def find(self, tenant: TenantId, submission_id: str) -> KeptSubmission | None:
+        pack = self.packs.get(submission_id.partition("-")[0])
+        if pack is None or pack.tenant != tenant:
+            return None
+        sent = pack.submissions[0]
+        (outcome,) = self.outcomes.get(pack.pack_id, [None])
+        if outcome is None:
+            return KeptSubmission(submission_id, sent.door, pack.received_at)
+        return KeptSubmission(
+            submission_id, sent.door, pack.received_at, outcome.status, outcome.answer
+        )
+
+    async def listing(
+        self, tenant: TenantId, status: SubmissionStatus, after: str | None, limit: int
+    ) -> Page[KeptSubmission]:
+        found = [await self.find(tenant, f"{one}-0") for one in self.packs]
+        return Page(tuple(one for one in found if one and one.status is status)[:limit], None)
+
+
+@dataclass
 class Findings:
     """The findings of the verdicts that the cases stand at."""
 
@@ -684,6 +728,7 @@ def world() -> World:
         admin=goods,
         mailbox=Box(),
         answers=book,
+        submissions=Submitted(),
         preflight=Foresight(taker),
         messages=Reporter(),
         around=Around(reads.details),
