@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
 
-from gateway.domain.errors import InvalidValue
+from gateway.domain.errors import InvalidValue, StoreClosed
 from gateway.domain.ids import EffectId, TenantId
 from gateway.ports import Clock, Effect, EffectKind, KeptAnswer, Page, Rng
 from gateway.ports.submissions import (
@@ -75,6 +75,7 @@ class StoredSubmissions:
         # A tenant's packs are written one after the other; the task is kept alive here.
         self._writing: dict[TenantId, asyncio.Task[None]] = {}
         self._purge_at = 0
+        self._last = 0
 
     async def keep(self, tenant: TenantId, submission: Submission) -> str:
         """Store one with those that come meanwhile; its id, once it is durable."""
@@ -91,25 +92,30 @@ class StoredSubmissions:
 
     def _begun(self, tenant: TenantId) -> _Open:
         """A new pack, written as soon as the one before it is."""
-        now = self._clock.now()
+        # Each submission has a time of its own, later than that of every one before it.
+        now = self._last = max(self._clock.now(), self._last + _PACK)
         pack_id = f"{now:014x}{self._rng.bytes(5).hex()}"
         gathering = self._open[tenant] = _Open(Pack(pack_id, tenant, now, []))
-        before = self._writing.get(tenant)
-        task = asyncio.get_running_loop().create_task(self._write(gathering, before))
+        task = asyncio.get_running_loop().create_task(
+            self._write(gathering, self._writing.get(tenant))
+        )
+        task.add_done_callback(partial(self._settle, gathering))
         self._writing[tenant] = task
         return gathering
 
     async def _write(self, gathering: _Open, before: "asyncio.Task[None] | None") -> None:
         tenant = gathering.pack.tenant
         if before is not None:
-            await before
+            await asyncio.wait((before,))
         if self._open.get(tenant) is gathering:
             del self._open[tenant]
-        error: BaseException | None = None
-        try:
-            await self._store_pack(gathering.pack)
-        except Exception as fault:
-            error = fault
+        await self._store_pack(gathering.pack)
+
+    def _settle(self, gathering: _Open, task: "asyncio.Task[None]") -> None:
+        """Tell those who wait for a pack what became of it."""
+        if self._writing.get(gathering.pack.tenant) is task:
+            del self._writing[gathering.pack.tenant]
+        error = StoreClosed("the store is shutting down") if task.cancelled() else task.exception()
         for one in gathering.waiters:
             if one.done():
                 continue
@@ -117,8 +123,6 @@ class StoredSubmissions:
                 one.set_result(None)
             else:
                 one.set_exception(error)
-        if self._writing.get(tenant) is asyncio.current_task():
-            del self._writing[tenant]
 
     async def _store_pack(self, pack: Pack) -> None:
         heads = [(one.door, one.language, len(one.body)) for one in pack.submissions]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.answers_life import BasisOut, ReturningOut, ReturnsOut, SummaryOut
-from gateway.api.out import Out, Time
+from gateway.api.out import Out, Taken, Time
 from gateway.domain.case import CaseStage, VerdictKind
 from gateway.domain.codes import CodeClass, Refile
 from gateway.domain.declaration import AppType, BillStatus, DeclarationKind, DeclarationStage, Word
@@ -119,7 +119,7 @@ class VerdictOut(Out):
 class PaperTaken(Out):
     """One paper was taken in, durably."""
 
-    status: Literal["accepted", "unchanged", "superseded", "unlinked"]
+    status: Taken
     case: str | None
     order_no: str
     revision: int
@@ -140,9 +140,7 @@ class BatchLine(Out):
     """What became of one line; ``line`` counts from 1 over lines that are not blank."""
 
     line: int
-    status: Literal[
-        "accepted", "unchanged", "superseded", "unlinked", "frozen", "failed", "refused"
-    ]
+    status: Literal[Taken, "frozen", "failed", "refused"]
     case: str | None = None
     order_no: str | None = None
     revision: int | None = None

@@ -1,11 +1,12 @@
 """What every answer is made of."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+Taken = Literal["accepted", "unchanged", "superseded", "unlinked"]
 
 
 class Out(BaseModel):

@@ -208,13 +208,9 @@ async def assemble(
         packs=PackOffice(packs, builtin_text, SqlConsoleLog(store, clock)),
         lessons=StoredLessons(store),
         trial=PackTrial(reads, cache, clock, live, builtin_text, store),
-        clock=clock,
-        rng=rng,
-        explain=explain,
-        registry=registry,
-        admission=admission,
+        clock=clock, rng=rng, explain=explain, registry=registry, admission=admission,
         signing=offered(key_ring, settings.keys),
-    )
+    )  # fmt: skip
     # Callers of another process may have been promised that it is read.
     engine.take_in = Later(services, APISettings()).take_in
     if ready is not None:
