@@ -145,7 +145,7 @@ class StoredSubmissions:
             }
             connection.execute(submission_pack.insert().values(row))
 
-        await self._store.join(write, _lane(pack.tenant), [_effect(pack)])
+        await self._store.join(write, _lane(pack.tenant), [_effect(pack, self._clock.now())])
 
     async def waiting(self, effect: Effect) -> Pack | None:
         """The pack that an effect is about; None when its submissions were all taken in."""
@@ -273,12 +273,12 @@ def _effect_id(pack_id: str) -> EffectId:
     return EffectId(f"{SUBMISSIONS}-{pack_id}")
 
 
-def _effect(pack: Pack) -> Effect:
+def _effect(pack: Pack, now: int) -> Effect:
     return Effect(
         effect_id=_effect_id(pack.pack_id),
         kind=EffectKind.RECHECK,
         group=SUBMISSIONS,
-        due_at=pack.received_at,
+        due_at=now,
         tenant=pack.tenant,
         ref=pack.pack_id,
     )

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from gateway.domain.case import CaseStage
 from gateway.domain.lifecycle import PERSON_STAGES
 from gateway.ports import EffectKind, MessageStage
+from gateway.ports.submissions import SUBMISSIONS
 from store.checks.base import AnyRow, CaseSpan, CheckName, Probe, Violation, case_spans, state_of
 from store.checks.base import key_order as in_key_order
-from store.tables import InboxStage, OutboxStage, case_, inbox, message, outbox
+from store.tables import InboxStage, OutboxStage, case_, inbox, message, outbox, submission_pack
 
 # Customs has the case and will say more; nothing of ours is timed.
 _AT_CUSTOMS: Final = frozenset(
@@ -54,7 +55,8 @@ def effects_delivered_or_parked(probe: Probe) -> Iterator[Violation]:
 def quiescent(probe: Probe) -> Iterator[Violation]:
     """Every case is final, waits for a person, for customs within bounds, or for a dated effect.
 
-    The same holds for messages on their way and for receipt files not yet read.
+    The same holds for messages on their way, receipt files not yet read and submissions not yet
+    taken in.
     """
     columns = (case_.c.doc, case_.c.stage, case_.c.is_held, case_.c.updated_at, case_.c.is_open)
     awaited = _awaited(probe)
@@ -70,6 +72,7 @@ def quiescent(probe: Probe) -> Iterator[Violation]:
                 )
     yield from _stranded_messages(probe)
     yield from _unread_receipts(probe)
+    yield from _stranded_submissions(probe)
 
 
 def _resting(probe: Probe, span: CaseSpan, awaited: set[str]) -> set[str]:
@@ -139,4 +142,24 @@ def _unread_receipts(probe: Probe) -> Iterator[Violation]:
     for row in rows:
         yield Violation(
             CheckName.QUIESCENT, f"receipt {row.receipt_id}", "it was received and never read"
+        )
+
+
+def _stranded_submissions(probe: Probe) -> Iterator[Violation]:
+    """Submissions that were acknowledged, and that no effect will take in."""
+    pack = submission_pack.c
+    effect_id = literal(f"{SUBMISSIONS}-").concat(pack.pack_id)
+    rows = probe.connection.execute(
+        select(pack.pack_id)
+        .where(
+            pack.done_at.is_(None),
+            ~select(outbox.c.effect_id).where(_OPEN, outbox.c.effect_id == effect_id).exists(),
+        )
+        .order_by(pack.pack_id)
+    )
+    for row in rows:
+        yield Violation(
+            CheckName.QUIESCENT,
+            f"submissions {row.pack_id}",
+            "they were acknowledged and nothing is due for them",
         )

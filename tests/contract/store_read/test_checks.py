@@ -36,6 +36,7 @@ from store.tables import (
     outbox,
     paper,
     raw,
+    submission_pack,
 )
 from tests.contract.store_master.bench import ACME, OTHER, Bench, opened
 from tests.contract.store_read.world import CANARY, PLATFORM, World
@@ -488,6 +489,20 @@ async def test_a_receipt_that_was_never_read_is_seen(sound: World) -> None:
     )
     report = await check(sound.bench)
     assert report.violations == (Violation(QUIET, "receipt s0", "it was received and never read"),)
+
+
+async def test_submissions_that_nothing_will_take_in_are_seen(sound: World) -> None:
+    pack = {"tenant": ACME, "received_at": 1, "submissions": 1, "wrapped_key": b"k", "body": b"b"}
+
+    def put(on: Connection) -> None:
+        on.execute(insert(submission_pack).values(pack_id="p1", **pack))
+        done = {"answers": b"a", "refused": 0, "done_at": 2}
+        on.execute(insert(submission_pack).values(pack_id="p2", **pack, **done))
+
+    await sound.bench.write(put)
+    assert (await check(sound.bench)).violations == (
+        Violation(QUIET, "submissions p1", "they were acknowledged and nothing is due for them"),
+    )
 
 
 async def test_a_release_without_its_event_is_seen(sound: World) -> None:
