@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from gateway.ports import EffectKind
 from store.crypto import StoreKeys
+from store.submissions import waiting_submissions
 from store.tables import case_, endpoint, inbox, outbox, parked
 
 
@@ -42,6 +43,7 @@ class Queues:
     due: dict[str, int]
     late_us: int
     receipts: int
+    submissions: int
     parked: dict[str, int]
     endpoints_off: int
     open_cases: int
@@ -103,6 +105,7 @@ def queues(connection: Connection, now: int) -> Queues:
         due={row[0]: row[1] for row in due},
         late_us=now - oldest,
         receipts=connection.execute(receipts).scalar_one(),
+        submissions=waiting_submissions(connection),
         parked={
             "effects": connection.execute(effects).scalar_one(),
             "records": connection.execute(records).scalar_one(),

@@ -117,6 +117,7 @@ class QueueGauges:
         self._due = gauge("effects_due", "Effects that are due and held by nobody", "kind")
         self._late = gauge("effects_late_seconds", "How long the oldest of them has been due")
         self._receipts = gauge("receipts_waiting", "Receipt files kept and not yet applied")
+        self._submissions = gauge("submissions_waiting", "Submissions kept and not yet taken in")
         self._parked = gauge("parked", "What waits for a person", "what")
         self._endpoints = gauge("endpoints_off", "Endpoints that are switched off")
         self._failing = gauge("endpoints_failing", "Endpoints this process sends pilots to only")
@@ -146,6 +147,7 @@ class QueueGauges:
             self._due.labels(kind.value).set(found.due.get(kind.value, 0))
         self._late.set(found.late_us / _SECOND_US)
         self._receipts.set(found.receipts)
+        self._submissions.set(found.submissions)
         for what, number in found.parked.items():
             self._parked.labels(what).set(number)
         self._endpoints.set(found.endpoints_off)

@@ -34,10 +34,12 @@ from gateway.client.values import (
     PackFull,
     PackLine,
     PaperTaken,
+    Received,
     RepairLine,
     Replayed,
     Reported,
     Stage,
+    SubmissionLine,
     TenantLine,
 )
 
@@ -167,6 +169,39 @@ class ClearanceClient:
                 break
             await asyncio.sleep(self._retrying.wait_s(attempt, None))
         return results
+
+    async def submit(self, door: str, paper: Paper, *, key: str | None = None) -> Received:
+        """Send a paper without waiting for it to be taken in: to ``orders``, ``payments``,
+        ``waybills``, ``export-orders``, ``funds-receipts`` or ``export-waybills``.
+
+        On return it is checked by itself and durable; see :meth:`submission`.
+        """
+        body = json.dumps(paper).encode()
+        path = f"/v1/{quote(door, safe='')}"
+        return cast(Received, await self._submit(path, body, _JSON, key))
+
+    async def submit_batch(self, lines: Sequence[Paper]) -> list[Received]:
+        """Send lines as :meth:`send_batch` without waiting; one for each 5,000 of them."""
+        received = []
+        for start in range(0, len(lines), BATCH_LINES):
+            some = lines[start : start + BATCH_LINES]
+            body = b"\n".join(json.dumps(one).encode() for one in some)
+            received.append(cast(Received, await self._submit("/v1/batches", body, _NDJSON)))
+        return received
+
+    async def _submit(self, path: str, body: bytes, media: str, key: str | None = None) -> JSON:
+        hurry = {"Prefer": "respond-async"}
+        return await self._asked("POST", path, body, media, key=key or _new_key(), headers=hurry)
+
+    async def submission(self, submission: str, *, wait_s: int = 0) -> SubmissionLine:
+        """What became of a submission, after at most so many seconds (0 to 30)."""
+        path = f"/v1/submissions/{quote(submission, safe='')}"
+        return cast(SubmissionLine, await self._asked("GET", path, query={"wait": str(wait_s)}))
+
+    async def submissions(self, **filters: str) -> AsyncIterator[SubmissionLine]:
+        """Every submission of the last eight days that was refused, or has another ``status``."""
+        async for one in self._pages("/v1/submissions", "submissions", filters):
+            yield cast(SubmissionLine, one)
 
     async def preflight(
         self,

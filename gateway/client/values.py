@@ -6,7 +6,7 @@ JSON = dict[str, Any]  # Any: JSON
 
 
 class PaperTaken(TypedDict):
-    """One paper was taken in, durably; ``status``: accepted, unchanged or unlinked."""
+    """One paper was taken in, durably; ``status``: accepted, unchanged, superseded, unlinked."""
 
     status: str
     case: str | None
@@ -15,6 +15,23 @@ class PaperTaken(TypedDict):
     stage: str | None
     changed: list[str]
     verdict: JSON | None
+
+
+class Received(TypedDict):
+    """What was sent without waiting is durable; ``submission`` asks what became of it."""
+
+    status: str
+    submission: str
+
+
+class SubmissionLine(TypedDict):
+    """One submission; ``status``: waiting (no ``answer`` yet), taken, or refused."""
+
+    submission: str
+    route: str
+    received_at: str
+    status: str
+    answer: JSON | None
 
 
 class GoodsTaken(TypedDict):

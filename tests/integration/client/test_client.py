@@ -36,6 +36,28 @@ from tests.unit.api.fakes import world
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
+async def test_who_does_not_wait_hears_later(live: Live) -> None:
+    one, two = good_order(6), good_order(7)
+    received = await live.client.submit("orders", one.order)
+    assert received["status"] == "received"
+    found = await live.client.submission(received["submission"], wait_s=20)
+    assert (found["status"], found["route"]) == ("taken", "POST /v1/orders")
+    assert found["answer"] is not None
+    assert (found["answer"]["status"], found["answer"]["body"]["status"]) == (201, "accepted")
+    faulty = {"type": "order", **two.order, "paid": "x"}
+    (batch,) = await live.client.submit_batch([{"type": "order", **two.order}, faulty])
+    found = await live.client.submission(batch["submission"], wait_s=20)
+    assert found["answer"] is not None
+    results = found["answer"]["body"]["results"]
+    assert [line["status"] for line in results] == ["accepted", "refused"]
+    refused = [line["submission"] async for line in live.client.submissions()]
+    assert refused == [batch["submission"]]
+    taken = [line async for line in live.client.submissions(status="taken")]
+    assert [line["submission"] for line in taken] == [received["submission"]]
+    with pytest.raises(InvalidRequest):
+        await live.client.submit("orders", faulty)
+
+
 async def test_an_order_goes_its_way_and_is_read_back(live: Live) -> None:
     demo = good_order()
     assert demo.payment is not None
@@ -332,6 +354,8 @@ def schemas() -> dict[str, Any]:
         (values.RepairLine, "RepairOut"),
         (values.MandateLine, "MandateOut"),
         (values.NoticeLine, "NoticeStanding"),
+        (values.Received, "Received"),
+        (values.SubmissionLine, "SubmissionOut"),
         (values.AckLine, "AckOut"),
         (values.Replayed, "Replayed"),
         (values.EndpointLine, "EndpointOut"),

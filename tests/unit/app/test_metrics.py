@@ -80,18 +80,19 @@ def test_every_queue_is_on_the_dashboard_and_every_alert_says_what_to_do() -> No
 def test_gauges_say_what_they_are_told_and_forget_what_is_over() -> None:
     registry = CollectorRegistry()
     gauges = QueueGauges(registry)
-    gauges.queues(Queues({"send": 3}, 9_000_000, 2, {"effects": 1}, 1, 7), NOW)
+    gauges.queues(Queues({"send": 3}, 9_000_000, 2, 5, {"effects": 1}, 1, 7), NOW)
     gauges.channels(["dxp", "other"], ["dxp"])
     gauges.process(commands=4, declarations=6, failing=2)
     value = registry.get_sample_value
     assert value("clearance_effects_due", {"kind": "send"}) == 3
     assert value("clearance_effects_late_seconds") == 9
+    assert value("clearance_submissions_waiting") == 5
     assert value("clearance_parked", {"what": "effects"}) == 1
     assert value("clearance_channel_paused", {"channel": "dxp"}) == 1
     assert value("clearance_channel_paused", {"channel": "other"}) == 0
     assert value("clearance_commands_waiting") == 4
     assert value("clearance_declarations_in_hand") == 6
-    gauges.queues(Queues({}, 0, 0, {"effects": 0}, 0, 0), NOW + 1)
+    gauges.queues(Queues({}, 0, 0, 0, {"effects": 0}, 0, 0), NOW + 1)
     for kind in EffectKind:
         assert value("clearance_effects_due", {"kind": kind.value}) == 0
 
