@@ -50,7 +50,7 @@ from gateway.api.query import (
 from gateway.api.reference import message_index, message_reference
 from gateway.api.repairs import RepairRoutes
 from gateway.api.rules_page import RULES_DOCS, rules_page
-from gateway.api.server import EdgeRunner
+from gateway.api.server import ByPath, EdgeRunner
 from gateway.api.services import KeyRole, Services
 from gateway.api.settings import APISettings
 from gateway.api.signatures import Signatures
@@ -88,6 +88,7 @@ ENDPOINT_OWNERS: Final = frozenset({_SELLER, KeyRole.OPERATOR.value})
 
 GUARD: Final = web.AppKey("GUARD", Guard)
 SETTINGS: Final = web.AppKey("SETTINGS", APISettings)
+BY_PATH: Final = web.AppKey[ByPath]("BY_PATH")
 
 
 def create_app(services: Services, settings: APISettings | None = None) -> web.Application:
@@ -109,8 +110,10 @@ def create_app(services: Services, settings: APISettings | None = None) -> web.A
     if unknown - {None}:
         named = ", ".join(sorted(filter(None, unknown)))
         raise InvalidValue("http.quotas", f"there is no route {named}; see /v1/openapi.json")
-    for route in routes:
-        app.router.add_route(route.method, route.path, guard.wrap(route))
+    handlers = {(route.method, route.path): guard.wrap(route) for route in routes}
+    for (method, path), handler in handlers.items():
+        app.router.add_route(method, path, handler)
+    app[BY_PATH] = {key: handler for key, handler in handlers.items() if "{" not in key[1]}
 
     async def drain(_: web.Application) -> None:
         draining.set()
@@ -586,7 +589,7 @@ async def serve(
         page.force_close()
         return page
 
-    runner = EdgeRunner(app, failed, app[SETTINGS])
+    runner = EdgeRunner(app, app[BY_PATH], failed, app[SETTINGS])
     await runner.setup()
     site = web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=1024)
     await site.start()

@@ -7,7 +7,7 @@ of a later request) until a request is parsed; bodies have their deadline where 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -26,6 +26,9 @@ _BUSY: Final = (
 
 # Notes a failure (the request, what was raised, the status) and gives the answer to it.
 Failed = Callable[[web.BaseRequest | None, BaseException | None, int], web.Response]
+Handler = Callable[[Any], Awaitable[web.StreamResponse]]  # Any: a request of aiohttp's making
+# The handlers of routes whose path is one text, by method and path.
+ByPath = Mapping[tuple[str, str], Handler]
 
 
 class EdgeHandler(RequestHandler):
@@ -128,8 +131,11 @@ class EdgeHandler(RequestHandler):
 class EdgeServer(web.Server):
     """Makes connections and counts them, in all and by peer."""
 
-    def __init__(self, plain: web.Server, failed: Failed, settings: APISettings) -> None:
-        super().__init__(plain.request_handler, request_factory=plain.request_factory)
+    def __init__(
+        self, plain: web.Server, by_path: ByPath, failed: Failed, settings: APISettings
+    ) -> None:
+        handler = _straight(by_path, plain.request_handler)
+        super().__init__(handler, request_factory=plain.request_factory)
         self.settings = settings
         self.failed = failed
         self._peers: Counter[str] = Counter()
@@ -167,12 +173,31 @@ class EdgeServer(web.Server):
 class EdgeRunner(web.AppRunner):
     """An application's runner whose connections are :class:`EdgeHandler`."""
 
-    __slots__ = ("_failed", "_settings")
+    __slots__ = ("_by_path", "_failed", "_settings")
 
-    def __init__(self, app: web.Application, failed: Failed, settings: APISettings) -> None:
+    def __init__(
+        self, app: web.Application, by_path: ByPath, failed: Failed, settings: APISettings
+    ) -> None:
         super().__init__(app, shutdown_timeout=settings.drain_s)
+        self._by_path = by_path
         self._failed = failed
         self._settings = settings
 
     async def _make_server(self) -> web.Server:
-        return EdgeServer(await super()._make_server(), self._failed, self._settings)
+        return EdgeServer(await super()._make_server(), self._by_path, self._failed, self._settings)
+
+
+def _straight(by_path: ByPath, otherwise: Handler) -> Handler:
+    """A handler that leads requests for these paths past aiohttp's router and middlewares.
+
+    A path that is written in any other way, with a query too, and a request that waits for leave to
+    send its body go aiohttp's way.
+    """
+
+    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        handler = by_path.get((request.method, request.raw_path))
+        if handler is None or "Expect" in request.headers:
+            return otherwise(request)
+        return handler(request)
+
+    return handle

@@ -82,6 +82,12 @@ REQUESTS = {
     "an upgrade declined": raw("GET", "/healthz", "Connection: upgrade", "Upgrade: websocket")
     + raw("GET", "/healthz", CLOSE),
     "expecting": raw("POST", "/v1/orders", KEY, CLOSE, "Expect: 100-continue", doc=GOOD),
+    "written otherwise": raw("POST", "/v1/%6frders", KEY, CLOSE, doc=GOOD),
+    "with a query": raw("POST", "/v1/orders?a=1", KEY, CLOSE, doc=GOOD),
+    "a faulty query": raw("GET", "/v1/cases?a=1", KEY, CLOSE),
+    "to a proxy": raw("GET", "http://x/healthz", CLOSE),
+    "with a slash": raw("GET", "/healthz/", CLOSE),
+    "with two slashes": raw("GET", "//healthz", CLOSE),
     "HTTP/1.0": raw("GET", "/healthz", version="1.0"),
     "HTTP/1.0 kept open": raw("GET", "/healthz", "Connection: keep-alive", version="1.0")
     + raw("GET", "/healthz", version="1.0"),
@@ -109,8 +115,8 @@ async def giving(*answers: Answer, settings: APISettings = QUICK) -> AsyncIterat
         return waiting.pop(0)
 
     guard, app = Guard(world().services, settings), web.Application()
-    app.router.add_route("GET", "/", guard.wrap(Route("GET", "/", give, "", None)))
-    runner = EdgeRunner(app, guard.failed, settings)
+    by_path = {("GET", "/"): guard.wrap(Route("GET", "/", give, "", None))}
+    runner = EdgeRunner(app, by_path, guard.failed, settings)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
