@@ -110,10 +110,13 @@ def create_app(services: Services, settings: APISettings | None = None) -> web.A
     if unknown - {None}:
         named = ", ".join(sorted(filter(None, unknown)))
         raise InvalidValue("http.quotas", f"there is no route {named}; see /v1/openapi.json")
-    handlers = {(route.method, route.path): guard.wrap(route) for route in routes}
-    for (method, path), handler in handlers.items():
-        app.router.add_route(method, path, handler)
-    app[BY_PATH] = {key: handler for key, handler in handlers.items() if "{" not in key[1]}
+    by_path = {}
+    for route in routes:
+        handler = guard.wrap(route)
+        app.router.add_route(route.method, route.path, handler)
+        if "{" not in route.path:
+            by_path[route.method, route.path] = handler
+    app[BY_PATH] = by_path
 
     async def drain(_: web.Application) -> None:
         draining.set()
