@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from gateway.domain.errors import InvalidValue, StoreClosed
 from gateway.domain.ids import EffectId, TenantId
@@ -39,6 +39,7 @@ _PURGED_AT_ONCE: Final = 100
 _TABLE: Final = "submission_pack"
 _ANSWERS: Final = "submission_pack.answers"
 _READ_AT_ONCE: Final = 8
+_INSERT: Final = insert(submission_pack)
 JSON: Final = "application/json"
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ class StoredSubmissions:
                 "wrapped_key": key.wrapped,
                 "body": key.key.seal(_TABLE, pack.pack_id, body, self._rng),
             }
-            connection.execute(submission_pack.insert().values(row))
+            connection.execute(_INSERT, row)
 
         await self._store.join(write, _lane(pack.tenant), [_effect(pack, self._clock.now())])
 

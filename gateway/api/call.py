@@ -16,6 +16,7 @@ JSON_TYPE: Final = "application/json"
 XML_TYPE: Final = "application/xml"
 NDJSON_TYPE: Final = "application/x-ndjson"
 PREFER: Final = "Prefer"
+_RESPOND_ASYNC: Final = "respond-async"
 # Writes a body piece by piece; returns when there is nothing more to say.
 Stream = Callable[[web.StreamResponse], Awaitable[None]]
 
@@ -81,8 +82,11 @@ def may_wait(headers: Mapping[str, str]) -> bool:
     """Whether a caller prefers to be answered before what it sends is taken in (RFC 7240)."""
     if PREFER not in headers:
         return False
-    wishes = headers[PREFER].split(",")
-    return any(one.partition(";")[0].strip().lower() == "respond-async" for one in wishes)
+    wish = headers[PREFER]
+    if wish == _RESPOND_ASYNC:
+        return True
+    wishes = wish.split(",")
+    return any(one.partition(";")[0].strip().lower() == _RESPOND_ASYNC for one in wishes)
 
 
 def refused(problem: Problem, language: str) -> Answer:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -69,6 +69,7 @@ _ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 # Building the details of a fault costs microseconds: a hostile body may not ask for a million.
 FAULTS_BUILT: Final = 20_000
+_NESTED: Final[dict[type[BaseModel], tuple[str, ...]]] = {}
 _NO_REF: Final = PaymentRef()
 _CHINA: Final = "142"
 
@@ -129,13 +130,28 @@ def key_count(model: BaseModel) -> int:
     stands off its key, no key is repeated; anything else (text may hold ``":`` too) is looked into.
     """
     number = len(model.__pydantic_fields_set__)
-    for value in model.__dict__.values():
-        kind = type(value)
-        if kind is str or value is None:  # most are, and asking pydantic's classes is slow
-            continue
-        for item in value if kind is list else (value,):
-            number += key_count(item) if isinstance(item, BaseModel) else 0
+    nested = _NESTED.get(type(model))
+    if nested is None:
+        nested = _NESTED[type(model)] = _nesting_fields(type(model))
+    values = model.__dict__
+    for name in nested:
+        value = values[name]
+        for item in value if type(value) is list else (value,):
+            number += 0 if item is None else key_count(item)
     return number
+
+
+def _nesting_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """The fields of a model that hold models: looking at every value is slow."""
+    return tuple(
+        name for name, field in model.model_fields.items() if _holds_models(field.annotation)
+    )
+
+
+def _holds_models(kind: object) -> bool:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return True
+    return any(_holds_models(one) for one in get_args(kind))
 
 
 def decode_line(raw: bytes) -> PaperItem | GoodsItem:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.domain.ids import TenantId
 from gateway.ports.answers import KeptAnswer
@@ -14,8 +14,7 @@ SUBMISSIONS: Final = "submissions"
 """The group of the effects under which packs wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """One request as it came: what it was sent to (the last word of its route), in whose language
     its answer is to be, and its exact body.
     """
