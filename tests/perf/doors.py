@@ -1,5 +1,6 @@
-"""What the doors take: intake alone against the bare POST, at half of what it can, beside a dead
-endpoint, beside thousands of slow callers. Every row holds its two sides in one run.
+"""What the doors take: intake alone against the bare POST, with and without waiting for the match,
+at half of what it can, beside a dead endpoint, beside thousands of slow callers. Every row holds
+its two sides in one run.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,12 +18,17 @@ from typing import Any, Final
 
 import orjson
 from aiohttp import web
+from sqlalchemy import Connection as Connected
+from sqlalchemy import func, select
 
 from gateway.app.config import Settings
-from gateway.app.container import open_gateway
+from gateway.app.container import Gateway, open_gateway
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, free_port, furnish, prepare
+from gateway.app.serve import running
 from store.keys import KeyRole
+from store.submissions import waiting_submissions
+from store.tables import case_
 from tests.perf.child import child
 from tests.perf.generator import percentile
 from tests.perf.limits import bare_posts
@@ -88,10 +94,13 @@ async def _serving(
         yield _Served(settings, key.token, log, settings.http.port)
 
 
-def _orders(token: str, count: int, run: str) -> list[bytes]:
+def _orders(token: str, count: int, run: str, prefer: str = "") -> list[bytes]:
     """Requests of one order each, every one another order."""
     made = demo_orders(PROFILE, count, seed=1, problems=False, run=run)
-    return [request("/v1/orders", HOST, orjson.dumps(one.order), token=token) for one in made]
+    return [
+        request("/v1/orders", HOST, orjson.dumps(one.order), token=token, prefer=prefer)
+        for one in made
+    ]
 
 
 async def _flat_out(port: int, requests: Iterator[bytes], seconds: float) -> tuple[float, int]:
@@ -103,7 +112,7 @@ async def _flat_out(port: int, requests: Iterator[bytes], seconds: float) -> tup
         nonlocal done
         while time.perf_counter() < until:
             reply = await connection.ask(next(requests))
-            assert reply.status in (200, 201), reply
+            assert reply.status in (200, 201, 202), reply
             done += 1
 
     started = time.perf_counter()
@@ -151,17 +160,67 @@ async def intake(folder: Path, url: str | None, seconds: float) -> list[Door]:
         await _flat_out(served.port, requests, min(1.0, seconds / 4))
         rate, _ = await _flat_out(served.port, requests, seconds)
         latencies = await _paced(served.port, requests, rate / 2, seconds)
+    between = await bare_posts(folder / "bare", seconds)
+    submitted = await _submitted(folder / store, url, seconds, rate)
     after = await bare_posts(folder / "bare", seconds)
-    bare = (before.per_second + after.per_second) / 2
+    bare = (before.per_second + between.per_second) / 2
+    bare_later = (between.per_second + after.per_second) / 2
     shown = f"{rate:,.0f}/s; bare POST {before.per_second:,.0f}/s before, "
-    shown += f"{after.per_second:,.0f}/s after"
+    shown += f"{between.per_second:,.0f}/s after"
     half = f"{len(latencies):,} orders at {rate / 2:,.0f}/s, {CONNECTIONS} connections, p50 "
     half += f"{percentile(latencies, 0.5):.1f} ms"
     gate_ms = 30 if url is None else 50
     return [
         Door(f"intake_{store}", rate / bare, "of the bare POST", 0.5, True, shown),
         Door(f"half_{store}", percentile(latencies, 0.99), "ms p99", gate_ms, False, half),
-    ]
+        Door(
+            f"submit_{store}", submitted.rate / bare_later, "of the bare POST", 0.5, True,
+            f"respond-async: {submitted.rate:,.0f}/s acknowledged durably; bare POST "
+            f"{between.per_second:,.0f}/s before, {after.per_second:,.0f}/s after",
+        ),
+        Door(
+            f"caught_up_{store}", submitted.taken_in / rate, "of intake", 1.0, True,
+            f"{submitted.count:,} submissions taken in at {submitted.taken_in:,.0f}/s, none lost",
+        ),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    """How many were acknowledged without waiting, how fast, and how fast they were taken in."""
+
+    count: int
+    rate: float
+    taken_in: float
+
+
+async def _read(gateway: Gateway, ask: Callable[[Connected], int]) -> int:
+    async with gateway.store.read() as reading:
+        return await reading.run_sync(ask)
+
+
+def _peak_cases(connection: Connected) -> int:
+    cases = select(func.count()).select_from(case_).where(case_.c.order_no.like("%-P%"))
+    return int(connection.execute(cases).scalar_one())
+
+
+async def _submitted(folder: Path, url: str | None, seconds: float, rate: float) -> _Peak:
+    """A peak of orders that nobody waits for, and then a process that takes them in: every one
+    acknowledged must be a case in the end.
+    """
+    async with _serving(folder, url, work=False) as served:
+        most = int(rate * seconds * 12) + 4 * CONNECTIONS
+        requests = iter(_orders(served.token, most, "P", prefer="respond-async"))
+        _, first = await _flat_out(served.port, requests, min(1.0, seconds / 4))
+        per_second, done = await _flat_out(served.port, requests, seconds)
+    count = first + done
+    begun = time.perf_counter()
+    async with running(served.settings, api=False) as (gateway, _):
+        while await _read(gateway, waiting_submissions):  # noqa: ASYNC110 (a database has no event)
+            await asyncio.sleep(0.05)
+        taken_in = count / (time.perf_counter() - begun)
+        assert await _read(gateway, _peak_cases) == count, "an acknowledged order is no case"
+    return _Peak(count, per_second, taken_in)
 
 
 # --- a dead endpoint --------------------------------------------------------------------------

@@ -19,12 +19,19 @@ class Reply:
 
 
 def request(
-    path: str, host: str, body: bytes, *, token: str = "", media: str = "application/json"
+    path: str,
+    host: str,
+    body: bytes,
+    *,
+    token: str = "",
+    media: str = "application/json",
+    prefer: str = "",
 ) -> bytes:
     """The bytes of one POST."""
     key = f"authorization: Bearer {token}\r\n" if token else ""
+    wish = f"prefer: {prefer}\r\n" if prefer else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{key}"
+        f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{key}{wish}"
         f"content-type: {media}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
