@@ -214,8 +214,8 @@ async def _submitted(folder: Path, url: str | None, seconds: float, rate: float)
         _, first = await _flat_out(served.port, requests, min(1.0, seconds / 4))
         per_second, done = await _flat_out(served.port, requests, seconds)
     count = first + done
-    begun = time.perf_counter()
     async with running(served.settings, api=False) as (gateway, _):
+        begun = time.perf_counter()
         while await _read(gateway, waiting_submissions):  # noqa: ASYNC110 (a database has no event)
             await asyncio.sleep(0.05)
         taken_in = count / (time.perf_counter() - begun)
