@@ -11,6 +11,8 @@ from prometheus_client.samples import Sample
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _BOUNDS: Final = (*_BUCKETS, float("inf"))
+# How many buckets hold what is no greater than a bound.
+_PLACES: Final = {bound: place for place, bound in enumerate(_BOUNDS, 1)}
 
 
 class APIMetrics:
@@ -102,14 +104,14 @@ class _Tallies(Collector):
         labels = sample.labels
         tally = self._of[labels["method"], labels["route"]]
         match sample.name.rpartition("_")[2]:
-            case "total":
-                return sample._replace(value=float(tally.by_status[int(labels["status"])]))
             case "bucket":
-                place = bisect_left(_BOUNDS, float(labels["le"]))
-                return sample._replace(value=float(sum(tally.in_buckets[: place + 1])))
+                value = float(sum(tally.in_buckets[: _PLACES[float(labels["le"])]]))
+            case "total":
+                value = float(tally.by_status[int(labels["status"])])
             case "count":
-                return sample._replace(value=float(sum(tally.in_buckets)))
+                value = float(sum(tally.in_buckets))
             case "sum":
-                return sample._replace(value=tally.seconds)
+                value = tally.seconds
             case _:
                 return sample
+        return sample._replace(value=value)
