@@ -190,12 +190,12 @@ class EdgeRunner(web.AppRunner):
 def _straight(by_path: ByPath, otherwise: Handler) -> Handler:
     """A handler that leads requests for these paths past aiohttp's router and middlewares.
 
-    A path that is written in any other way, with a query too, and a request that waits for leave to
-    send its body go aiohttp's way.
+    A path that is written in any other way, and a request that waits for leave to send its body go
+    aiohttp's way.
     """
 
     def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        handler = by_path.get((request.method, request.raw_path))
+        handler = by_path.get((request.method, request.raw_path.partition("?")[0]))
         if handler is None or "Expect" in request.headers:
             return otherwise(request)
         return handler(request)

@@ -58,7 +58,7 @@ class Whole(web.Response):
         if start is None or request.version != HttpVersion11 or request.method == "HEAD":
             return None
         lines = f"{answer.media}\r\nX-Request-Id: {self._request_id}\r\n"
-        if _FORBIDDEN.search(answer.media) or _FORBIDDEN.search(self._request_id):
+        if _FORBIDDEN.search(answer.media + self._request_id):
             raise ValueError("a control character in a header")
         for name, value in (answer.headers or {}).items():
             if name.lower() in _OURS:
