@@ -78,7 +78,7 @@ async def run_case(
         try:
             before = await until_quiet(where, orders, told, quiet_s)
             again = Told()
-            await feed(where, orders, again)
+            await feed(where, orders, again, waits=True)
             broken += [f"sent again: {what} is {how}" for what, how in again.answers.items()
                        if how != "unchanged"]  # fmt: skip
             after = await until_quiet(where, orders, again, quiet_s)
