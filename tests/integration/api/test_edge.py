@@ -90,6 +90,8 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/repairs/none/refusals", WHY, DESK),
     ("GET", "/v1/notices", None, NOTIFIED),
     ("POST", "/v1/notices/replay", {}, NOTIFIED),
+    ("GET", "/v1/submissions", None, READERS),
+    ("GET", "/v1/submissions/none", None, READERS | {"warehouse"}),
     ("GET", "/v1/tenants", None, set(ROLES)),
     ("GET", "/v1/mandates", None, READERS),
     ("POST", "/v1/endpoints/none/rotations", {}, OWNERS),
@@ -145,7 +147,8 @@ async def test_the_list_of_routes_above_is_complete(api: API) -> None:
             .replace("endpoints/none/", "endpoints/{endpoint_id}/")
             .replace("returns/1/", "returns/{number}/")
             .replace("packs/none", "packs/{label}")
-            .replace("repairs/none", "repairs/{repair_id}"),
+            .replace("repairs/none", "repairs/{repair_id}")
+            .replace("submissions/none", "submissions/{submission_id}"),
         )
         for method, path, _, _ in ROUTES
     }
