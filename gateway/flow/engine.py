@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from gateway.domain.declaration import DeclarationKind
 from gateway.domain.errors import Retry, StoreError
@@ -54,6 +55,9 @@ PAUSED_US: Final = 30 * SECOND_US
 """How long what would be sent waits before a paused channel is asked about again."""
 _RECEIVE_AGAIN_S: Final = 5.0
 _DOUBLINGS: Final = 16
+# How many packs of submissions one process takes in at once, and how many it has in hand.
+_TAKEN_IN: Final = 2
+_PACKS: Final = 2_000
 _MOMENT_S: Final = 0.5
 # Nothing is sent again for want of an answer that may be waiting to be read.
 _BEFORE_ANSWERS: Final = tuple(kind for kind in EffectKind if kind is not EffectKind.ANSWER)
@@ -92,7 +96,9 @@ class Engine:
     _notices: Grouper[Effect] | None = None
     _in_flight: asyncio.Semaphore | None = None
     _active: set[str] = field(default_factory=set)
-    _taking_in: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _taking_in: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_TAKEN_IN))
+    _packs: int = 0
     _behind: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -366,18 +372,26 @@ class Engine:
         await self.context.store.finish([(effect.effect_id, effect.attempt)], [])
 
     async def _take_in(self, effect: Effect) -> None:
-        """Take kept submissions in, pack after pack in the order of their coming, as room allows.
+        """Take kept submissions in as room allows: of one tenant pack after pack in the order of
+        their coming, tenants in turns.
 
-        What is not begun when the engine stops is found by polling.
+        What memory has no place for, or was not begun when the engine stops, is found by polling.
         """
         assert self.take_in is not None, "nobody here reads what was submitted"
-        async with self._taking_in:
-            while not (self.admission.is_open or self.stopping.is_set()):
-                await self._pause(self.context.settings.poll_s)
-            if not self.stopping.is_set():
-                started = self.context.clock.now()
-                await self.take_in(effect)
-                self._took("submission", started)
+        if self._packs >= _PACKS:
+            return
+        self._packs += 1
+        turn = self._turns.setdefault(effect.tenant or "", asyncio.Lock())
+        try:
+            async with turn, self._taking_in:
+                while not (self.admission.is_open or self.stopping.is_set()):
+                    await self._pause(self.context.settings.poll_s)
+                if not self.stopping.is_set():
+                    started = self.context.clock.now()
+                    await self.take_in(effect)
+                    self._took("submission", started)
+        finally:
+            self._packs -= 1
 
     def _batch_size(self, group: str) -> int:
         endpoint = self._endpoint_of(group)

@@ -21,7 +21,7 @@ from aiohttp import web
 from sqlalchemy import Connection as Connected
 from sqlalchemy import func, select
 
-from gateway.app.config import Settings
+from gateway.app.config import QuotaSection, Settings
 from gateway.app.container import Gateway, open_gateway
 from gateway.app.demo_orders import demo_orders
 from gateway.app.demo_world import PROFILE, TENANT, free_port, furnish, prepare
@@ -78,7 +78,12 @@ async def _serving(
     """A gateway in a process of its own; without work it only takes papers in."""
     settings = load_settings(prepare(made(folder), url=url))
     # All callers come from this machine: they speak for as many peers as there are.
-    http = settings.http.model_copy(update={"trusted_proxies": frozenset({HOST})})
+    http = settings.http.model_copy(
+        update={
+            "trusted_proxies": frozenset({HOST}),
+            "quotas": (QuotaSection(per_s=0, burst=1),),
+        }
+    )
     settings = settings.model_copy(update={"http": http})
     async with open_gateway(settings) as gateway:
         await furnish(gateway)
@@ -209,7 +214,7 @@ async def _submitted(folder: Path, url: str | None, seconds: float, rate: float)
     acknowledged must be a case in the end.
     """
     async with _serving(folder, url, work=False) as served:
-        most = int(rate * seconds * 12) + 4 * CONNECTIONS
+        most = int(rate * seconds * 15) + 4 * CONNECTIONS
         requests = iter(_orders(served.token, most, "P", prefer="respond-async"))
         _, first = await _flat_out(served.port, requests, min(1.0, seconds / 4))
         per_second, done = await _flat_out(served.port, requests, seconds)
