@@ -36,6 +36,7 @@ from gateway.domain.repair import Need
 from gateway.flow.clockwork import local_date
 from gateway.ports.packs import PackScope, PackStage
 from gateway.ports.repairs import Repair, RepairItem, RepairStage
+from gateway.ports.submissions import Submission
 from store.keys import KeyRole, OfEnterprise
 from store.tables import case_, declaration, endpoint, event, inbox, message, outbox, rule_pack
 from store.tables import repair as repair_table
@@ -68,6 +69,7 @@ BODIES: Mapping[str, Any] = {
     "GET /v1/packs/{label}": None,
     "GET /v1/packs/{label}/differences": None,
     "POST /v1/packs/{label}/moves": {"to": "retired"},
+    "GET /v1/submissions/{submission_id}": None,
     "GET /v1/repairs/{repair_id}": None,
     "POST /v1/repairs/{repair_id}/approvals": {"statement": "mine"},
     "POST /v1/repairs/{repair_id}/refusals": WHY,
@@ -146,6 +148,7 @@ async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
             "message_id": [row[0] for row in await column(gateway, message.c.message_id)],
             "receipt_id": [row[0] for row in await column(gateway, inbox.c.receipt_id)],
             "endpoint_id": [row[0] for row in await column(gateway, endpoint.c.endpoint_id)],
+            "submission_id": [await submitted(gateway)],
             "repair_id": [await proposed(gateway, cases[0].case_id)],
             "label": [await shadowed(gateway)],
             "notice": [
@@ -223,6 +226,12 @@ async def proposed(gateway: Gateway, case_id: str) -> str:
     return repair.repair_id
 
 
+async def submitted(gateway: Gateway) -> str:
+    """Something that the tenant sent without waiting, and that was refused."""
+    faulty = Submission("orders", "en", b'{"order_no":"SECRET"}')
+    return await gateway.services.submissions.keep(TENANT, faulty)
+
+
 async def shadowed(gateway: Gateway) -> str:
     """A rule pack of the tenant that stands in the shadow."""
     office, now = gateway.services.packs, SystemClock().now()
@@ -288,7 +297,8 @@ async def _try_every_list(estate: Estate) -> None:
         f"/v1/cases?profile={PROFILE}", f"/v1/findings?case={case_id}&resolved=false",
         "/v1/findings", "/v1/events", "/v1/notices", "/v1/notices?status=parked",
         f"/v1/notices?endpoint={endpoint_id}", "/v1/endpoints", "/v1/tenants", "/v1/mandates",
-        "/v1/repairs", "/v1/knowledge", "/v1/packs",
+        "/v1/repairs", "/v1/knowledge", "/v1/packs", "/v1/submissions",
+        "/v1/submissions?status=waiting",
     )  # fmt: skip
     for path in asked:
         for role, token in estate.keys.items():
