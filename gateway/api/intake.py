@@ -29,7 +29,7 @@ from gateway.api.problems import REFUSALS, P, Problem, Refusal, body_problem, re
 from gateway.api.services import GoodsStored, Services
 from gateway.api.settings import APISettings
 from gateway.api.views import Doc, finding_view, verdict_view
-from gateway.domain.errors import Overloaded, StoreError
+from gateway.domain.errors import Conflict, Fenced, Overloaded, StoreError
 from gateway.domain.goods import GoodsRecord
 from gateway.domain.ids import Direction, ProfileId, TenantId
 from gateway.domain.profile import FilingProfile
@@ -71,6 +71,8 @@ BATCHES: Final = "batches"
 _ADAPTERS: Final = {door.name: door.adapter for door in DOORS}
 # How often what was promised is tried while the store has no room; then its pack comes again.
 _TRIES: Final = 20
+# What trying again does not mend: its sender is told, and nobody else waits for it.
+_FOR_GOOD: Final = frozenset({Fenced.code, Conflict.code})
 
 
 class Intake:
@@ -166,6 +168,9 @@ class Intake:
             if not left:
                 return [results[index] for index in range(len(some))]
             await self._services.clock.sleep(self._settings.retry_after_s)
+        found = [results.get(index) for index in range(len(some))]
+        if all(one is not None and (_is_through(one) or one.reason in _FOR_GOOD) for one in found):
+            return [one for one in found if one is not None]
         raise Overloaded("the store has no room for what was submitted")
 
     def _fitting(

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.api.answers_later import Received, SubmissionOut, SubmissionPage
 from gateway.api.later import Later
-from gateway.domain.errors import Overloaded
+from gateway.domain.errors import Conflict, Overloaded
 from gateway.domain.ids import EffectId
 from gateway.flow.incoming import IntakeResult, IntakeStatus
 from gateway.ports import Effect, EffectKind
@@ -158,6 +158,20 @@ async def test_a_peak_is_kept_while_others_are_asked_to_come_again(api: API) -> 
     id_of(await api.post("/v1/orders", order_doc(), headers=HURRY))
     admission.submitted = admission.limits.submitted
     problem(await api.post("/v1/orders", order_doc(), headers=HURRY), 503, "API-504")
+
+
+async def test_what_trying_again_does_not_mend_is_told_and_holds_nothing_up(
+    api: API, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = id_of(await api.post("/v1/orders", order_doc(), headers=HURRY))
+
+    async def taken(items: Any) -> list[IntakeResult]:
+        return [IntakeResult(IntakeStatus.FAILED, None, "T1", reason=Conflict.code)]
+
+    monkeypatch.setattr(api.world.taker, "take", taken)
+    monkeypatch.setattr("gateway.api.intake._TRIES", 2)
+    await take_in(api)
+    assert (await told(api, submission)).status == "refused"
 
 
 async def test_what_the_store_has_no_room_for_is_tried_again(
