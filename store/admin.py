@@ -98,10 +98,11 @@ class MasterAdmin:
         return stored
 
     async def put_goods(
-        self, tenant: TenantId, records: Sequence[GoodsRecord]
+        self, tenant: TenantId, records: Sequence[GoodsRecord], said_at: int | None = None
     ) -> Sequence[GoodsStored]:
         """Store goods records, one answer each, in order; cases that waited are checked again.
 
+        Those that waited since ``said_at`` do not set back what was said later.
         Nothing is stored when a record contradicts itself (``InvalidValue`` names it). Thousands
         are stored in several transactions, so that orders go on beside an import; repeating an
         import that broke off changes only what is missing.
@@ -112,7 +113,7 @@ class MasterAdmin:
         now = self.clock.now()
         stored = [
             await self.access.execute(
-                partial(master.put_goods, tenant_id=tenant, records=some, now=now)
+                partial(master.put_goods, tenant_id=tenant, records=some, now=now, said_at=said_at)
             )
             for some in master.chunks(records)
         ]

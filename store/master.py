@@ -337,14 +337,25 @@ def check_goods(records: Sequence[GoodsRecord]) -> None:
             raise InvalidValue(f"[{index}].{fault.path}", fault.reason) from fault
 
 
+# Version, digest, when it was said, and the days that it is for.
+_Newest = tuple[int, str, int, tuple[str | None, str | None]]
+_NO_GOODS: Final[_Newest] = (0, "", 0, (None, None))
+
+
 def put_goods(
-    connection: Connection, tenant_id: TenantId, records: Sequence[GoodsRecord], now: int
+    connection: Connection,
+    tenant_id: TenantId,
+    records: Sequence[GoodsRecord],
+    now: int,
+    said_at: int | None = None,
 ) -> list[GoodsStored]:
     """Store goods records, one answer each, in order; two statements whatever their number.
 
     The same content as the newest version is unchanged; ``record.version`` is not looked at.
+    Records that waited since ``said_at`` do not set back what was said later of the same days.
     Raises ``InvalidValue`` with the place of the record.
     """
+    at = now if said_at is None else said_at
     check_goods(records)
     take_counter(connection, COUNTER)
     newest = _newest_goods(connection, tenant_id, records)
@@ -352,14 +363,15 @@ def put_goods(
     stored: list[GoodsStored] = []
     for record in records:
         scope = str(record.scope)
-        version, held = newest.get((scope, record.sku), (0, ""))
+        version, held, heard_at, days = newest.get((scope, record.sku), _NO_GOODS)
         text, digest = digested(_without_version(record))
-        if digest == held:
+        is_overtaken = said_at is not None and heard_at > said_at and days == _days(record)
+        if digest == held or is_overtaken:
             stored.append(GoodsStored(record.sku, record.scope, version, False))
             continue
         version += 1
-        newest[scope, record.sku] = (version, digest)
-        rows.append(_goods_row(tenant_id, record, version, digest, text) | {"created_at": now})
+        newest[scope, record.sku] = (version, digest, at, _days(record))
+        rows.append(_goods_row(tenant_id, record, version, digest, text) | {"created_at": at})
         stored.append(GoodsStored(record.sku, record.scope, version, True))
     if rows:
         connection.execute(insert(goods), rows)
@@ -377,26 +389,39 @@ def _goods_row(
         "version": version,
         "digest": digest,
         "doc": doc,
-        "valid_from": record.valid_from.isoformat() if record.valid_from else None,
-        "valid_to": record.valid_to.isoformat() if record.valid_to else None,
+        "valid_from": _days(record)[0],
+        "valid_to": _days(record)[1],
     }
+
+
+def _days(record: GoodsRecord) -> tuple[str | None, str | None]:
+    """The first and the last day that a record is for, as they are stored."""
+    begin, end = record.valid_from, record.valid_to
+    return begin.isoformat() if begin else None, end.isoformat() if end else None
 
 
 def _newest_goods(
     connection: Connection, tenant_id: TenantId, records: Sequence[GoodsRecord]
-) -> dict[tuple[str, str], tuple[int, str]]:
+) -> dict[tuple[str, str], _Newest]:
     by_scope: dict[str, set[str]] = {}
     for record in records:
         by_scope.setdefault(str(record.scope), set()).add(record.sku)
-    newest: dict[tuple[str, str], tuple[int, str]] = {}
+    newest: dict[tuple[str, str], _Newest] = {}
     for scope, skus in by_scope.items():
         for some in chunks(sorted(skus)):
             rows = connection.execute(
-                select(goods.c.sku, goods.c.version, goods.c.digest)
+                select(
+                    goods.c.sku,
+                    goods.c.version,
+                    goods.c.digest,
+                    goods.c.created_at,
+                    goods.c.valid_from,
+                    goods.c.valid_to,
+                )
                 .where(goods.c.tenant == tenant_id, goods.c.scope == scope, goods.c.sku.in_(some))
                 .order_by(goods.c.version)
             )
-            newest |= {(scope, row.sku): (row.version, row.digest) for row in rows}
+            newest |= {(scope, row.sku): (row[1], row[2], row[3], (row[4], row[5])) for row in rows}
     return newest
 
 

@@ -281,7 +281,7 @@ class Intake:
         if not batch.goods:
             return
         records = [record for _, record in batch.goods]
-        stored = await self._services.admin.put_goods(batch.tenant, records)
+        stored = await self._services.admin.put_goods(batch.tenant, records, batch.received_at)
         for (index, _), one in zip(batch.goods, stored, strict=True):
             batch.results[index] = {"line": index + 1, **_goods_doc(one)}
 

@@ -235,9 +235,12 @@ class Admin(Protocol):
         ...
 
     async def put_goods(
-        self, tenant: TenantId, records: Sequence[GoodsRecord]
+        self, tenant: TenantId, records: Sequence[GoodsRecord], said_at: int | None = None
     ) -> Sequence[GoodsStored]:
-        """Store goods records, one answer each, in order; cases that waited are checked again."""
+        """Store goods records, one answer each, in order; cases that waited are checked again.
+
+        Those that waited since ``said_at`` (UTC microseconds) do not set back what was said later.
+        """
         ...
 
     async def list_endpoints(self, tenant: TenantId) -> Sequence[Endpoint]:

@@ -168,6 +168,22 @@ async def test_a_sku_twice_in_one_import_counts_in_order(bench: Bench) -> None:
     assert [(one.version, one.changed) for one in stored] == [(1, True), (1, False), (2, True)]
 
 
+async def test_what_waited_does_not_set_back_what_was_said_since(bench: Bench) -> None:
+    cache = bench.new_cache()
+    admin, before = bench.admin(cache), bench.clock.micros - 1
+    older = [goods("A", name="older"), goods("A", name="2027", valid_from=date(2027, 1, 1))]
+    (new,) = await admin.put_goods(ACME, [goods("A", name="newer")])
+    stored = await admin.put_goods(ACME, older, before)
+    # Of other days nothing was said since.
+    assert [(new.version, True), *((one.version, one.changed) for one in stored)] == [
+        (1, True), (1, False), (2, True),
+    ]  # fmt: skip
+    assert cache.goods(ACME, SCOPE, ["A"], TODAY)["A"].name == "newer"
+    # Who does not wait is believed, whatever the clocks say.
+    (again,) = await admin.put_goods(ACME, [goods("A", name="newest")])
+    assert (again.version, again.changed) == (3, True)
+
+
 async def test_the_newest_version_valid_on_the_day_holds(bench: Bench) -> None:
     cache = bench.new_cache()
     admin = bench.admin(cache)

@@ -264,7 +264,9 @@ class Goods:
         self.records: dict[tuple[TenantId, str, str], GoodsRecord] = {}
         self.made: list[Endpoint] = []
 
-    async def put_goods(self, tenant: TenantId, records: Sequence[GoodsRecord]) -> Sequence[Stored]:
+    async def put_goods(
+        self, tenant: TenantId, records: Sequence[GoodsRecord], said_at: int | None = None
+    ) -> Sequence[Stored]:
         answers = []
         for record in records:
             key = (tenant, str(record.scope), record.sku)
