@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from itertools import count
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import structlog
 from aiohttp import StreamReader, web
@@ -21,7 +21,15 @@ from gateway.api.encoding import ENCODINGS, Inflater, inflated
 from gateway.api.faults import InvalidFields, InvalidJSON
 from gateway.api.metrics import APIMetrics
 from gateway.api.once import KEY_HEADER, Once
-from gateway.api.problems import PROBLEM_TYPE, P, Problem, Refusal, language_of, refuse
+from gateway.api.problems import (
+    PROBLEM_TYPE,
+    P,
+    Problem,
+    Refusal,
+    body_problem,
+    language_of,
+    refuse,
+)
 from gateway.api.quota import Quotas
 from gateway.api.reasons import value_fault
 from gateway.api.services import Credential, Services
@@ -185,23 +193,15 @@ class Guard:
 
     def _problem(self, error: Expected, route: Route) -> Problem:
         match error:
-            case Refusal():
-                return error.problem
-            case InvalidJSON():
-                return Problem(P.INVALID_JSON, (error.fault,))
-            case InvalidFields():
-                return Problem(P.INVALID_FIELDS, error.faults)
-            case InvalidValue():
+            case InvalidValue() if route.body is Body.NONE:
                 fault = value_fault(error)
-                if route.body is not Body.NONE:
-                    return Problem(P.INVALID_FIELDS, (fault,))
                 return Problem(P.INVALID_QUERY, (replace(fault, path=f"query.{fault.path}"),))
             case StoreError():
                 if error.retry is Retry.NEVER:
                     return Problem(P.CONFLICT, extra={"reason": error.code})
                 return self._come_again(P.OVERLOADED).problem
             case _:
-                assert_never(error)
+                return body_problem(error)
 
     def _note(
         self,
